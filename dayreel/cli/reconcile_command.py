@@ -8,6 +8,7 @@ from dayreel.queries.holds import holds
 from dayreel.services.project import opened_project
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.recover import recover, release
+from dayreel.services.upkeep.search_accounts import search_accounts
 
 
 @click.command("reconcile")
@@ -38,6 +39,8 @@ def command(
             recovered = recover(project)
             for sentence in [] if recovered is None else recovered.sentences():
                 click.echo(sentence, err=True)
+            for searched in search_accounts(project):
+                click.echo(str(searched), err=True)
             outcomes = reconcile(project)
         held = holds(project).sentences() if recovered is None else ()  # those of a recovery name them
     for sentence in held:

@@ -5,6 +5,7 @@ holds each vendor that may have got it, until a person has looked there.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from sqlalchemy import Connection, select
@@ -22,11 +23,13 @@ class VendorHold:
 
     Attributes:
         missing: how many sends were counted that neither catalog nor copies know; they may be this vendor's or not.
+        since_at: when it began; nothing was sent there since.
     """
 
     target: str
     reason: str
     missing: int
+    since_at: datetime
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def read_holds(connection: Connection, outside: Epoch | None) -> Holds:
     """Return what is held, read inside the caller's transaction; `outside` is the epoch beside the contents."""
     query = select(epoch_holds).where(epoch_holds.c.released_at.is_(None)).order_by(epoch_holds.c.id)
     vendors = tuple(
-        VendorHold(row["target"], row["reason"], row["missing"]) for row in connection.execute(query).mappings()
+        VendorHold(row["target"], row["reason"], row["missing"], row["since_at"])
+        for row in connection.execute(query).mappings()
     )
     return Holds(outside is not None and not is_known(connection, outside), vendors)

@@ -10,7 +10,14 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import STANDINGS, ContentStatus, read_status, urgent_first
 from dayreel.queries.quality import judge, waivers_of
-from dayreel.queries.review import PlatformWords, ReviewSnapshot, platform_words, scope_of_words, snapshot_for_review
+from dayreel.queries.review import (
+    PlatformWords,
+    ReviewSnapshot,
+    as_approved,
+    platform_words,
+    scope_of_words,
+    snapshot_for_review,
+)
 from dayreel.queries.rows import ContentRow, all_rows, list_contents
 from dayreel.records import Records
 from dayreel.rules.quality import JudgedCheck, Waiver, failed_checks
@@ -192,7 +199,8 @@ def _item(
     row = status.row
     (final, idea), channel = files.made(row), load(row.channel)
     waits = row.state == "review_pending" and row.video_sha256 is not None
-    words = platform_words(channel, row.id, row.caption or "", idea) if channel and waits else ()
+    as_it_goes = as_approved(channel, row, status.newest) if channel else None
+    words = platform_words(as_it_goes, row.id, row.caption or "", idea) if as_it_goes and waits else ()
     bound = scope_of_words(row, words) if waits else None
     return QueueItem(
         status=status,

@@ -22,20 +22,22 @@ from dayreel.queries.quality import checks_of, waivers_of
 from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
+    DecisionRow,
     current_content,
     decisions_of,
     get_content,
     is_held,
     is_over,
+    newest_verdict,
     transitions_of,
 )
 from dayreel.queries.unknown_outcomes import UnknownOutcome
 from dayreel.records import Records
 from dayreel.rules.approval import ApprovalScope
-from dayreel.rules.captions import measure
+from dayreel.rules.captions import carries_marker, measure
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT
-from dayreel.rules.post_words import post_caption, post_title, post_words
+from dayreel.rules.post_words import post_caption, post_marker, post_title, post_words
 from dayreel.rules.quality import JudgedCheck, failed_checks
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
@@ -126,6 +128,22 @@ def possible_events(row: ContentRow, newest: str | None) -> frozenset[str]:
 def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
     """Return the fields of each of a channel's platforms, as an approval binds them."""
     return {name: fields.model_dump(mode="json") for name, fields in channel.platforms.chosen().items()}
+
+
+def as_approved(channel: Channel, row: ContentRow, newest: DecisionRow | None) -> Channel:
+    """Return a channel whose captions carry the marker exactly where the approval of this very video has it so.
+
+    Every caption carried it until channels could choose, and an approval is for exact words. One that is older than
+    the binding of words counts as such a one.
+
+    Args:
+        newest: the newest decision on the content.
+    """
+    if newest is None or newest.verdict not in ("approved", "endorsed") or newest.video_sha256 != row.video_sha256:
+        return channel
+    marker, words = post_marker(row.id), newest.words
+    is_marked = words is None or any(carries_marker(text["text"] or "", marker) for text in words.values())
+    return channel.model_copy(update={"caption_marker": is_marked})
 
 
 def approval_scope(row: ContentRow, channel: Channel, idea: Idea | None) -> ApprovalScope:
@@ -311,7 +329,8 @@ def review_of(records: Records, content_id: str) -> ContentReview:
     is_new = row.state == "pending" and not records.contents.exists(row.id)
     manifest, no_manifest = (None, None) if is_new else _load(lambda: records.contents.manifest(row.id))
     idea = manifest.idea if manifest else None
-    bound = approval_scope(row, channel, idea) if channel else None
+    as_it_goes = as_approved(channel, row, status.newest) if channel else None
+    bound = approval_scope(row, as_it_goes, idea) if as_it_goes else None
     newest = status.newest.verdict if status.newest else None
     with records.catalog.read() as connection:
         checks = checks_of(connection, row, manifest.final_video if manifest else None)
@@ -333,7 +352,7 @@ def review_of(records: Records, content_id: str) -> ContentReview:
         can_retake=is_newest_take and is_over(row, records.settings.world),
         take_usd=take_usd,
         segment_usd=segment_usd,
-        words=() if channel is None else platform_words(channel, row.id, row.caption or "", idea),
+        words=() if as_it_goes is None else platform_words(as_it_goes, row.id, row.caption or "", idea),
         files=_files(records, row, manifest),
         renders=renders,
         checks=checks,
@@ -354,9 +373,12 @@ def words_of(records: Records, content_id: str, *, caption: str | None = None) -
     """
     with records.catalog.read() as connection:
         row = get_content(connection, content_id)
+        newest = newest_verdict(connection, content_id)
     manifest, _trouble = _load(lambda: records.contents.manifest(row.id))
-    text = (row.caption or "") if caption is None else caption
-    return platform_words(records.channels.load(row.channel), row.id, text, manifest.idea if manifest else None)
+    channel, idea = records.channels.load(row.channel), manifest.idea if manifest else None
+    if caption is None:
+        return platform_words(as_approved(channel, row, newest), row.id, row.caption or "", idea)
+    return platform_words(channel, row.id, caption, idea)
 
 
 def platform_words(channel: Channel, content_id: str, text: str, idea: Idea | None) -> tuple[PlatformWords, ...]:

@@ -18,7 +18,7 @@ _formatted = lru_cache(maxsize=2000)(format_caption)
 
 
 def post_marker(content_id: str) -> str:
-    """Return the short token in a post's caption by which it can be found again."""
+    """Return the short token of a content, which its captions end with where the channel wants it."""
     return f"dr-{hashlib.sha256(content_id.encode()).hexdigest()[:8]}"
 
 
@@ -35,9 +35,8 @@ def post_caption(
     Raises:
         UsageError: the platform does not take it; says why.
     """
-    return _formatted(
-        platform, caption, hashtags=post_hashtags(channel, idea, platform), marker=post_marker(content_id)
-    )
+    marker = post_marker(content_id) if channel.caption_marker else ""
+    return _formatted(platform, caption, hashtags=post_hashtags(channel, idea, platform), marker=marker)
 
 
 def post_words(channel: Channel, *, content_id: str, caption: str, idea: Idea | None) -> Words:

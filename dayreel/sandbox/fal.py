@@ -1,12 +1,14 @@
-"""Stand-in for the fal queue: submit, status with logs, result, cancel, and the files to download.
+"""Stand-in for the fal queue: submit, status with logs, result, cancel, the files to download, the list of requests.
 
 As in the real queue a submit is accepted (and an id given) before the model looks at the input: bad input ends as
 COMPLETED with an `error`, the result then answers 422, and nothing is billed.
 """
 
 import asyncio
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ from dayreel.sandbox.world import Document, SandboxWorld
 Problem = Document
 _PER_SECOND: Final = {"480p": Decimal("0.05"), "720p": Decimal("0.10"), "1080p": Decimal("0.15")}
 _RENDERINGS: Final = clips.Renderings()
+_MOST_ENDPOINTS: Final = 50
+_MOST_ITEMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,12 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("PUT", f"{queue}/requests/{{request_id}}/cancel", "cancel"): cancel,
             ("GET", f"{queue}/requests/{{request_id}}", "result"): result,
             ("GET,HEAD", "/fal/files/{request_id}/{name}", "file"): file,
+            ("GET", "/fal/api/models/requests/by-endpoint", "requests"): list_requests,
             ("POST", f"{queue}/{{sub:path}}", "submit"): submit,
             ("POST", queue, "submit"): submit,
         },
         special_faults=SPECIAL_FAULTS,
-        pace={"fal_queue_s": 0.2, "fal_render_s": 0.6},
+        pace={"fal_queue_s": 0.2, "fal_render_s": 0.6, "fal_listing_s": 0.0},
     )
 
 
@@ -414,6 +419,92 @@ async def cancel(call: Call) -> Response:
     call.world.store.merge("fal_request", request["id"], cancelled=True)
     call.world.unbill("fal", request["id"])
     return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
+
+
+# -- what an account has requested ------------------------------------------------------------------------
+
+
+def _platform_error(status_: int, kind: str, message: str) -> JSONResponse:
+    """Return an error of the Platform APIs, which have a shape of their own."""
+    return JSONResponse({"error": {"type": kind, "message": message}}, status_)
+
+
+async def list_requests(call: Call) -> Response:
+    """Answer what was requested of some endpoints since a moment, last ended first, in pages.
+
+    A request is listed `fal_listing_s` after it was submitted; the page says nowhere how soon the real ones are.
+    """
+    if call.bearer("Key") != credentials.FAL_KEY:
+        raise Refused(_platform_error(401, "authorization_error", "Authentication required"))
+    query = call.request.query_params
+    endpoints = [name for given in query.getlist("endpoint_id") for name in given.split(",") if name]
+    limit, page = query.get("limit", "50"), _page_of(query.get("cursor", ""))
+    now = call.world.now()
+    since = _moment(query.get("start"), now - timedelta(days=1))
+    until = _moment(query.get("end"), now + timedelta(seconds=1))
+    rules = (
+        (1 <= len(endpoints) <= _MOST_ENDPOINTS, "endpoint_id must name 1 to 50 endpoints"),
+        (limit.isdigit() and 1 <= int(limit) <= _MOST_ITEMS, "limit must be between 1 and 100"),
+        (page is not None, "cursor is not valid"),
+        (since is not None and until is not None, "start and end must be ISO 8601 dates"),
+        (query.get("status", "success") in ("success", "error", "user_error"), "status is not valid"),
+        (query.get("sort_by", "ended_at") in ("ended_at", "duration"), "sort_by is not valid"),
+        (set(query.getlist("expand")) <= {"payloads"}, "expand takes payloads"),
+    )
+    for is_fine, message in rules:
+        if not is_fine:
+            raise Refused(_platform_error(400, "validation_error", message))
+    assert page is not None and since is not None and until is not None  # noqa: S101, PT018  by the rules
+    listed = [
+        request
+        for request in reversed(call.world.store.all("fal_request"))
+        if request["model"] in endpoints
+        and since <= datetime.fromisoformat(request["submitted_at"]) < until
+        and call.world.age_s(request["submitted_at"]) >= float(call.world.pace("fal_listing_s"))
+    ]
+    start = page * int(limit)
+    items = [_listed(call.world, request, with_payloads="payloads" in query.getlist("expand")) for request in listed]
+    has_more = start + int(limit) < len(items)
+    cursor = base64.b64encode(str(page + 1).encode()).decode() if has_more else None
+    return JSONResponse({"items": items[start : start + int(limit)], "next_cursor": cursor, "has_more": has_more})
+
+
+def _listed(world: SandboxWorld, request: Document, *, with_payloads: bool) -> Document:
+    submitted_at = datetime.fromisoformat(request["submitted_at"])
+    started_at = submitted_at + timedelta(seconds=float(world.pace("fal_queue_s")))
+    has_ended = phase(world, request) == "COMPLETED"
+    status_ = 422 if request["problems"] else 500 if request["is_failing"] else 200
+    item = {
+        "request_id": request["id"],
+        "endpoint_id": request["model"],
+        "sent_at": _iso(submitted_at),
+        "started_at": _iso(started_at),
+        "ended_at": _iso(started_at + timedelta(seconds=float(world.pace("fal_render_s")))) if has_ended else None,
+        "status_code": status_ if has_ended else None,
+        "duration": float(world.pace("fal_render_s")) if has_ended else None,
+    }
+    return {**item, "json_input": request["arguments"], "json_output": None} if with_payloads else item
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _page_of(cursor: str) -> int | None:
+    """Return the number of the page that a cursor encodes, None where it encodes none."""
+    try:
+        return int(base64.b64decode(cursor, validate=True) or 0)
+    except ValueError:
+        return None
+
+
+def _moment(text: str | None, default: datetime) -> datetime | None:
+    """Return a date or moment of a query, None where it is neither."""
+    try:
+        moment = default if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def file(call: Call) -> Response:

@@ -59,7 +59,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
     world.offer("instagram", ("status", "media", "account"))  # which of them a node is, its id says
-    pace = {"instagram_processing_s": 0.6, "instagram_quota_total": 100}
+    pace = {"instagram_processing_s": 0.6, "instagram_listing_s": 0.0, "instagram_quota_total": 100}
     return routes(world, "instagram", _fault_answer, table, special_faults=SPECIAL_FAULTS, pace=pace)
 
 
@@ -428,8 +428,13 @@ async def list_media(call: Call) -> Response:
     login, fields = await _login(call)
     _account(call, "get")
     wanted = [name for name in str(fields.get("fields", "")).split(",") if name] or ["id"]
-    limit, start = min(100, int(fields.get("limit", 25))), int(fields.get("after") or 0)
-    posts = list(reversed(call.world.posts("instagram")))
+    given, after = str(fields.get("limit", 25)), str(fields.get("after") or 0)
+    if not given.isdigit() or int(given) < 1:
+        raise Refused(error(100, "(#100) Param limit must be a positive integer"))
+    if not after.isdigit():
+        raise Refused(error(100, "Invalid cursor: the after cursor specified is not valid"))
+    limit, start = min(100, int(given)), int(after)
+    posts = call.world.listed_posts("instagram")
     page = posts[start : start + limit]
     body: Document = {"data": [_chosen(_media_fields(call, post, login), wanted) for post in page]}
     if page:

@@ -68,6 +68,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             "tiktok_private_account": False,
             "tiktok_single_use_refresh": False,
             "tiktok_list_private": True,
+            "tiktok_listing_s": 0.0,
             "rate_limits": False,
         },
     )
@@ -438,9 +439,8 @@ def _state(call: Call, publish: Document) -> str:
 # -- videos -----------------------------------------------------------------------------------------------
 
 
-def _visible(world: SandboxWorld) -> list[Document]:
-    """Return the posts that `video/list` knows, newest first."""
-    posts = list(reversed(world.posts("tiktok")))
+def _visible(world: SandboxWorld, posts: list[Document]) -> list[Document]:
+    """Return those of some posts that the Display API shows at all."""
     if world.pace("tiktok_list_private"):
         return posts
     return [post for post in posts if post["privacy"] == "PUBLIC_TO_EVERYONE"]
@@ -495,7 +495,11 @@ async def list_videos(call: Call) -> Response:
     if type(most) is not int or not 1 <= most <= 20:  # noqa: PLR2004
         raise Refused(error(400, "invalid_params", "max_count must be between 1 and 20"))
     before = body.get("cursor")
-    posts = [post for post in _visible(call.world) if before is None or _millis(post) < before]
+    posts = [
+        post
+        for post in _visible(call.world, call.world.listed_posts("tiktok"))
+        if before is None or _millis(post) < before
+    ]
     page = posts[:most]
     videos = [_video(call, post, wanted) for post in page]
     cursor = _millis(page[-1]) if page else before or 0
@@ -513,7 +517,7 @@ async def query_videos(call: Call) -> Response:
     ids = (body.get("filters") or {}).get("video_ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= 20:  # noqa: PLR2004
         raise Refused(error(400, "invalid_params", "filters.video_ids must hold 1 to 20 ids"))
-    posts = [post for post in _visible(call.world) if post["id"] in {str(id_) for id_ in ids}]
+    posts = [post for post in _visible(call.world, call.world.posts("tiktok")) if post["id"] in set(map(str, ids))]
     return answer({"videos": [_video(call, post, wanted) for post in posts]})
 
 

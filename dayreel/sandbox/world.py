@@ -313,6 +313,11 @@ class SandboxWorld:
             settle()
         return [post for post in self.store.all("post") if post["platform"] == platform]
 
+    def listed_posts(self, platform: str) -> list[Document]:
+        """Return the posts that a platform's own list shows by now, newest first; some appear there minutes later."""
+        delay_s = float(self.pace(f"{platform}_listing_s"))
+        return [post for post in reversed(self.posts(platform)) if self.age_s(post["created_at"]) >= delay_s]
+
     def effects(self, origin: str) -> Document:
         """Return every paid generation, live post, message, private answer and open form, as the vendors see them."""
         for settle in self.settlers:

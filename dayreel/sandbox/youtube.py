@@ -47,7 +47,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
         },
         special_faults=SPECIAL_FAULTS,
-        pace={"youtube_processing_s": 1.0},
+        pace={"youtube_processing_s": 1.0, "youtube_listing_s": 0.0},
     )
 
 
@@ -414,8 +414,13 @@ async def playlist_items(call: Call) -> Response:
     query, parts = call.request.query_params, _parts(call)
     if query.get("playlistId") != credentials.YOUTUBE_UPLOADS_ID:
         raise Refused(error(404, "playlistNotFound", "The playlist cannot be found.", domain="youtube.playlistItem"))
-    most, start = min(_MAX_IDS, int(query.get("maxResults", 5))), int(query.get("pageToken") or 0)
-    posts = list(reversed(call.world.posts("youtube")))
+    given, token = query.get("maxResults", "5"), query.get("pageToken", "0")
+    if not given.isdigit() or int(given) > _MAX_IDS:
+        raise Refused(error(400, "invalidValue", "Values must be within the range: [0, 50]", domain="global"))
+    if not token.isdigit():
+        raise Refused(error(400, "invalidPageToken", "The request specifies an invalid page token.", domain="global"))
+    most, start = int(given), int(token)
+    posts = call.world.listed_posts("youtube")
     items = []
     for post in posts[start : start + most]:
         known: Document = {

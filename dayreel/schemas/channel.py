@@ -283,6 +283,9 @@ class Channel(Strict):
         Review(), description="who may decide, and until when"
     )
     platforms: Platforms = Field(Platforms(), description="where the channel publishes; left out means not there")
+    caption_marker: bool = Field(
+        default=False, description="end every caption with a token like dr-7120e9f7, by which people find a post again"
+    )
     publish_windows: tuple[str, ...] = Field(("00:00-24:00",), description="local times, `HH:MM-HH:MM`")
     max_posts_per_day: int = Field(3, ge=1, le=50, description="per platform and local day")
     budget: Budget = Field(Budget(), description="spending caps of this channel")

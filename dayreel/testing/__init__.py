@@ -42,7 +42,7 @@ from dayreel.providers.http import Http
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Message, ReviewNotifier
 from dayreel.providers.platforms.contract import PostRequest
-from dayreel.providers.video.contract import SegmentRequest
+from dayreel.providers.video.contract import Lookup, SegmentRequest
 from dayreel.rules.signatures import UntrustedRequest, Verified
 from dayreel.sandbox.interactions import press
 from dayreel.sandbox.world import SandboxWorld
@@ -52,6 +52,7 @@ from dayreel.vendors.access import Access
 from dayreel.vendors.record import Family, Vendor
 
 DEADLINE_S = 60.0
+CONTENT_ID = "crafts-2026-11-20"
 _ACTS: dict[str, EffectKind] = {
     "llm": "llm",
     "video": "segment",
@@ -204,7 +205,7 @@ class Bench:
         """Return what a platform is asked to post."""
         data = self.video.read_bytes()
         return PostRequest(
-            content_id="crafts-2026-11-20",
+            content_id=CONTENT_ID,
             video=self.video,
             video_sha256=hashlib.sha256(data).hexdigest(),
             size_bytes=len(data),
@@ -236,7 +237,7 @@ class Bench:
         client = self.client()
         try:
             if self.record.family == "video":
-                return client.find(_permit("segment", self.record.name).key) is not None
+                return "looks up lost requests" not in self.record.can or len(self.lookup(client).handles) == 1
             if self.record.family == "notifiers":
                 return "looks up lost messages" not in self.record.can or client.find("m-1") is not None
             if self.record.family == "platforms":
@@ -245,6 +246,12 @@ class Bench:
         except PermanentError:  # a person has to look
             return True
         return True
+
+    def lookup(self, client: Any, content_id: str = CONTENT_ID) -> Lookup:
+        """Return what a video vendor shows of the request of this content whose answer was lost."""
+        key, sent_at = _permit("segment", self.record.name, content_id).key, SystemClock().now() - timedelta(minutes=1)
+        lookup: Lookup = client.find(key, self.segment(), sent_at=sent_at)
+        return lookup
 
     def outcomes(self, shape: str) -> Iterator[tuple[int, Any]]:
         """Act again and again, the answer to one request after the other spoilt; yield which, and what came of it."""
@@ -346,6 +353,7 @@ def it_works(bench: Bench) -> None:
         _expect(bench.video in answer, f"{bench.video.name} is not among {answer}")
     elif bench.record.family == "video":
         _finish(bench, client, answer)
+        _is_found(bench, client, answer)
 
 
 def buttons_decide(bench: Bench) -> None:
@@ -406,6 +414,18 @@ def _finish(bench: Bench, client: Any, handle: dict[str, Any]) -> None:
     _expect(job.state == "done" and job.file_url, f"it ends as {job}")
     client.fetch(job.file_url, bench.root / "segment.mp4")
     _expect((bench.root / "segment.mp4").stat().st_size > 0, "the file is empty")
+
+
+def _is_found(bench: Bench, client: Any, handle: dict[str, Any]) -> None:
+    """What was requested is found by what was sent with it, and nothing that was not; by a vendor that says it can."""
+    if "looks up lost requests" not in bench.record.can:
+        _raised(PermanentError, lambda: bench.lookup(client))
+        return
+    name = bench.record.handle
+    shown = [known.get(name) for known in bench.lookup(client).handles]
+    _expect(shown == [handle[name]], f"{handle[name]!r} was requested, and {shown} is found")
+    shown = [known.get(name) for known in bench.lookup(client, "crafts-2026-11-21").handles]
+    _expect(not shown, f"{shown} is found for a request that was never sent")
 
 
 def wrong_keys_are_refused(bench: Bench) -> None:
@@ -498,6 +518,6 @@ def _expect(condition: object, seen: str) -> None:
         raise ContractBrokenError(seen)
 
 
-def _permit(kind: EffectKind, target: str) -> Permit:
+def _permit(kind: EffectKind, target: str, content_id: str = CONTENT_ID) -> Permit:
     # In dayreel the ledger alone makes permits; here no money is spent and nothing is posted.
-    return Permit(1, EffectKey("crafts-2026-11-20", kind, target, 1, "f" * 64), Decimal("0.50"))
+    return Permit(1, EffectKey(content_id, kind, target, 1, "f" * 64), Decimal("0.50"))

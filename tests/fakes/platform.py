@@ -135,9 +135,9 @@ class FakePlatform:
         if self._sees is not None:
             return self._sees
         for live in self.world.live:
-            if request.marker in live.caption:
-                return PostFinding("live", f"found {live.post_id} by its marker", receipt=self._receipt(live, "posted"))
-        return PostFinding("absent", "neither the container nor a post with the marker is there")
+            if (request.video_sha256, request.caption) == (live.video_sha256, live.caption):
+                return PostFinding("live", f"found {live.post_id} by its words", receipt=self._receipt(live, "posted"))
+        return PostFinding("absent", "neither the container nor a post with its words is there")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         self.counted.append(list(post_ids))

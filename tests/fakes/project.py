@@ -114,6 +114,7 @@ def reviewable(
     project: Project,
     *,
     video: bytes = b"a video",
+    duration_s: float = 15,
     name: str = "crafts",
     day: date | None = None,
     checks: tuple[CheckResult, ...] = (),
@@ -137,7 +138,7 @@ def reviewable(
         final = FinalVideo(
             file=file,
             revision=revision,
-            duration_s=15,
+            duration_s=duration_s,
             width=720,
             height=1280,
             loudness_lufs=-14,

@@ -143,6 +143,10 @@ class RunningSandbox:
         """Make the world forget everything."""
         self._ask(lambda world: world.reset())
 
+    def ask(self, question: Callable[[SandboxWorld], Answer]) -> Answer:
+        """Ask the world itself something, or change it, between two requests."""
+        return self._ask(question)
+
     def _ask(self, question: Callable[[SandboxWorld], Answer]) -> Answer:
         async def answer(world: SandboxWorld) -> Answer:
             return question(world)

@@ -4,11 +4,12 @@ import itertools
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dayreel.errors import PermanentError
-from dayreel.providers.video.contract import Job, SegmentRequest
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.schemas.effect import EffectKey, Permit
 
 _NUMBERS = itertools.count(1)  # a service gives no id twice, whoever asks
@@ -24,7 +25,7 @@ class FakeVideoGenerator:
         submits: what each submit does, in order: an exception is raised, None accepts; after them all are accepted.
         jobs: per segment number, what each `follow` of it says, in order; the last is said again and again.
         downloads: what each fetch does, in order: an exception is raised, bytes are delivered, None is the clip.
-        finds: what `find` answers; an exception is raised.
+        finds: what `find` answers: a handle, None for a proof that there is none, or all of it; exceptions are raised.
         together: so many submits must be under way at once before any of them returns; more than it means a deadlock
             that the barrier's deadline turns into a failure.
     """
@@ -37,7 +38,7 @@ class FakeVideoGenerator:
         submits: Iterable[Exception | None] = (),
         jobs: Mapping[int, list[Job | BaseException]] | None = None,
         downloads: Iterable[Exception | bytes | None] = (),
-        finds: dict[str, Any] | Exception | None = None,
+        finds: Lookup | dict[str, Any] | Exception | None = None,
         cancels: bool = True,
         together: int = 0,
     ) -> None:
@@ -83,11 +84,14 @@ class FakeVideoGenerator:
             raise state
         return state
 
-    def find(self, key: EffectKey) -> dict[str, Any] | None:
+    def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:
         self.looked_for.append(key)
         if isinstance(self._finds, Exception):
             raise self._finds
-        return self._finds
+        if isinstance(self._finds, Lookup):
+            return self._finds
+        handles = () if self._finds is None else (self._finds,)
+        return Lookup(handles, proves_absence=True, evidence=f"{self.name} shows {len(handles)}")
 
     def fetch(self, url: str, dest: Path) -> None:
         with self._lock:

@@ -51,6 +51,7 @@ from tests.fakes.project import reviewable
 from tests.fakes.sandbox import RunningSandbox
 from tests.world.kill_matrix.sandbox import with_one_clip
 from tests.world.kill_matrix.worker import make_deployment
+from tests.world.listings import LISTED_ROUTES, LISTINGS, arrange, read_so_far
 
 CHANNEL = "asmr_crafts"
 CONTENT = f"{CHANNEL}-{today()}"
@@ -139,6 +140,7 @@ class Scenario:
     number: int = 0
     is_killed: bool = False
     """Whether the process that dies at the answer is one of its own, and gets SIGKILL."""
+    listing: str = ""
 
     @property
     def fault(self) -> Document:
@@ -152,6 +154,16 @@ def every_scenario() -> list[Scenario]:
     scenarios = [Scenario(*cell, number=number) for number, cell in enumerate(cells)]
     random.Random("odd answers").shuffle(scenarios)
     return scenarios
+
+
+def every_lookup() -> list[Scenario]:
+    """Return the scenarios in which only the vendor's list is left to look at."""
+    cells = itertools.product(LISTED_ROUTES, ("retry", "reconcile", "restart"), LISTINGS)
+    return [
+        # While it acts a platform cannot be read, or it would find out by its handle what has become of the post.
+        Scenario(route, "503 page", 0 if route == "fal/submit" else A_WHOLE_HOUR, then, listing=listing)
+        for route, then, listing in cells
+    ]
 
 
 class Killed(BaseException):
@@ -216,6 +228,13 @@ class Stage:
         clock = SharedClock(self._sandbox)
         self._sandbox.arm(service, route, "answer_after_accept", **scenario.fault)
         act = self._acts[service]
+        with read_so_far(service, scenario.listing):
+            self._act_first(verdict, root, clock, act)
+            return self._repair(verdict, root, clock, act)
+
+    def _act_first(self, verdict: Verdict, root: Path, clock: SharedClock, act: Act) -> None:
+        scenario = verdict.scenario
+        service = scenario.route.split("/")[0]
         with self._project(root, clock) as project:
             if scenario.is_killed:
                 _kill_at_the_answer(root, self._sandbox.url, service)
@@ -225,7 +244,12 @@ class Stage:
                 self._two_at_once(project, root, clock, act, verdict)
             else:
                 _try(act, project, verdict)
+            if scenario.listing:
+                arrange(self._sandbox, service, scenario.listing)
             self._compare(project, verdict, "at first", is_over=False)
+
+    def _repair(self, verdict: Verdict, root: Path, clock: SharedClock, act: Act) -> Verdict:
+        scenario = verdict.scenario
         for number in range(ROUNDS):
             with self._project(root, clock) as project:
                 if scenario.then == "retry":
@@ -273,7 +297,7 @@ class Stage:
         approved = self._copy(made, "approved")
         video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), self._room)
         with self._project(approved, clock) as project:
-            row = reviewable(project, video=video.read_bytes(), name=CHANNEL)
+            row = reviewable(project, video=video.read_bytes(), duration_s=3, name=CHANNEL)
             decide(project, row.id, "approved", by="a person", via="cli", revision=row.revision)
         return {
             "anthropic": made,
@@ -312,18 +336,23 @@ class Stage:
 
     def _a_person_looks(self, project: Project, verdict: Verdict) -> None:
         for effect in _in_doubt(project):
-            reference = _on_the_dashboard(project, effect, self._sandbox.effects())
+            reference = _on_the_dashboard(project, effect, self._seen())
             verdict.looked_by_a_person += 1
             try:
                 resolve(project, effect.id, reference=reference, by="a person", note="seen on the dashboard")
             except DayreelError as error:
                 verdict.errors.append(f"resolve: {error}")
 
+    def _seen(self) -> Document:
+        """Return what the vendors have seen of us, without what others put there."""
+        seen = self._sandbox.effects()
+        return {**seen, "posts": [post for post in seen["posts"] if not post.get("is_planted")]}
+
     # -- the verdict -----------------------------------------------------------------------------------------------
 
     def _compare(self, project: Project, verdict: Verdict, when: str, *, is_over: bool) -> None:
         """Compare what the vendors saw with our books: never more than was wanted, never more than is booked."""
-        seen, service = self._sandbox.effects(), verdict.scenario.route.split("/")[0]
+        seen, service = self._seen(), verdict.scenario.route.split("/")[0]
         booked = _booked(project, service)
         billed = sum((Decimal(made["cost_usd"]) for made in seen["generations"]), Decimal(0))
         if booked < billed:

@@ -233,7 +233,20 @@ def test_a_post_is_parked_until_its_platform_reports_it_again(ready: Deployment)
 # -- segments ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_lost_submit_is_found_and_made_without_a_person(new: Deployment) -> None:
+    new.sandbox.arm("fal", "submit", "lose_answer")
+    with pytest.raises(UnknownOutcomeError):
+        new.render()
+    outcomes = new.say("reconcile", "--json")
+    new.render()
+
+    assert [outcome["outcome"] for outcome in outcomes if outcome["kind"] == "segment"] == ["goes_on"]
+    assert new.bought() == 2
+    assert new.status()["unknown"] == []
+
+
 def test_a_lost_submit_is_parked_and_resumed_without_rebuying(new: Deployment) -> None:
+    new.sandbox.pace(fal_listing_s=1e9)
     new.sandbox.arm("fal", "submit", "lose_answer")
     with pytest.raises(UnknownOutcomeError):
         new.render()

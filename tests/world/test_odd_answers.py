@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.world.listings import FOUND, LISTINGS
 from tests.world.odd_answers import (
     ANSWERS,
     OWN_ERRORS,
@@ -17,6 +18,7 @@ from tests.world.odd_answers import (
     Scenario,
     Stage,
     Verdict,
+    every_lookup,
     every_scenario,
     stage,
 )
@@ -62,6 +64,15 @@ def test_drawn_answers_of_each_acting_route_act_once(played: Stage, route: str) 
     drawn = [scenario for scenario in every_scenario() if scenario.route == route][:OF_EACH_ROUTE]
     for scenario in drawn:
         holds(played.play(scenario))
+
+
+@pytest.mark.parametrize(("number", "listing"), list(enumerate(LISTINGS)))
+def test_what_only_a_list_shows_is_found_or_left_to_a_person(played: Stage, number: int, listing: str) -> None:
+    """Its own handle leads nowhere: exactly one in the vendor's list is it, none or two are a person's."""
+    of_this = [scenario for scenario in every_lookup() if scenario.listing == listing]
+    verdict = played.play(of_this[5 * number % len(of_this)])
+    holds(verdict)
+    assert (verdict.looked_by_a_person == 0) == (listing in FOUND), verdict
 
 
 def test_the_matrix_holds_every_route_answer_outage_and_repair() -> None:

@@ -150,7 +150,7 @@ def video(vendor: str, model: str) -> Flow:
             lambda: client.follow(handles[0]),
             fetch,
             lambda: client.cancel(handles[0]),
-            lambda: client.find(permit.key),
+            lambda: client.find(permit.key, request, sent_at=access.clock.now()),
         ]
 
     return flow

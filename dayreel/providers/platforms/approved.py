@@ -14,7 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import PostRequest
+from dayreel.rules.captions import FormattedCaption, carries_marker, format_caption
 from dayreel.schemas.effect import RecordHandle
+from dayreel.schemas.posts import PostFields
 from dayreel.vendors.record import PlatformLimits
 
 Fields = TypeVar("Fields", bound=BaseModel)
@@ -55,6 +57,16 @@ def require_within_limits(platform: str, limits: PlatformLimits, request: PostRe
     raise UsageError(
         f"The video of {request.content_id!r} {wrong}.", next_step="Change the channel's segments and make it again."
     )
+
+
+def sent_caption(platform: str, request: PostRequest, fields: PostFields) -> FormattedCaption:
+    """Return the caption as it goes out; the marker is in it only where it was approved with it.
+
+    Raises:
+        UsageError: the platform does not take it.
+    """
+    marker = request.marker if carries_marker(request.caption, request.marker) else ""
+    return format_caption(platform, request.caption, hashtags=fields.hashtags, marker=marker)
 
 
 @contextmanager
@@ -131,6 +143,11 @@ class Progress:
     def __getitem__(self, key: str) -> Any:
         """Return what is known under `key`, or None."""
         return self._known.get(key)
+
+    @property
+    def handle(self) -> dict[str, Any]:
+        """All that is known, as it was handed on last."""
+        return dict(self._known)
 
     def commit(self, **changes: Any) -> None:
         """Add `changes` and have the handle committed; returns once it is durable."""

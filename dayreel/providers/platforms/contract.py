@@ -21,7 +21,7 @@ class PostRequest:
 
     Attributes:
         fields: the channel's fields for this platform (privacy, AI disclosure, ...), as JSON.
-        marker: a short token that is part of the caption, by which a lost post can be found again.
+        marker: a token of this content alone; the caption ends with it where it was approved so.
     """
 
     content_id: str

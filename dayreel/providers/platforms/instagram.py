@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, read_pages
 from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import (
     Progress,
@@ -21,6 +22,7 @@ from dayreel.providers.platforms.approved import (
     doubt_remains,
     read_fields,
     require_within_limits,
+    sent_caption,
 )
 from dayreel.providers.platforms.contract import (
     Counters,
@@ -36,7 +38,6 @@ from dayreel.providers.platforms.instagram_insights import read_counters
 from dayreel.providers.platforms.verdicts import to_error
 from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
-from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
@@ -71,12 +72,12 @@ _PAGE_SCOPES: Final = (
     "instagram_manage_insights",
 )
 _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
+_PAGE_SIZE = 25
 _LOGIN_HOST = "graph.instagram.com"
 _LOGIN_TOKEN = "IGA"  # noqa: S105  what they begin with
 _NOT_READY = "9007"
 _GONE = "GONE"
 _PUBLISHED_BEFORE: dict[str, Any] = {"published": "before"}
-_CLOCK_SKEW = timedelta(minutes=10)
 _PAGES = 8
 
 
@@ -101,6 +102,7 @@ class InstagramPlatform:
 
     name = "instagram"
     counters_per_call = 1
+    lists_everything = True
 
     def __init__(
         self,
@@ -197,7 +199,10 @@ class InstagramPlatform:
         )
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
-        """Post once, see `PlatformProvider.post`. The handle has container_id, uri, uploaded, publishing, media_id."""
+        """Post once, see `PlatformProvider.post`.
+
+        Its handle has container_id, begun_at, uri, uploaded, publishing, media_id.
+        """
         del permit  # asking for it is the point: nobody posts without one
         fields = self._container_fields(request, None)
         progress = Progress(handle, record)
@@ -206,11 +211,11 @@ class InstagramPlatform:
         state = self._state_on_resume(progress)
         # The answer to a publish was lost, and it had worked.
         if state == "PUBLISHED":
-            return self._recover(request, progress["container_id"])
+            return self._recover(request, handle)
         if progress["publishing"] and state not in ("FINISHED", "IN_PROGRESS"):
-            # A publish was tried and the container can no longer be asked: look for the marker among the account's
+            # A publish was tried and the container can no longer be asked: look for its words among the account's
             # media before another container is made, or the reel may be posted twice.
-            receipt = self._recover_receipt(request, progress["container_id"], state)
+            receipt = self._recover_receipt(request, handle, state)
             if receipt is not None:
                 return receipt
         is_usable = state == "FINISHED" or (state == "IN_PROGRESS" and progress["uploaded"])
@@ -221,7 +226,7 @@ class InstagramPlatform:
         progress.commit(publishing=True)
         media_id = self._publish(progress["container_id"])
         if media_id is None:
-            return self._recover(request, progress["container_id"])
+            return self._recover(request, progress.handle)
         progress.commit(media_id=media_id)
         return self._receipt(media_id)
 
@@ -251,7 +256,7 @@ class InstagramPlatform:
         fields = read_fields(InstagramPost, request)
         require_within_limits("instagram", LIMITS, request)
         self._require_a_way_to_send()
-        caption = format_caption("instagram", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        caption = sent_caption("instagram", request, fields)
         source = {"video_url": video_url} if self._public_url else {"upload_type": "resumable"}
         return {
             "media_type": "REELS",
@@ -273,7 +278,7 @@ class InstagramPlatform:
         if self._public_url is None:
             made = self._make_container(fields)
             container, uri = str(made["id"]), made.get("uri")
-            progress.commit(container_id=container, uri=uri, uploaded=False, publishing=False)
+            self._begin(progress, container, uri)
             self._graph.upload(request, container=container, uri=uri)
             progress.commit(uploaded=True)
             return
@@ -282,8 +287,12 @@ class InstagramPlatform:
         with self._public_url(request.video) as video_url:
             made = self._make_container({**fields, "video_url": video_url})
             # Meta fetches only while the address is open, so a resumed post starts over unless it is FINISHED.
-            progress.commit(container_id=str(made["id"]), uri=None, uploaded=False, publishing=False)
+            self._begin(progress, str(made["id"]), None)
             self._wait_until_finished(str(made["id"]))
+
+    def _begin(self, progress: Progress, container: str, uri: str | None) -> None:
+        now = self._clock.now().isoformat()
+        progress.commit(container_id=container, begun_at=now, uri=uri, uploaded=False, publishing=False)
 
     def _make_container(self, fields: dict[str, Any]) -> dict[str, Any]:
         made = self._graph.call(
@@ -383,57 +392,61 @@ class InstagramPlatform:
             return Receipt("posted", media_id, None, {"permalink_error": error.message})
         return _posted(media_id, media)
 
-    def _recover(self, request: PostRequest, container: str, sent_at: datetime | None = None) -> Receipt:
+    def _recover(self, request: PostRequest, handle: dict[str, Any], sent_at: datetime | None = None) -> Receipt:
+        container = handle["container_id"]
         try:
-            receipt = self._find(request.marker, sent_at)
+            match = self._find(request, handle, sent_at)
         except ProviderError as error:
             return Receipt("processing", None, None, {"container_id": container, "read_error": error.message})
-        return receipt or Receipt("processing", None, None, {"container_id": container})
+        if match.item is not None:
+            return _posted_as(match.item)
+        if match.is_unclear:  # it is out, and which of them it is nobody can say
+            return Receipt(
+                "posted", None, None, {"container_id": container, "public_id_pending": True, "seen": str(match)}
+            )
+        return Receipt("processing", None, None, {"container_id": container})
 
-    def _recover_receipt(self, request: PostRequest, container: str, state: str) -> Receipt | None:
+    def _recover_receipt(self, request: PostRequest, handle: dict[str, Any], state: str) -> Receipt | None:
         # EXPIRED and ERROR say "never published"; a container that has gone says nothing.
         with doubt_remains(is_in_doubt=True):
-            receipt = self._find(request.marker, None)
-        if receipt is None and state == _GONE:
-            raise _nobody_knows(container)
-        return receipt
+            match = self._find(request, handle, None)
+        if match.is_unclear or (match.item is None and state == _GONE):
+            raise _nobody_knows(str(handle["container_id"]))
+        return None if match.item is None else _posted_as(match.item)
 
     def _judge(self, request: PostRequest, handle: dict[str, Any], container: str, *, sent_at: datetime) -> PostFinding:
         state, words = self._status(container)
         evidence = f"Container {container} is {state}"
         if state == "PUBLISHED":
-            return PostFinding("live", f"{evidence}.", self._recover(request, container, sent_at))
+            return PostFinding("live", f"{evidence}.", self._recover(request, handle, sent_at))
         if state in ("FINISHED", "IN_PROGRESS"):
             return PostFinding("resumable", f"{evidence}: not published, and can be continued.", handle=dict(handle))
-        receipt = self._find(request.marker, sent_at)
-        if receipt is not None:
-            return PostFinding("live", f"{evidence}, and media {receipt.post_id} carries the marker.", receipt)
-        if state == _GONE and handle.get("publishing"):
-            return PostFinding("unclear", f"{evidence} ({words}), and no media carries {request.marker!r}.")
-        return PostFinding("absent", f"{evidence}: never published, and no media carries {request.marker!r}.")
+        match = self._find(request, handle, sent_at)
+        if match.item is not None:
+            return PostFinding("live", f"{evidence}, and media {match.item.id} has its words.", _posted_as(match.item))
+        if match.is_unclear or (state == _GONE and handle.get("publishing")):
+            return PostFinding("unclear", f"{evidence} ({words}), and of the account's media {match}.")
+        return PostFinding("absent", f"{evidence}: never published, and of the account's media {match}.")
 
-    def _find(self, marker: str, sent_at: datetime | None) -> Receipt | None:
-        # `paging.next` would be a ready-made address, but one with the token in it.
-        after: dict[str, str] = {}
-        for _ in range(_PAGES):
-            page = self._graph.call(
+    def _find(self, request: PostRequest, handle: dict[str, Any], sent_at: datetime | None) -> Match:
+        text = sent_caption("instagram", request, read_fields(InstagramPost, request)).text
+        return self.list_since(begun_at(handle, sent_at)).match(is_post(text, request.duration_s))
+
+    def list_since(self, since: datetime | None) -> Listing:
+        """Return the account's media, see `ListsWhatItHas`; Instagram lists no lengths."""
+
+        def page(after: str | None) -> tuple[list[ListedItem], str | None]:
+            # `paging.next` would be a ready-made address, but one with the token in it.
+            answer = self._graph.call(
                 "GET",
                 f"{self._account_id}/media",
                 attempted="list the account's newest media",
-                params={"fields": _MEDIA_FIELDS, "limit": 25, **after},
+                params={"fields": _MEDIA_FIELDS, "limit": _PAGE_SIZE, **({"after": after} if after else {})},
             )
-            for media in page.get("data", []):
-                # Newest first: what was posted before the send cannot be the lost one. The margin covers two clocks
-                # that disagree.
-                if sent_at is not None and _is_older(media, sent_at):
-                    return None
-                if carries_marker(str(media.get("caption") or ""), marker):
-                    return _posted(str(media["id"]), media)
-            cursor = ((page.get("paging") or {}).get("cursors") or {}).get("after")
-            if not page.get("data") or not cursor:
-                return None
-            after = {"after": cursor}
-        return None
+            cursor = ((answer.get("paging") or {}).get("cursors") or {}).get("after")
+            return [_listed(media) for media in answer.get("data", [])], cursor if answer.get("data") else None
+
+        return read_pages(page, most_pages=_PAGES, since=since)
 
 
 def _container_error(container: str, state: str, words: str) -> ProviderError:
@@ -477,12 +490,18 @@ def _posted(media_id: str, media: dict[str, Any]) -> Receipt:
     return Receipt("posted", media_id, raw.get("permalink"), raw)
 
 
-def _is_older(media: dict[str, Any], sent_at: datetime) -> bool:
+def _posted_as(media: ListedItem) -> Receipt:
+    return _posted(media.id, media.raw)
+
+
+def _listed(media: dict[str, Any]) -> ListedItem:
     try:
         made_at = datetime.fromisoformat(str(media.get("timestamp")))
     except ValueError:
-        return False
-    return made_at < sent_at - _CLOCK_SKEW
+        made_at = None
+    return ListedItem(
+        str(media["id"]), (str(media.get("caption") or ""),), made_at, None, media.get("permalink"), media
+    )
 
 
 def connect(access: Access) -> InstagramPlatform:

@@ -18,7 +18,7 @@ from pydantic import Field
 from dayreel.atomic_write import full_disk_reported
 from dayreel.clock import Clock
 from dayreel.errors import PermanentError, UsageError
-from dayreel.providers.platforms.approved import approved_file, read_fields
+from dayreel.providers.platforms.approved import approved_file, read_fields, sent_caption
 from dayreel.providers.platforms.contract import (
     Counters,
     PlannedCall,
@@ -27,7 +27,7 @@ from dayreel.providers.platforms.contract import (
     Quota,
     Receipt,
 )
-from dayreel.rules.captions import format_caption
+from dayreel.rules.captions import carries_marker
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
@@ -125,7 +125,7 @@ class OutboxPlatform:
 
     def _texts(self, request: PostRequest) -> dict[str, str]:
         fields = read_fields(OutboxPost, request)
-        caption = format_caption("outbox", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        caption = sent_caption("outbox", request, fields)
         facts = {**self._facts(request), "written_at": self._clock.now().isoformat()}
         return {
             "caption.txt": caption.text + "\n",
@@ -135,7 +135,7 @@ class OutboxPlatform:
 
     def _facts(self, request: PostRequest) -> dict[str, str]:
         fields = read_fields(OutboxPost, request)
-        caption = format_caption("outbox", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        caption = sent_caption("outbox", request, fields)
         return {
             "content_id": request.content_id,
             "video_sha256": request.video_sha256,
@@ -191,12 +191,13 @@ def _settle(file: IO[bytes]) -> None:
 
 
 def _checklist(request: PostRequest, fields: OutboxPost) -> str:
+    marker = f"Leave `{request.marker}` in the caption: by it dayreel and you find the post again."
     label = "Switch the platform's AI label ON: this video was made with AI." if fields.ai_disclosure else None
     steps = [
         f"Open `{_video_name(request)}` ({request.duration_s:g} s) and watch it once to the end.",
         "Upload it, and paste `caption.txt` as the caption (YouTube: title from its first line).",
         label,
-        f"Leave `{request.marker}` in the caption: by it dayreel and you find the post again.",
+        marker if carries_marker(request.caption, request.marker) else None,
         "Check privacy, comments and the paid-partnership switch before you press publish.",
         "Write the post's address down here: ",
     ]

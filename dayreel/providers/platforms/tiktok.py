@@ -15,8 +15,15 @@ from pydantic import Field, SecretStr, model_validator
 
 from dayreel.clock import Clock, poll
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post
 from dayreel.providers.platforms import renewal
-from dayreel.providers.platforms.approved import Progress, doubt_remains, read_fields, require_within_limits
+from dayreel.providers.platforms.approved import (
+    Progress,
+    doubt_remains,
+    read_fields,
+    require_within_limits,
+    sent_caption,
+)
 from dayreel.providers.platforms.contract import (
     Counters,
     PlannedCall,
@@ -29,13 +36,12 @@ from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan
 from dayreel.providers.platforms.tiktok_errors import BY_CODE, BY_FAIL_REASON, find_fail_row
 from dayreel.providers.platforms.tiktok_metrics import (
     VIDEOS_PER_CALL,
-    find_by_marker,
+    list_videos,
     public_id,
     query_videos,
     read_counters,
 )
 from dayreel.providers.platforms.verdicts import to_error
-from dayreel.rules.captions import format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
@@ -98,6 +104,7 @@ class TikTokPlatform:
 
     name = "tiktok"
     counters_per_call = VIDEOS_PER_CALL
+    lists_everything = False  # whether it lists what only its owner sees is documented nowhere
 
     def __init__(
         self,
@@ -170,7 +177,7 @@ class TikTokPlatform:
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
         """Post once, see `PlatformProvider.post`.
 
-        The handle has publish_id, upload_url, chunk_size, finishing, given_up.
+        The handle has publish_id, begun_at, upload_url, chunk_size, finishing, given_up.
         """
         del permit  # asking for it is the point: nobody posts without one
         body = self._init_body(request)
@@ -205,7 +212,7 @@ class TikTokPlatform:
             return PostFinding("unclear", f"TikTok does not let us look: {error.message}")
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
-        """Return counters; `post_ids` may be video ids, publish_ids or markers, see `tiktok_metrics.read_counters`."""
+        """Return counters; `post_ids` may be video ids or publish_ids, see `tiktok_metrics.read_counters`."""
         return read_counters(self._api, post_ids, observed_at=self._clock.now())
 
     # -- announcing and sending -----------------------------------------------------------------------------------
@@ -219,7 +226,7 @@ class TikTokPlatform:
                 next_step="Choose another `privacy`, or switch `paid_partnership` off if it is none.",
             )
         chunks = plan_chunks(request.size_bytes, chunk_bytes=self._chunk_bytes)
-        caption = format_caption("tiktok", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        caption = sent_caption("tiktok", request, fields)
         source = {
             "source": "FILE_UPLOAD",
             "video_size": request.size_bytes,
@@ -256,6 +263,7 @@ class TikTokPlatform:
             raise TransientError(attempted="announce the TikTok post", answer="no publish_id or upload_url")
         progress.commit(
             publish_id=str(made["publish_id"]),
+            begun_at=self._clock.now().isoformat(),
             upload_url=str(made["upload_url"]),
             chunk_size=body["source_info"]["chunk_size"],
             username=creator.get("creator_username"),
@@ -287,7 +295,7 @@ class TikTokPlatform:
         except UnknownOutcomeError as error:
             if error.code != "invalid_publish_id":
                 raise
-            return self._recover_receipt(request, error)
+            return self._recover_receipt(request, progress.handle, error)
         if status.get("status") == "FAILED":
             if isinstance(failure := _failure(status, progress), TransientError):
                 return None
@@ -302,12 +310,20 @@ class TikTokPlatform:
                 return None
         return self._follow(request, progress)
 
-    def _recover_receipt(self, request: PostRequest, doubt: UnknownOutcomeError) -> Receipt:
+    def list_since(self, since: datetime | None) -> Listing:
+        """Return the account's videos, see `ListsWhatItHas`."""
+        return list_videos(self._api, since)
+
+    def _recover_receipt(self, request: PostRequest, handle: dict[str, Any], doubt: UnknownOutcomeError) -> Receipt:
         with doubt_remains(is_in_doubt=True):
-            video = find_by_marker(self._api, request.marker, None)
+            video = self._find(request, handle, None).item
         if video is None:
             raise doubt
-        return Receipt("posted", str(video["id"]), video.get("share_url"), video)
+        return _posted_as(video)
+
+    def _find(self, request: PostRequest, handle: dict[str, Any], sent_at: datetime | None) -> Match:
+        text = sent_caption("tiktok", request, read_fields(TikTokPost, request)).text
+        return self.list_since(begun_at(handle, sent_at)).match(is_post(text, request.duration_s))
 
     def _follow(self, request: PostRequest, progress: Progress) -> Receipt:
         """Wait for completion. All bytes are in: from here on only TikTok's FAILED means that nothing is public."""
@@ -379,33 +395,32 @@ class TikTokPlatform:
             )
         receipt = self._receipt(request, status, publish_id, handle.get("username"))
         if receipt.post_id is None:
-            receipt = self._resolved(request, receipt, sent_at)
+            receipt = self._resolved(request, handle, receipt, sent_at)
         return PostFinding("live", f"{evidence}.", receipt)
 
-    def _resolved(self, request: PostRequest, receipt: Receipt, sent_at: datetime) -> Receipt:
+    def _resolved(self, request: PostRequest, handle: dict[str, Any], receipt: Receipt, sent_at: datetime) -> Receipt:
         # The list may hold a post before its status names the public id. Without the scope it stays pending.
         try:
-            video = find_by_marker(self._api, request.marker, sent_at)
+            video = self._find(request, handle, sent_at).item
         except PermanentError as error:
             return Receipt("posted", None, None, {**receipt.raw, "list_error": error.message})
         if video is None:
             return receipt
-        return Receipt(
-            "posted", str(video["id"]), video.get("share_url"), {"publish_id": receipt.raw["publish_id"], **video}
-        )
+        return Receipt("posted", video.id, video.url, {"publish_id": receipt.raw["publish_id"], **video.raw})
 
     def _judge_forgotten(
         self, request: PostRequest, handle: dict[str, Any], publish_id: str, *, sent_at: datetime
     ) -> PostFinding:
-        video = find_by_marker(self._api, request.marker, sent_at)
-        if video is not None:
-            receipt = Receipt("posted", str(video["id"]), video.get("share_url"), video)
-            return PostFinding("live", f"Video {video['id']} carries the marker.", receipt)
-        if handle.get("finishing"):
-            return PostFinding(
-                "unclear", f"TikTok no longer knows {publish_id}, and no video carries {request.marker!r}."
-            )
+        match = self._find(request, handle, sent_at)
+        if match.item is not None:
+            return PostFinding("live", f"Video {match.item.id} has its words.", _posted_as(match.item))
+        if match.is_unclear or handle.get("finishing"):
+            return PostFinding("unclear", f"TikTok no longer knows {publish_id}, and of the account's videos {match}.")
         return PostFinding("absent", f"TikTok does not know {publish_id}, and its last byte was never sent.")
+
+
+def _posted_as(video: ListedItem) -> Receipt:
+    return Receipt("posted", video.id, video.url, video.raw)
 
 
 def _is_inbox(request: PostRequest) -> bool:

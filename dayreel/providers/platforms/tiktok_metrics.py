@@ -1,22 +1,21 @@
-"""TikTok's own list of videos: counters, and finding a post by its marker (protocol reference, 5.4 and 5.9).
+"""TikTok's own list of videos: counters, and what an account has (protocol reference, 5.4 and 5.9).
 
 Posting is `tiktok.py`.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from dayreel.errors import PermanentError
+from dayreel.providers.listings import ListedItem, Listing, read_pages
 from dayreel.providers.platforms.contract import Counters
 from dayreel.providers.platforms.tiktok_api import TikTokApi
-from dayreel.rules.captions import carries_marker
 
-_FIELDS = "id,create_time,share_url,video_description,title,like_count,comment_count,share_count,view_count"
+_FIELDS = "id,create_time,share_url,video_description,title,duration,like_count,comment_count,share_count,view_count"
 VIDEOS_PER_CALL = 20
 _PAGES = 10
-_CLOCK_SKEW = timedelta(minutes=10)
 
 
 def query_videos(api: TikTokApi, video_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -34,13 +33,23 @@ def query_videos(api: TikTokApi, video_ids: Sequence[str]) -> list[dict[str, Any
     return list(body.get("videos") or [])
 
 
-def find_by_marker(api: TikTokApi, marker: str, sent_at: datetime | None) -> dict[str, Any] | None:
-    """Return the account's newest video that carries `marker`, looking no further back than `sent_at`.
+def list_videos(api: TikTokApi, since: datetime | None) -> Listing:
+    """Return the account's own videos, see `ListsWhatItHas`.
 
     Raises:
         TransientError, PermanentError: not readable.
     """
-    return _find(api, {marker}, sent_at).get(marker)
+
+    def page(cursor: int | None) -> tuple[list[ListedItem], int | None]:
+        body = api.call(
+            "/v2/video/list/",
+            attempted="list the account's TikTok videos",
+            params={"fields": _FIELDS},
+            json={"max_count": VIDEOS_PER_CALL, **({} if cursor is None else {"cursor": cursor})},
+        )
+        return [_listed(video) for video in body.get("videos") or []], body["cursor"] if body.get("has_more") else None
+
+    return read_pages(page, most_pages=_PAGES, since=since)
 
 
 def public_id(status: dict[str, Any]) -> str | None:
@@ -52,18 +61,14 @@ def public_id(status: dict[str, Any]) -> str | None:
 def read_counters(api: TikTokApi, post_ids: Sequence[str], *, observed_at: datetime) -> list[Counters]:
     """Return counters under the ids that were asked for.
 
-    A post without a public id yet is asked for by its publish_id (its status may name the public id by now) or by its
-    marker (looked for in the account's own list). What cannot be resolved is left out: it has no counters, not 0.
+    A post without a public id yet is asked for by its publish_id (its status may name the public id by now). What
+    cannot be resolved is left out: it has no counters, not 0.
 
     Raises:
         TransientError, PermanentError: not readable.
     """
-    markers = {asked for asked in post_ids if not asked.isdigit() and not _is_publish_id(asked)}
-    by_marker = _find(api, markers, None) if markers else {}
     resolved = {
-        asked: asked
-        if asked.isdigit()
-        else (_public_id_of(api, asked) if _is_publish_id(asked) else str(by_marker.get(asked, {}).get("id", "")))
+        asked: asked if asked.isdigit() else _public_id_of(api, asked) if _is_publish_id(asked) else ""
         for asked in dict.fromkeys(post_ids)
     }
     wanted = list(dict.fromkeys(video_id for video_id in resolved.values() if video_id))
@@ -94,31 +99,16 @@ def _public_id_of(api: TikTokApi, publish_id: str) -> str:
     return public_id(status) or ""
 
 
-def _find(api: TikTokApi, markers: set[str], sent_at: datetime | None) -> dict[str, dict[str, Any]]:
-    videos: dict[str, dict[str, Any]] = {}
-    cursor: dict[str, Any] = {}
-    for _ in range(_PAGES):
-        page = api.call(
-            "/v2/video/list/",
-            attempted="list the account's TikTok videos",
-            params={"fields": _FIELDS},
-            json={"max_count": VIDEOS_PER_CALL, **cursor},
-        )
-        for video in page.get("videos") or []:
-            text = f"{video.get('video_description') or ''}\n{video.get('title') or ''}"
-            for marker in markers - videos.keys():
-                if carries_marker(text, marker) and not _is_older(video, sent_at):
-                    videos[marker] = video
-        oldest = (page.get("videos") or [{}])[-1]
-        if len(videos) == len(markers) or not page.get("has_more") or _is_older(oldest, sent_at):
-            break
-        cursor = {"cursor": page.get("cursor")}
-    return videos
-
-
-def _is_older(video: dict[str, Any], sent_at: datetime | None) -> bool:
+def _listed(video: dict[str, Any]) -> ListedItem:
     made_at_s = video.get("create_time")
-    return sent_at is not None and made_at_s is not None and made_at_s < (sent_at - _CLOCK_SKEW).timestamp()
+    return ListedItem(
+        id=str(video["id"]),
+        words=(str(video.get("video_description") or ""), str(video.get("title") or "")),
+        made_at=None if made_at_s is None else datetime.fromtimestamp(made_at_s, UTC),
+        duration_s=video.get("duration") or None,
+        url=video.get("share_url"),
+        raw=video,
+    )
 
 
 def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:

@@ -5,8 +5,9 @@ the privacy that was sent, which is therefore always explicit. Then YouTube proc
 error reasons are in `youtube_errors.py`.
 """
 
+import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr
@@ -14,7 +15,14 @@ from pydantic import Field, SecretStr
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, reveal
-from dayreel.providers.platforms.approved import Progress, doubt_remains, read_fields, require_within_limits
+from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, read_pages
+from dayreel.providers.platforms.approved import (
+    Progress,
+    doubt_remains,
+    read_fields,
+    require_within_limits,
+    sent_caption,
+)
 from dayreel.providers.platforms.contract import (
     Counters,
     PlannedCall,
@@ -27,7 +35,6 @@ from dayreel.providers.platforms.youtube_api import YouTubeApi
 from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAILURE, find_upload_row
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
 from dayreel.providers.proofs import prove_scopes
-from dayreel.rules.captions import carries_marker, format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
@@ -38,7 +45,7 @@ LIMITS: Final = PlatformLimits(max_size_bytes=256_000_000_000, min_duration_s=1,
 _SCOPES: Final = ("youtube.upload", "youtube.readonly")
 _BATCH = 50
 _PAGES = 4
-_CLOCK_SKEW = timedelta(minutes=10)
+_LENGTH = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 _BROKEN = ("failed", "rejected", "deleted")
 
 
@@ -65,6 +72,7 @@ class YouTubePlatform:
 
     name = "youtube"
     counters_per_call = _BATCH
+    lists_everything = True
 
     def __init__(
         self,
@@ -150,7 +158,10 @@ class YouTubePlatform:
         """Return None: the Data API does not report what is left of a quota."""
 
     def post(self, permit: Permit, request: PostRequest, *, handle: dict[str, Any], record: RecordHandle) -> Receipt:
-        """Post once, see `PlatformProvider.post`. The handle has session_uri, finishing, video_id, given_up."""
+        """Post once, see `PlatformProvider.post`.
+
+        Its handle has session_uri, begun_at, finishing, video_id, given_up.
+        """
         del permit  # asking for it is the point: nobody posts without one
         body, params = self._video_body(request)
         progress = Progress(handle, record)
@@ -163,7 +174,8 @@ class YouTubePlatform:
             return self._follow(progress)
         if resumed is None:
             uri = start_session(self._api, request, body, params)
-            progress.commit(session_uri=uri, finishing=False, video_id=None, given_up=None)
+            now = self._clock.now().isoformat()
+            progress.commit(session_uri=uri, begun_at=now, finishing=False, video_id=None, given_up=None)
         state = send_bytes(self._api, request, progress, start=resumed or 0, chunk_bytes=self._chunk_bytes)
         if state.video is None:
             raise self._session_gone(progress)
@@ -200,7 +212,7 @@ class YouTubePlatform:
     def _video_body(self, request: PostRequest) -> tuple[dict[str, Any], dict[str, str | int]]:
         fields = read_fields(YouTubePost, request)
         require_within_limits("youtube", LIMITS, request)
-        caption = format_caption("youtube", request.caption, hashtags=fields.hashtags, marker=request.marker)
+        caption = sent_caption("youtube", request, fields)
         body = {
             "snippet": {"title": caption.title, "description": caption.text, "categoryId": fields.category_id},
             "status": {
@@ -225,12 +237,12 @@ class YouTubePlatform:
                 return str(answer.video["id"])
             if not progress["finishing"]:
                 return None
-            # A session is forgotten after about a week, also one whose upload had finished: only the marker still
-            # finds the video.
-            video_id = self._find(request.marker, None)
-        if video_id is None:
+            # A session is forgotten after about a week, also one whose upload had finished: only the channel's own
+            # list still shows the video.
+            video = self._find(request, progress.handle, None).item
+        if video is None:
             raise self._session_gone(progress)
-        return video_id
+        return video.id
 
     def _session_gone(self, progress: Progress) -> ProviderError:
         if progress["finishing"]:
@@ -245,7 +257,7 @@ class YouTubePlatform:
             next_step="The next try opens another one.",
         )
 
-    # -- following, and finding out -------------------------------------------------------------------------------
+    # -- and finding out -------------------------------------------------------------------------------
 
     def _follow(self, progress: Progress) -> Receipt:
         """Wait until the video is processed. It exists: only YouTube's own failed or rejected means it is not kept."""
@@ -299,14 +311,19 @@ class YouTubePlatform:
         if answer.state == "open":
             evidence = f"The upload holds {answer.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
             return PostFinding("resumable", evidence, handle=dict(handle))
-        video_id = self._find(request.marker, sent_at)
-        if video_id is not None:
-            return self._judge_video(handle, video_id)
-        if handle.get("finishing"):
-            return PostFinding("unclear", f"The upload session has gone, and no upload carries {request.marker!r}.")
+        match = self._find(request, handle, sent_at)
+        if match.item is not None:
+            return self._judge_video(handle, match.item.id)
+        if match.is_unclear or handle.get("finishing"):
+            return PostFinding("unclear", f"The upload session has gone, and of the channel's uploads {match}.")
         return PostFinding("absent", "The upload session has gone before its last byte was sent.")
 
-    def _find(self, marker: str, sent_at: datetime | None) -> str | None:
+    def _find(self, request: PostRequest, handle: dict[str, Any], sent_at: datetime | None) -> Match:
+        text = sent_caption("youtube", request, read_fields(YouTubePost, request)).text
+        return self.list_since(begun_at(handle, sent_at)).match(is_post(text, request.duration_s))
+
+    def list_since(self, since: datetime | None) -> Listing:
+        """Return the channel's uploads, see `ListsWhatItHas`; one that is still processed has no length yet."""
         mine = self._api.call(
             "/youtube/v3/channels",
             attempted="find the channel's uploads",
@@ -316,23 +333,43 @@ class YouTubePlatform:
             raise PermanentError(attempted="find the channel's uploads", answer="no channel for this account")
         # The uploads playlist costs one unit of quota, a search a hundred; and a search lags behind by hours.
         playlist = mine["items"][0]["contentDetails"]["relatedPlaylists"]["uploads"]
-        token: dict[str, str] = {}
-        for _ in range(_PAGES):
-            page = self._api.call(
+
+        def page(token: str | None) -> tuple[list[ListedItem], str | None]:
+            answer = self._api.call(
                 "/youtube/v3/playlistItems",
                 attempted="list the channel's uploads",
-                params={"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": _BATCH, **token},
+                params={
+                    "part": "snippet,contentDetails",
+                    "playlistId": playlist,
+                    "maxResults": _BATCH,
+                    **({"pageToken": token} if token else {}),
+                },
             )
-            for item in page.get("items", []):
-                snippet = item.get("snippet") or {}
-                if sent_at is not None and _is_older(snippet, sent_at):
-                    return None
-                if carries_marker(f"{snippet.get('title')}\n{snippet.get('description')}", marker):
-                    return str(item["contentDetails"]["videoId"])
-            if not page.get("nextPageToken"):
-                return None
-            token = {"pageToken": page["nextPageToken"]}
-        return None
+            items = {str(item["contentDetails"]["videoId"]): item for item in answer.get("items", [])}
+            lengths = self._lengths(list(items))
+            listed = [self._listed(id_, item, lengths.get(id_)) for id_, item in items.items()]
+            return listed, answer.get("nextPageToken")
+
+        return read_pages(page, most_pages=_PAGES, since=since)
+
+    def _lengths(self, video_ids: Sequence[str]) -> dict[str, float | None]:
+        if not video_ids:
+            return {}
+        videos = self._api.call(
+            "/youtube/v3/videos",
+            attempted="read how long the channel's uploads are",
+            params={"part": "contentDetails", "id": ",".join(video_ids), "maxResults": _BATCH},
+        )
+        return {str(video["id"]): _seconds(video.get("contentDetails") or {}) for video in videos.get("items", [])}
+
+    def _listed(self, video_id: str, item: dict[str, Any], duration_s: float | None) -> ListedItem:
+        snippet = item.get("snippet") or {}
+        try:
+            made_at = datetime.fromisoformat(str(snippet.get("publishedAt")))
+        except ValueError:
+            made_at = None
+        words = (str(snippet.get("description") or ""),)
+        return ListedItem(video_id, words, made_at, duration_s, f"{self._watch_url}/{video_id}", item)
 
 
 def _given_up(handle: dict[str, Any], video_id: str, why: str) -> PostFinding:
@@ -359,11 +396,11 @@ def _upload_error(video: dict[str, Any], video_id: str) -> ProviderError:
     )
 
 
-def _is_older(snippet: dict[str, Any], sent_at: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(str(snippet.get("publishedAt"))) < sent_at - _CLOCK_SKEW
-    except ValueError:
-        return False
+def _seconds(details: dict[str, Any]) -> float | None:
+    """Return a length such as PT1M5S in seconds; None while YouTube does not know it (P0D)."""
+    match = _LENGTH.fullmatch(str(details.get("duration")))
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    return float(3600 * hours + 60 * minutes + seconds) or None
 
 
 def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:

@@ -5,6 +5,7 @@ from the stored handle, also in another process.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -46,6 +47,21 @@ class Job:
     retry_helps: bool = False
 
 
+@dataclass(frozen=True)
+class Lookup:
+    """What a service shows of a submit whose answer was lost.
+
+    Attributes:
+        handles: of every request there that can be it.
+        proves_absence: whether one that was accepted would be among them for certain, so that none means that none was.
+        evidence: what was looked at, for people.
+    """
+
+    handles: tuple[dict[str, Any], ...]
+    proves_absence: bool
+    evidence: str
+
+
 class VideoGenerator(Protocol):
     """A vendor of generated video."""
 
@@ -78,11 +94,11 @@ class VideoGenerator(Protocol):
         """
         ...
 
-    def find(self, key: EffectKey) -> dict[str, Any] | None:
-        """Look up a submit whose answer was lost: its handle, or None when the service knows no such request.
+    def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:
+        """Look up a submit whose answer was lost, by what was sent with it and when.
 
         Raises:
-            PermanentError: the service has no way to look a request up; a person has to look at its dashboard.
+            PermanentError: the service has no way to look a request up, or does not let us; a person has to look.
             TransientError: it could not be looked up now.
         """
         ...

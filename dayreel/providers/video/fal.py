@@ -5,10 +5,12 @@ reads statuses and results and cancels, on a transport that makes one attempt pe
 end. What each model takes is `fal_models`.
 """
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +20,8 @@ from pydantic import SecretStr
 
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
-from dayreel.providers.video.contract import Job, SegmentRequest
+from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, read_pages
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
     from fal_client import SyncRequestHandle
 
 QUEUE_URL: Final = "https://queue.fal.run/"
+API_URL: Final = "https://api.fal.ai/v1/"
 _NOT_FOUND: Final = 404
+_ERRORS: Final = 400
 
 RETRY_HELPS: Final = frozenset(
     {
@@ -88,6 +93,8 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
 
 _DASHBOARD: Final = "Look for the request in the fal.ai dashboard, Requests."
 _READS_PER_FOLLOW: Final = 6
+_PAGE_SIZE: Final = 100
+_PAGES: Final = 20
 
 
 class FalVideo:
@@ -96,18 +103,27 @@ class FalVideo:
     Args:
         key: from the fal.ai dashboard.
         queue_url: the queue's address; a stand-in's may be plain http and have a path.
+        api_url: the address of the Platform APIs, which list what was requested.
         connect_s: how long a connection may take to stand, in seconds.
         read_s: how long the service may be silent, in seconds.
     """
 
     name = "fal"
+    lists_everything = True
 
     def __init__(
-        self, *, key: SecretStr | str, queue_url: str = QUEUE_URL, connect_s: float = 10, read_s: float = 60
+        self,
+        *,
+        key: SecretStr | str,
+        queue_url: str = QUEUE_URL,
+        api_url: str = API_URL,
+        connect_s: float = 10,
+        read_s: float = 60,
     ) -> None:
         """Keep the settings; the SDK is imported when the first request is followed."""
         self._key = reveal(key, name="FAL_KEY")
         self._queue_url = queue_url.rstrip("/")
+        self._api_url = api_url.rstrip("/")
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._auth = {"Authorization": f"Key {self._key}"}
         self._http = Http("fal", headers=self._auth, secrets=[self._key], connect_s=connect_s, read_s=read_s)
@@ -130,7 +146,7 @@ class FalVideo:
             f"{self._queue_url}/{request.model}",
             attempted=attempted,
             has_side_effects=True,
-            json=_adapter(request.model).arguments(request),
+            json=_adapter(request.model).arguments(request, own_seed=own_seed(permit.key)),
         )
         if not reply.ok:
             raise _submit_refused(reply)
@@ -168,13 +184,56 @@ class FalVideo:
             return self._failed(code, status.error)
         return self._result(attached, handle)
 
-    def find(self, key: EffectKey) -> dict[str, Any] | None:
-        """Refuse: fal lists no requests, so a submit without an answer cannot be looked up. See the contract."""
-        raise PermanentError(
-            attempted=f"look up segment {key.sequence} of {key.content_id} at fal",
-            answer="fal has no call that lists requests",
-            next_step=_DASHBOARD,
-        )
+    def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:
+        """Look for a request with exactly our input, our own seed in it, since it was sent. See the contract.
+
+        fal says nowhere when a request is listed (while it queues, once it has ended, minutes later), so a list without
+        it proves nothing.
+        """
+        wanted = _adapter(request.model).arguments(request, own_seed=own_seed(key))
+        since = sent_at - CLOCK_SKEW
+
+        def can_be_it(item: ListedItem) -> bool:
+            is_in_time = item.made_at is None or item.made_at >= since
+            return is_in_time and wanted.items() <= (item.raw.get("json_input") or {}).items()
+
+        listing = self._list([request.model], since)
+        match = listing.match(can_be_it)
+        handles = tuple({"request_id": item.id, "model": request.model} for item in match.candidates)
+        if not listing.is_whole and len(handles) == 1:
+            handles = ()  # another one may follow
+        evidence = f"of the requests that fal lists for {request.model} since {sent_at:%Y-%m-%d %H:%M} UTC, {match}"
+        return Lookup(handles, proves_absence=False, evidence=evidence)
+
+    def list_since(self, since: datetime | None) -> Listing:
+        """Return the requests of every model with an adapter, see `ListsWhatItHas`; without `since`, of a day."""
+        listing = self._list(list(MODELS), since)
+        # What ended in an error made nothing and is not billed, and the ledger lets go of its id.
+        made = tuple(item for item in listing.items if (item.raw.get("status_code") or 0) < _ERRORS)
+        return Listing(made, listing.is_whole)
+
+    def _list(self, models: Sequence[str], since: datetime | None) -> Listing:
+        def page(cursor: str | None) -> tuple[list[ListedItem], str | None]:
+            reply = self._http.send(
+                "GET",
+                f"{self._api_url}/models/requests/by-endpoint",
+                attempted="list the requests at fal",
+                has_side_effects=False,
+                params={
+                    "endpoint_id": ",".join(models),
+                    "expand": "payloads",
+                    "limit": _PAGE_SIZE,
+                    **({} if since is None else {"start": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}),
+                    **({"cursor": cursor} if cursor else {}),
+                },
+            )
+            if not reply.ok:
+                raise reply.error(reply.words, code=str(reply.status), next_step=_DASHBOARD)
+            answer = reply.document()
+            listed = [_listed(item) for item in answer.get("items") or []]
+            return listed, answer["next_cursor"] if answer.get("has_more") else None
+
+        return read_pages(page, most_pages=_PAGES)
 
     def fetch(self, url: str, dest: Path) -> None:
         """Download the finished file, without the key. See the contract for the errors."""
@@ -279,7 +338,26 @@ class FalVideo:
 
 def connect(access: Access) -> FalVideo:
     """Return fal as the world of `access` has it."""
-    return FalVideo(key=access.secret("FAL_KEY"), queue_url=access.url(QUEUE_URL, "/fal/queue/"))
+    return FalVideo(
+        key=access.secret("FAL_KEY"),
+        queue_url=access.url(QUEUE_URL, "/fal/queue/"),
+        api_url=access.url(API_URL, "/fal/api/"),
+    )
+
+
+def own_seed(key: EffectKey) -> int:
+    """Return the seed that is sent with an effect's request where nobody asked for another: the same one each time."""
+    digest = hashlib.sha256(f"{key.content_id}/{key.sequence}/{key.fingerprint}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1  # the models take 31 bits
+
+
+def _listed(item: dict[str, Any]) -> ListedItem:
+    try:
+        made_at = datetime.fromisoformat(str(item.get("sent_at")))
+    except ValueError:
+        made_at = None
+    prompt = str((item.get("json_input") or {}).get("prompt") or "")
+    return ListedItem(str(item["request_id"]), (prompt,), made_at, raw=item)
 
 
 def _adapter(model: str) -> FalModel:
@@ -388,7 +466,7 @@ VENDOR: Final = Vendor(
     about="Generated video through the fal queue (WAN, Veo, Kling).",
     connect=connect,
     settings=(Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret"),),
-    can=("video from text", "follows and cancels by id"),
+    can=("video from text", "follows and cancels by id", "looks up lost requests"),
     prove=prove,
     where_to_look="fal.ai dashboard, Requests",
     order=1,

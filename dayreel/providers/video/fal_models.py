@@ -20,7 +20,7 @@ class FalModel:
         can: what it can make.
         duration_form: how a duration is written: "5", 5 or "5s".
         takes_resolution: whether there is a field for it; where not, composition scales what comes.
-        takes_seed: whether a run can be repeated.
+        takes_seed: whether a run can be repeated, and does not look like another one with the same prompt.
         fixed: fields that are always sent, because the vendor's default is not ours or may change.
     """
 
@@ -30,8 +30,12 @@ class FalModel:
     takes_seed: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
-    def arguments(self, request: SegmentRequest) -> dict[str, Any]:
-        """Return the model's input for a request that `check_request` (in `request_check`) has let through."""
+    def arguments(self, request: SegmentRequest, *, own_seed: int) -> dict[str, Any]:
+        """Return the model's input for a request that `check_request` (in `request_check`) has let through.
+
+        Args:
+            own_seed: where nobody asked for one; by it the request is found again when its answer is lost.
+        """
         written: Mapping[DurationForm, str | int] = {
             "string": str(request.duration_s),
             "integer": request.duration_s,
@@ -45,8 +49,8 @@ class FalModel:
         }
         if self.takes_resolution:
             arguments["resolution"] = request.resolution
-        if self.takes_seed and request.seed is not None:
-            arguments["seed"] = request.seed
+        if self.takes_seed:
+            arguments["seed"] = own_seed if request.seed is None else request.seed
         return arguments
 
 

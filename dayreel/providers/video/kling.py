@@ -11,7 +11,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
-from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest, VideoCapabilities
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
@@ -150,20 +150,19 @@ class KlingVideo:
             )
         return {"task_id": task_id, "external_task_id": own_id, "model": request.model}
 
-    def find(self, key: EffectKey) -> dict[str, Any] | None:
-        """Look up the task of a submit whose answer was lost; None when Kling knows no such task.
-
-        Raises:
-            TransientError, PermanentError: it could not be looked up.
-        """
+    def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:  # noqa: ARG002  our id is enough
+        """Look up the task of a submit whose answer was lost, by our own id of it. See the contract for the errors."""
         own_id = external_task_id(key)
         try:
             task = self._task(own_id, attempted=f"look up segment {key.sequence} of {key.content_id} at kling")
         except PermanentError as error:
             if error.code == str(NOT_FOUND):
-                return None
+                return Lookup((), proves_absence=True, evidence=f"kling knows no task {own_id}")
             raise
-        return {"task_id": str(task["task_id"]), "external_task_id": own_id} if task.get("task_id") else None
+        if not task.get("task_id"):
+            return Lookup((), proves_absence=False, evidence=f"kling knows {own_id} and gives no task_id")
+        handle = {"task_id": str(task["task_id"]), "external_task_id": own_id}
+        return Lookup((handle,), proves_absence=True, evidence=f"kling has {own_id}")
 
     def follow(self, handle: dict[str, Any]) -> Job:
         """Return where the task stands, now. See the contract for the errors."""

@@ -10,7 +10,7 @@ a row from which another one goes on (a handle is there), or which waits for a l
 
 import contextlib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -176,6 +176,17 @@ class EffectLedger:
             if result is not None:
                 values["result"] = dict(result)
             connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
+
+    def note_found(self, key: EffectKey, *, sent_at: datetime, result: Mapping[str, Any], evidence: str) -> None:
+        """Write down an act that its vendor lists, and whose sending nothing here knows of; it counts as one send."""
+        values: dict[str, Any] = {"state": "confirmed", "sent_at": sent_at, "result": dict(result), "error": evidence}
+        values |= {"settled_usd": Decimal(0), "settled_at": self._clock.now()}
+        with self._catalog.write("money") as connection:
+            connection.execute(
+                update(effects)
+                .where(*self._is(key), effects.c.state == "intended")
+                .values(**values, attempts=effects.c.attempts + 1, version=effects.c.version + 1)
+            )
 
     def revoke_confirmation(
         self,

@@ -17,7 +17,7 @@ from dayreel.queries.config import read_config
 from dayreel.queries.holds import read_holds
 from dayreel.queries.people import approvers
 from dayreel.queries.quality import checks_of
-from dayreel.queries.review import approval_scope
+from dayreel.queries.review import approval_scope, as_approved
 from dayreel.queries.rows import ContentRow, newest_verdict, pause_of
 from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.calendar import window_state
@@ -108,7 +108,7 @@ def facts_of(
     newest = newest_verdict(connection, row.id)
     approved = newest if newest is not None and newest.verdict == "approved" else None
     manifest = project.contents.manifest(row.id)
-    current = approval_scope(row, channel, manifest.idea)
+    current = approval_scope(row, as_approved(channel, row, newest), manifest.idea)
     quota = account.quota
 
     def is_for(bound: Mapping[str, Mapping[str, str]] | None) -> bool:

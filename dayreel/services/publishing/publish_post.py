@@ -13,8 +13,9 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from dayreel.clock import local_day
 from dayreel.errors import GateClosedError, PermanentError, ProviderError, UnknownOutcomeError, UsageError
+from dayreel.providers.listings import ListedItem
 from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
-from dayreel.queries.review import bound_fields
+from dayreel.queries.review import as_approved, bound_fields
 from dayreel.queries.rows import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import check_gates, closed
@@ -76,7 +77,8 @@ def publish_post(
                 f"{content_id} was not posted to {platform}: {'; '.join(gate.message for gate in holding)}.",
                 next_step=f"`dayreel publish {content_id} --plan` shows every gate; nothing was sent.",
             )
-        _refuse_what_has_changed(project, channel, now_row, platform, key)
+        as_it_goes = as_approved(channel, now_row, newest_verdict(connection, content_id))
+        _refuse_what_has_changed(project, as_it_goes, now_row, platform, key)
 
     with project.catalog.read() as connection:
         gates_hold(connection)
@@ -94,6 +96,13 @@ def publish_post(
 
     def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         receipt = _post(project, provider, permit, request, handle, record)
+        if other := whose_post(project, content_id, platform, receipt):
+            raise UnknownOutcomeError(
+                attempted=f"post {content_id} to {platform}",
+                answer=f"the one that looks like it is that of {other}",
+                reference=receipt.post_id,
+                next_step="Look at the account; `dayreel reconcile` lists what takes a person's word.",
+            )
         return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
 
     try:
@@ -138,6 +147,17 @@ def _post(
         if finding.verdict in ("absent", "resumable", "refused"):
             raise
         raise _unproven(error, finding.evidence) from error
+
+
+def whose_post(project: Project, content_id: str, platform: str, receipt: Receipt) -> str | None:
+    """Return which other content a post is of: two contents may have the same words, and one post is not both."""
+    query = select(platform_posts.c.content_id).where(
+        platform_posts.c.platform == platform,
+        platform_posts.c.post_id == receipt.post_id,
+        platform_posts.c.content_id != content_id,
+    )
+    with project.catalog.read() as connection:
+        return None if receipt.post_id is None else connection.execute(query.limit(1)).scalar()
 
 
 def _unproven(refusal: PermanentError, evidence: str) -> UnknownOutcomeError:
@@ -229,7 +249,9 @@ def post_request(project: Project, channel: Channel, row: ContentRow, platform: 
     Raises:
         UsageError: the channel does not publish there, there is no final video, or the caption does not fit.
     """
-    return _request(project, channel, row, platform, project.contents.fetched(row.id))
+    with project.catalog.read() as connection:
+        newest = newest_verdict(connection, row.id)
+    return _request(project, as_approved(channel, row, newest), row, platform, project.contents.fetched(row.id))
 
 
 def _request(
@@ -336,6 +358,23 @@ def _begin(
         if get_content(connection, row.id).state == "approved":
             advance(connection, "content", row.id, "publish", at=now, actor=project.actor)
     return True
+
+
+def adopt_post(project: Project, channel: Channel, row: ContentRow, platform: Platform, listed: ListedItem) -> None:
+    """Write down that a content is out by a post that its platform lists, and that nobody here knew of.
+
+    Raises:
+        GateClosedError: nobody has decided on the content, so that it cannot be said by which approval it went out.
+    """
+    request = post_request(project, channel, row, platform)
+    key, sent_at = _key(request, platform), listed.made_at or project.clock.now()
+    receipt = Receipt("posted", listed.id, listed.url, listed.raw)
+    client: PlatformProvider = project.connect(platform)
+    if not _begin(project, row, platform, request, client.account(), key):
+        return
+    result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
+    project.ledger.note_found(key, sent_at=sent_at, result=result, evidence=f"{platform} lists it as {listed.id}")
+    settle_post(project, row.id, platform, receipt, sent_at=sent_at)
 
 
 def _out(connection: Connection, content_id: str, platform: Platform, *, lock: bool = False) -> RowMapping | None:

@@ -20,6 +20,7 @@ from dayreel.queries.review import (
     DecisionVerdict,
     ReviewSnapshot,
     approval_scope,
+    as_approved,
     bound_fields,
     possible_events,
     snapshot_for_review,
@@ -80,7 +81,8 @@ def decide(
         by = decider(connection, channel, by)
         saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
-        bound = None if manifest is None else approval_scope(row, channel, manifest.idea)
+        as_it_goes = as_approved(channel, row, newest_verdict(connection, row.id))
+        bound = None if manifest is None else approval_scope(row, as_it_goes, manifest.idea)
         _saw_all_of_it(connection, row, channel, seen, bound)
         if manifest is not None:
             _require_quality(connection, row, manifest)

@@ -25,7 +25,7 @@ from dayreel.media.small_copy import small_copy
 from dayreel.providers.notifiers.contract import PREVIEW, Button, Card, Notifier, ReviewNotifier
 from dayreel.queries.prices import known_day_cost
 from dayreel.queries.quality import checks_of
-from dayreel.queries.review import approval_scope, platform_words, snapshot_for_review, snapshot_text
+from dayreel.queries.review import approval_scope, as_approved, platform_words, snapshot_for_review, snapshot_text
 from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.quality import JudgedCheck, failed_checks, summary
@@ -56,6 +56,8 @@ def card_of(project: Project, channel: Channel, row: ContentRow, *, revision: in
     """
     manifest = _manifest(project, row)
     idea, checks = manifest.idea if manifest else None, _checks(project, row, manifest)
+    as_it_goes = as_approved(channel, row, newest)
+    seen = snapshot_for_review(row, channel, approval_scope(row, as_it_goes, idea))
     until = row.review_deadline_at
     facts = [f"revision {revision}", f"until {until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"]
     if newest is not None and newest.verdict in _OPEN_WORDS and newest.revision == revision:
@@ -66,14 +68,14 @@ def card_of(project: Project, channel: Channel, row: ContentRow, *, revision: in
     buttons: tuple[Button, ...] = ("reject", "edit") if failed_checks(checks) else ("approve", "reject", "edit")
     return Card(
         marker=f"{row.id}/r{revision}",
-        ticket=f"{row.id} {snapshot_text(snapshot_for_review(row, channel, approval_scope(row, channel, idea)))}",
+        ticket=f"{row.id} {snapshot_text(seen)}",
         title=f"{channel.title} · {row.id}",
         idea=row.idea or "",
         caption=row.caption or "",
         facts=tuple(facts),
         link=f"{project.settings.desk_address}/content/{row.id}",
         outcome=_outcome(project, row, revision, newest),
-        words=_words(channel, row, idea),
+        words=_words(as_it_goes, row, idea),
         buttons=buttons,
     )
 

@@ -24,6 +24,7 @@ from dayreel.services.reviewing.review_cards import send_waiting, waiting_messag
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
 from dayreel.services.upkeep.budget_alerts import budget_alerts, notify_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
+from dayreel.services.upkeep.search_accounts import search_accounts
 from dayreel.services.upkeep.stalled_work import notify_stalled, stalled_work
 from dayreel.stores.catalog.tables import content, platform_posts
 
@@ -98,9 +99,12 @@ def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
     """
     acts: dict[str, Callable[[], list[str]]] = {
         "reconcile": lambda: [
-            f"{effect.content_id}: {effect.kind} at {effect.target}: {effect.outcome}: "
-            f"{effect.evidence} {effect.next_step}".strip()
-            for effect in reconcile(project, limit=MOST_EFFECTS)
+            *map(str, search_accounts(project)),
+            *(
+                f"{effect.content_id}: {effect.kind} at {effect.target}: {effect.outcome}: "
+                f"{effect.evidence} {effect.next_step}".strip()
+                for effect in reconcile(project, limit=MOST_EFFECTS)
+            ),
         ],
         "reviews": lambda: remind_or_expire(project, notifier=notifier),
         "messages": lambda: send_waiting(project, notifier=notifier),
@@ -136,9 +140,11 @@ def _doubtful(project: Project) -> list[tuple[str, datetime]]:
         unknown = read_unknown_outcomes(project, connection).here[-MOST_EFFECTS:]
         posts = sorted(connection.execute(processing))[-MOST_EFFECTS:]
         unnamed = posts_without_public_id(connection, world=project.settings.world, since=now - LOOK_FOR_NAMES)
-    other_time = [("a catalog of another time", now)] if holds(project).is_of_other_time else []
+    held = holds(project)
+    other_time = [("a catalog of another time", now)] if held.is_of_other_time else []
     return [
         *other_time,
+        *((f"{hold.target} is held", hold.since_at) for hold in held.vendors),
         *((f"effect {effect.effect_id} {effect.state}", effect.sent_at or now) for effect in unknown),
         *((f"post {post.id}", post.since) for post in posts),
         *((f"public id of post {post.id}", post.posted_at or now) for post in unnamed),

@@ -16,14 +16,14 @@ from sqlalchemy import select
 from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import PlatformProvider, PostFinding, PostRequest, Receipt
-from dayreel.providers.video.contract import VideoGenerator
+from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
 from dayreel.schemas.effect import Effect, EffectState
 from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.project import Project
-from dayreel.services.publishing.publish_post import note_post, settle_post
+from dayreel.services.publishing.publish_post import note_post, settle_post, whose_post
 from dayreel.services.upkeep.recover import recover
 from dayreel.stores.catalog.tables import effects, platform_posts
 from dayreel.vendors.registry import vendor_named
@@ -193,14 +193,27 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
 
 def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator) -> Reconciled:
     try:
-        handle = generator.find(effect.key)
+        lookup = generator.find(effect.key, _segment_of(effect), sent_at=_sent_at(effect))
     except PermanentError as error:
         return _park(project, effect, str(error))
-    if handle is None:
-        return _release_once_settled(project, effect, f"{effect.key.target} knows no such request")
-    evidence = f"{effect.key.target} has it"
-    project.ledger.record_outcome(effect.id, "sent", evidence, handle={"model": effect.request.get("model"), **handle})
-    return _reconciled(effect, "goes_on", evidence, f"dayreel retry {effect.key.content_id}")
+    name = vendor_named(effect.key.target).handle
+    others = _handles_of_others(project, effect, name)
+    handles = [handle for handle in lookup.handles if handle[name] not in others]
+    if not handles and lookup.proves_absence:
+        return _release_once_settled(project, effect, lookup.evidence)
+    if len(handles) != 1:
+        return _park(project, effect, lookup.evidence)
+    (handle,) = handles
+    model = {"model": effect.request.get("model")}
+    project.ledger.record_outcome(effect.id, "sent", lookup.evidence, handle={**model, **handle})
+    return _reconciled(effect, "goes_on", lookup.evidence, f"dayreel retry {effect.key.content_id}")
+
+
+def _segment_of(effect: Effect) -> SegmentRequest:
+    try:
+        return SegmentRequest(**effect.request)
+    except TypeError as error:
+        raise ConfigurationError(f"What effect {effect.id} asked for is not written down: {error}.") from None
 
 
 def _stays_sent(
@@ -214,6 +227,8 @@ def _stays_sent(
 def _look_up_post(project: Project, effect: Effect) -> Reconciled:
     finding = _find_post(project, effect)
     if finding.verdict == "live" and finding.receipt is not None:
+        if other := whose_post(project, effect.key.content_id, effect.key.target, finding.receipt):
+            return _park(project, effect, f"{finding.evidence} But that is the post of {other}.")
         return _confirm_post(project, effect, finding.receipt, finding.evidence)
     if finding.verdict == "absent":
         return _release(project, effect, finding.evidence, handle=finding.handle)
@@ -383,17 +398,22 @@ def _handle_of(effect: Effect, handle: str) -> dict[str, Any]:
 
 def _refuse_anothers(project: Project, effect: Effect, handle: dict[str, Any]) -> None:
     """Refuse a request id that another effect has: one purchase cannot be two segments."""
-    query = select(effects.c.id, effects.c.handle).where(
-        effects.c.kind == "segment", effects.c.target == effect.key.target, effects.c.id != effect.id
-    )
     (name,) = handle.keys() - {"model"}
-    with project.catalog.read() as connection:
-        other = next((row.id for row in connection.execute(query) if row.handle.get(name) == handle[name]), None)
+    other = _handles_of_others(project, effect, name).get(handle[name])
     if other is not None:
         raise UsageError(
             f"{handle[name]!r} is the request of effect {other} already.",
             next_step=f"Look again for the one of {effect.key.content_id}, segment {effect.key.sequence}.",
         )
+
+
+def _handles_of_others(project: Project, effect: Effect, name: str) -> dict[str, int]:
+    """Return the ids of requests at a vendor that other effects of ours have, each with the effect's number."""
+    query = select(effects.c.id, effects.c.handle).where(
+        effects.c.kind == "segment", effects.c.target == effect.key.target, effects.c.id != effect.id
+    )
+    with project.catalog.read() as connection:
+        return {row.handle[name]: row.id for row in connection.execute(query) if row.handle.get(name)}
 
 
 def _reconciled(effect: Effect, outcome: ReconcileOutcome, evidence: str, next_step: str = "") -> Reconciled:

@@ -3,7 +3,7 @@
 A catalog that is older than the copies, or new beside old contents, holds everything that is bought or posted
 (`queries.holds`). Here the copies are taken over; when they account for every send that was counted, the
 hold ends by itself. What is missing after that may have been sent to anybody: each platform and each video vendor is
-held until a person has looked there (`release`), because none of them can be searched for an act without its handle.
+held until it was searched (`services.upkeep.search_accounts`), or a person has looked there (`release`).
 """
 
 from dataclasses import dataclass
@@ -98,8 +98,8 @@ def recover(
     return Recovered(tuple(adopted), tuple(from_manifest), sends, missing, holds(project).vendors)
 
 
-def release(project: Project, target: str, *, by: str, note: str | None = None) -> None:
-    """Let a person say that they have looked at a vendor, and that the catalog knows all that happened there.
+def release(project: Project, target: str, *, by: str, note: str | None = None, via: str = "cli") -> None:
+    """Say that a vendor was looked at, and that the catalog knows all that happened there.
 
     Raises:
         UsageError: nothing is held there.
@@ -114,7 +114,7 @@ def release(project: Project, target: str, *, by: str, note: str | None = None) 
         if released.rowcount == 0:
             held = ", ".join(hold.target for hold in holds(project).vendors) or "nothing"
             raise UsageError(f"Nothing is held at {target!r}.", next_step=f"Held now: {held}.")
-        note_act(connection, "release a hold", target, actor=by, at=now, via="cli", detail={"note": note})
+        note_act(connection, "release a hold", target, actor=by, at=now, via=via, detail={"note": note})
 
 
 def _hold(project: Project, connection: Connection, missing: int, reason: str) -> None:

@@ -32,13 +32,19 @@ def words(**changes: Any) -> dict[str, dict[str, str | None]]:
 
 
 def test_each_platform_has_its_full_text_and_its_own_title() -> None:
-    marker = post_marker(ID)
     assert words() == {
-        "instagram": {"title": None, "text": f"Clay, patience\n\n#craft #handmade\n\n{marker}"},
-        "tiktok": {"title": None, "text": f"Clay, patience\n\n#craft\n\n{marker}"},
-        "youtube": {"title": "Clay, patience", "text": f"Clay, patience\n\n#craft #Shorts\n\n{marker}"},
-        "outbox": {"title": "Crafts", "text": f"Clay, patience\n\n#craft\n\n{marker}"},
+        "instagram": {"title": None, "text": "Clay, patience\n\n#craft #handmade"},
+        "tiktok": {"title": None, "text": "Clay, patience\n\n#craft"},
+        "youtube": {"title": "Clay, patience", "text": "Clay, patience\n\n#craft #Shorts"},
+        "outbox": {"title": "Crafts", "text": "Clay, patience\n\n#craft"},
     }
+
+
+def test_a_channel_may_have_its_captions_marked() -> None:
+    marked, plain = words(caption_marker=True), words()
+    for platform, text in plain.items():
+        assert marked[platform]["text"] == f"{text['text']}\n\n{post_marker(ID)}"
+        assert marked[platform]["title"] == text["title"]
 
 
 def test_the_channels_title_goes_out_only_in_the_outbox() -> None:

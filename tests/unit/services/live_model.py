@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dayreel.errors import DayreelError, GateClosedError, ProviderError
 from dayreel.queries.review import DecisionVerdict, bound_fields
-from dayreel.rules.post_words import post_marker
 from dayreel.schemas.content import Idea
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
@@ -163,7 +162,6 @@ class WhatIsLive(RuleBasedStateMachine):
         assert self.approved is not None
         assert live.video_sha256 == self.approved.video_sha256
         assert live.caption.startswith(f"{self.approved.caption}\n\n{self.approved.hashtags[0]}")
-        assert live.caption.endswith(post_marker(ID))
         assert live.fields == self.approved.fields
 
     @invariant()

@@ -52,7 +52,7 @@ def sheet(path: Path) -> Path:
 
 def test_captions_that_do_not_fit_say_by_how_much(make_project: MakeProject) -> None:
     project = make_project()
-    (words,) = review_of(project, reviewable(project).id).words_for("x" * 2200)
+    (words,) = review_of(project, reviewable(project).id).words_for("x" * 2201)
     assert length_of(words) == "does not fit"
     assert words.problem is not None
     assert "instagram takes 2200" in words.problem

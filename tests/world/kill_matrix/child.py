@@ -30,7 +30,6 @@ from dayreel.media.compose import Composed, ComposePlan
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.queries.holds import holds
 from dayreel.queries.rows import current_content, get_content, posts_of
-from dayreel.rules.post_words import post_marker
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.effect import Effect
@@ -348,9 +347,8 @@ def _is_unknown(project: Project, effect_id: int) -> bool:
 def _look(project: Project, effect_id: int, dashboards: Mapping[str, Any]) -> str | None:
     effect = project.ledger.get(effect_id)
     if effect.key.kind == "post":
-        marker = post_marker(effect.key.content_id)
         posts = [post for post in dashboards["posts"] if post["platform"] == effect.key.target]
-        return next((post["id"] for post in posts if marker in json.dumps(post)), None)
+        return next((post["id"] for post in posts if post["caption"] == effect.request["caption"]), None)
     with project.catalog.read() as connection:
         handles = list(connection.execute(select(effects.c.handle).where(effects.c.kind == "segment")).scalars())
     return unclaimed(effect, handles, dashboards["generations"])

@@ -1,4 +1,4 @@
-"""Acme's board: a video pinned to a wall that people walk by. One request posts, and a post is found by its marker."""
+"""Acme's board: a video pinned to a wall that people walk by. One request posts; a field nobody sees finds it again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,9 +8,8 @@ from pydantic import Field
 
 from dayreel.clock import Clock
 from dayreel.errors import ProviderError
-from dayreel.providers.platforms.approved import approved_file, read_fields, require_within_limits
+from dayreel.providers.platforms.approved import approved_file, read_fields, require_within_limits, sent_caption
 from dayreel.providers.platforms.contract import Counters, PlannedCall, PostFinding, PostRequest, Receipt
-from dayreel.rules.captions import format_caption
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
@@ -81,7 +80,7 @@ class AcmeBoard:
 
     def _body(self, request: PostRequest) -> dict[str, Any]:
         fields = read_fields(BoardPost, request)
-        caption = format_caption(self.name, request.caption, hashtags=fields.hashtags, marker=request.marker)
+        caption = sent_caption(self.name, request, fields)
         return {
             "wall": fields.wall,
             "text": caption.text,

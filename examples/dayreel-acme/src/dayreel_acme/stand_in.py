@@ -46,6 +46,7 @@ def video(world: SandboxWorld) -> list[Route]:
     """Return the routes of generated video."""
     table = {
         ("POST", "/acme/jobs", "submit"): _submit,
+        ("GET", "/acme/jobs", "find"): _find_jobs,
         ("GET", "/acme/jobs/{id}", "status"): _status,
         ("GET", "/acme/files/{id}.mp4", "file"): _file,
     }
@@ -157,8 +158,15 @@ async def _submit(call: Call) -> Response:
     id_ = world.new_number("acme_job", 12)
     prompt, cost = str(asked.get("prompt")), Decimal("0.02") * int(asked.get("seconds", 5))
     world.bill(vendor="acme_video", kind="segment", id_=id_, model="acme-1", cost_usd=cost, prompt=prompt)
-    world.store.put("acme_job", id_, {"seconds": asked.get("seconds", 5), "prompt": prompt})
+    job = {"id": id_, "seconds": asked.get("seconds", 5), "prompt": prompt, "reference": asked.get("reference")}
+    world.store.put("acme_job", id_, job)
     return JSONResponse({"id": id_})
+
+
+async def _find_jobs(call: Call) -> Response:
+    reference = call.request.query_params["reference"]
+    jobs = [job["id"] for job in _authorised(call).store.all("acme_job") if job["reference"] == reference]
+    return JSONResponse({"ids": jobs})
 
 
 async def _status(call: Call) -> Response:

@@ -1,10 +1,11 @@
 """Acme's generated video: a job per segment, followed by its id."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from dayreel.errors import PermanentError
-from dayreel.providers.video.contract import Job, SegmentRequest, VideoCapabilities
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest, VideoCapabilities
 from dayreel.providers.video.request_check import check_request
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
@@ -31,6 +32,7 @@ class AcmeVideo:
         """Submit once and return the handle. See the contract for the errors."""
         attempted = f"submit segment {permit.key.sequence} of {permit.key.content_id} to Acme"
         json = {"model": request.model, "prompt": request.prompt, "seconds": request.duration_s}
+        json["reference"] = _reference(permit.key)
         return {"request_id": self._api.begin("/jobs", attempted=attempted, json=json), "model": request.model}
 
     def follow(self, handle: dict[str, Any]) -> Job:
@@ -39,13 +41,13 @@ class AcmeVideo:
         job = self._api.call("GET", path, attempted="follow a job of Acme", has_side_effects=False).document()
         return Job("done" if job.get("file") else "running", file_url=job.get("file"))
 
-    def find(self, key: EffectKey) -> dict[str, Any] | None:
-        """Refuse: Acme lists no jobs."""
-        raise PermanentError(
-            attempted=f"look up a job of Acme for {key.content_id}",
-            answer="Acme has no call that lists jobs",
-            next_step="Look at acme.example, Jobs.",
-        )
+    def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:  # noqa: ARG002  the contract's
+        """Look for jobs with our reference. Acme lists a job before it answers, so none there means none."""
+        reference = _reference(key)
+        path = f"/jobs?reference={quote(reference, safe='')}"
+        jobs = self._api.call("GET", path, attempted="look for a job of Acme", has_side_effects=False).document()
+        handles = tuple({"request_id": str(id_), "model": request.model} for id_ in jobs["ids"])
+        return Lookup(handles, proves_absence=True, evidence=f"Acme lists {len(handles)} jobs as {reference}")
 
     def fetch(self, url: str, dest: Path) -> None:
         """Download the finished file."""
@@ -54,6 +56,10 @@ class AcmeVideo:
     def cancel(self, _handle: dict[str, Any]) -> bool:
         """Say no: a job of Acme cannot be stopped."""
         return False
+
+
+def _reference(key: EffectKey) -> str:
+    return f"{key.content_id}/{key.sequence}/{key.fingerprint[:12]}"
 
 
 def connect(access: Access) -> AcmeVideo:
@@ -68,7 +74,7 @@ VENDOR = Vendor(
     about="Generated video from Acme.",
     connect=connect,
     settings=(KEY,),
-    can=("video from text", "follows by id"),
+    can=("video from text", "follows by id", "looks up lost requests"),
     where_to_look="acme.example, Jobs",
     models=MODELS,
     stand_in="dayreel_acme.stand_in:video",

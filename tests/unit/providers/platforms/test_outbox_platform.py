@@ -25,13 +25,22 @@ def test_the_folder_holds_video_caption_and_checklist(tmp_path: Path, video: Pat
     assert (receipt.state, receipt.post_id) == ("posted", CONTENT_ID)
     assert receipt.url == place.as_uri()
     assert (place / f"{CONTENT_ID}.mp4").read_bytes() == video.read_bytes()
-    assert MARKER in (place / "caption.txt").read_text()
+    assert MARKER not in (place / "caption.txt").read_text()
     checklist = (place / "checklist.md").read_text()
     assert "AI label ON" in checklist
     assert "- [ ]" in checklist
+    assert MARKER not in checklist
     assert {path.name for path in place.iterdir()} == {
         f"{CONTENT_ID}.mp4", "caption.txt", "checklist.md", MARKER_FILE,
     }  # fmt: skip
+
+
+def test_the_checklist_names_a_marker_that_is_in_the_caption(tmp_path: Path, video: Path) -> None:
+    request = make_request("outbox", video, caption=f"A quiet loom.\n\n{MARKER}")
+    make_outbox(tmp_path).post(PERMIT, request, handle={}, record=Recorder())
+    place = tmp_path / "outbox" / CONTENT_ID
+    assert (place / "caption.txt").read_text() == f"A quiet loom.\n\n{MARKER}\n"
+    assert f"Leave `{MARKER}` in the caption" in (place / "checklist.md").read_text()
 
 
 def test_posting_again_changes_nothing(tmp_path: Path, video: Path) -> None:

@@ -16,8 +16,10 @@ from dayreel.providers.platforms.tiktok import TikTokPlatform
 from dayreel.providers.platforms.youtube import YouTubePlatform
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Asked, Say, scripted
-from tests.unit.providers.platforms.posting import FIELDS, MARKER, Recorder, WaitingClock, make_request
+from tests.unit.providers.platforms.posting import FIELDS, Recorder, WaitingClock, make_request
 
+WORDS = "A quiet loom, wool and water."
+REEL = f"{WORDS}\n\n#asmr"
 OK = {"code": "ok", "message": "", "log_id": "L"}
 TOKEN = Say(200, {"access_token": "ya29.x", "expires_in": 3600})
 CREATOR = {
@@ -73,14 +75,14 @@ def test_an_instagram_rate_limit_is_not_a_missing_metric() -> None:
         make_instagram(server.url).counters(["m1"])
 
 
-def test_a_marker_is_found_on_a_later_page_without_the_next_url(video: Path) -> None:
+def test_a_post_is_found_on_a_later_page_without_the_next_url(video: Path) -> None:
     clock = WaitingClock()
     stamp = clock.now().isoformat()
     page = {
-        "data": [{"id": "m1", "caption": f"{MARKER}0 longer", "timestamp": stamp}],
+        "data": [{"id": "m1", "caption": f"{REEL} And more.", "timestamp": stamp}],
         "paging": {"cursors": {"after": "A1"}, "next": "http://127.0.0.1:1/?access_token=secret"},
     }
-    hit = {"data": [{"id": "m2", "caption": f"x {MARKER}", "timestamp": stamp, "permalink": "p2"}]}
+    hit = {"data": [{"id": "m2", "caption": REEL, "timestamp": stamp, "permalink": "p2"}]}
     with scripted(Say(200, {"status_code": "PUBLISHED"}), Say(200, page), Say(200, hit)) as server:
         finding = make_instagram(server.url).look_up(
             make_request("instagram", video), {"container_id": "c1", "publishing": True}, sent_at=clock.now()
@@ -90,6 +92,29 @@ def test_a_marker_is_found_on_a_later_page_without_the_next_url(video: Path) -> 
     assert finding.verdict == "live"
     assert finding.receipt is not None
     assert (finding.receipt.state, finding.receipt.post_id, finding.receipt.url) == ("posted", "m2", "p2")
+
+
+def test_published_beside_its_twin_is_posted_without_an_id(video: Path) -> None:
+    stamp = WaitingClock().now().isoformat()
+    twins = {"data": [{"id": name, "caption": REEL, "timestamp": stamp} for name in ("m1", "m2")]}
+    with scripted(Say(200, {"status_code": "PUBLISHED"}), Say(200, twins)) as server:
+        finding = make_instagram(server.url).look_up(
+            make_request("instagram", video), {"container_id": "c1"}, sent_at=WaitingClock().now()
+        )
+    assert finding.receipt is not None
+    assert (finding.verdict, finding.receipt.state, finding.receipt.post_id) == ("live", "posted", None)
+    assert "(m1, m2)" in finding.receipt.raw["seen"]
+
+
+@pytest.mark.parametrize("handle", [{"publishing": True}, {}], ids=["maybe published", "never asked"])
+def test_two_alike_are_never_called_absent(handle: dict[str, bool], video: Path) -> None:
+    stamp = WaitingClock().now().isoformat()
+    twins = {"data": [{"id": name, "caption": REEL, "timestamp": stamp} for name in ("m1", "m2")]}
+    with scripted(Say(200, {"status_code": "EXPIRED"}), Say(200, twins)) as server:
+        finding = make_instagram(server.url).look_up(
+            make_request("instagram", video), {"container_id": "c1", **handle}, sent_at=WaitingClock().now()
+        )
+    assert finding.verdict == "unclear"
 
 
 def test_published_without_visible_media_is_live_but_processing(video: Path) -> None:
@@ -352,15 +377,16 @@ def test_a_gone_session_is_in_doubt_after_the_last_byte(finishing: bool, video: 
             )
 
 
-def test_a_lost_video_is_found_in_the_uploads_by_its_marker(video: Path) -> None:
+def test_a_lost_video_is_found_in_the_uploads_by_its_words(video: Path) -> None:
     clock = WaitingClock()
     uploads = Say(200, {"items": [{"contentDetails": {"relatedPlaylists": {"uploads": "UU"}}}]})
     item = {
-        "snippet": {"description": f"wool\n\n{MARKER}", "publishedAt": clock.now().isoformat()},
+        "snippet": {"description": f"{WORDS}\n\n#Shorts", "publishedAt": clock.now().isoformat()},
         "contentDetails": {"videoId": "v9"},
     }
+    length = Say(200, {"items": [{"id": "v9", "contentDetails": {"duration": "PT4S"}}]})
     shown = Say(200, {"items": [{"id": "v9", "status": {"uploadStatus": "processed"}}]})
-    with scripted(TOKEN, Say(404), uploads, Say(200, {"items": [item]}), shown) as server:
+    with scripted(TOKEN, Say(404), uploads, Say(200, {"items": [item]}), length, shown) as server:
         finding = make_youtube(server.url).look_up(
             make_request("youtube", video),
             {"session_uri": f"{server.url}/s", "finishing": True},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.waiting import wait_until
 
+NOW = datetime.now(UTC)
 REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", duration_s=5, resolution="720p")
 
 
@@ -56,13 +58,13 @@ def test_the_sandbox_takes_what_each_model_is_sent(kling: KlingVideo, world: Run
 
 def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world: RunningSandbox) -> None:
     world.arm("kling", "submit", "lose_answer")
-    assert kling.find(permit(3).key) is None
+    lookup = kling.find(permit(3).key, REQUEST, sent_at=NOW)
+    assert (lookup.handles, lookup.proves_absence) == ((), True)
     with pytest.raises(UnknownOutcomeError):
         kling.submit(permit(3), REQUEST)
     assert paid(world) == 1
-    job = kling.find(permit(3).key)
-    assert job is not None
-    assert kling.follow(job).state in ("queued", "running", "done")
+    (handle,) = kling.find(permit(3).key, REQUEST, sent_at=NOW).handles
+    assert kling.follow(handle).state in ("queued", "running", "done")
     with pytest.raises(UnknownOutcomeError, match="already exists"):
         kling.submit(permit(3), REQUEST)
     assert paid(world) == 1

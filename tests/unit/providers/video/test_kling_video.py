@@ -24,6 +24,7 @@ from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Say, scripted, unused_url
 
 ACCESS, SECRET = "marked-access-key", "marked-secret-key-of-32-bytes-and-more"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay.", duration_s=5, resolution="720p")
 PERMIT = make_permit("segment", "kling", sequence=2)
 HANDLE = {"task_id": "t-1", "external_task_id": "dayreel-x", "model": "kling-v2-6"}
@@ -174,12 +175,14 @@ def test_a_connection_that_never_stood_took_nothing() -> None:
 def test_a_lost_task_is_found_by_our_own_id() -> None:
     own_id = external_task_id(PERMIT.key)
     with scripted(task("processing")) as server:
-        assert at(server.url).find(PERMIT.key) == {"task_id": "t-1", "external_task_id": own_id}
+        lookup = at(server.url).find(PERMIT.key, REQUEST, sent_at=NOW)
+    assert lookup.handles == ({"task_id": "t-1", "external_task_id": own_id},)
     assert server.asked[0].path.endswith(own_id)
     with scripted(code(1203, 404)) as server:
-        assert at(server.url).find(PERMIT.key) is None
+        lookup = at(server.url).find(PERMIT.key, REQUEST, sent_at=NOW)
+    assert (lookup.handles, lookup.proves_absence) == ((), True)
     with scripted(code(1002, 401)) as server, pytest.raises(PermanentError, match="KLING_ACCESS_KEY"):
-        at(server.url).find(PERMIT.key)
+        at(server.url).find(PERMIT.key, REQUEST, sent_at=NOW)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import null, update
 
 from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import Quota
+from dayreel.providers.platforms.contract import PostFinding, Quota, Receipt
 from dayreel.queries.rows import posts_of
 from dayreel.rules.gates import GateName
 from dayreel.rules.post_words import post_marker
@@ -66,12 +66,11 @@ def set_config(project: Project, name: str, value: str) -> None:
         write_config(connection, name, value, by="ana", at=project.clock.now())
 
 
-def test_the_approved_words_go_live_with_hashtags_and_marker(project: Project) -> None:
+def test_the_approved_words_go_live_with_their_hashtags(project: Project) -> None:
     platform = FakePlatform()
     posted = publish(project, platform)
     (live,) = platform.world.live
-    marker = post_marker(ID)
-    assert live.caption == f"Clay, patience\n\n#craft #handmade\n\n{marker}"
+    assert live.caption == "Clay, patience\n\n#craft #handmade"
     assert live.video_sha256 == sha256_of(project.contents.folder(ID) / "final_video.mp4")
     assert live.fields == {"ai_disclosure": True, "share_to_feed": True, "hashtags": ["#handmade"]}
     assert (posted.state, posted.post_id, posted.fresh) == ("posted", "p-c1", True)
@@ -86,6 +85,47 @@ def test_the_approved_words_go_live_with_hashtags_and_marker(project: Project) -
     )
     assert content_row(project, ID).state == "posted"
     assert [event for _, event, _ in transitions(project, ID)][-3:] == ["approve", "publish", "finish"]
+
+
+@pytest.mark.parametrize("is_bound", [True, False], ids=["words bound", "from before words were bound"])
+def test_what_was_approved_with_a_marker_keeps_it(make_project: MakeProject, is_bound: bool) -> None:
+    project = make_project(channels={"crafts": {"caption_marker": True, "platforms": {"instagram": {}}}})
+    approve(project)
+    if not is_bound:
+        with project.catalog.write() as connection:
+            connection.execute(update(decisions).values(words=null()))
+    write_channel(project.settings.root, "crafts", platforms={"instagram": {}})
+    assert channel_of(project).caption_marker is False
+    assert plan(project, FakePlatform()).may_go_out
+    platform = FakePlatform()
+    publish(project, platform)
+    (live,) = platform.world.live
+    assert live.caption == f"Clay, patience\n\n#craft\n\n{post_marker(ID)}"
+
+
+def test_an_approval_without_a_marker_goes_out_without_it(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}}}})
+    approve(project)
+    write_channel(project.settings.root, "crafts", caption_marker=True, platforms={"instagram": {}})
+    platform = FakePlatform()
+    publish(project, platform)
+    assert platform.world.live[0].caption == "Clay, patience\n\n#craft"
+
+
+def test_another_contents_post_is_not_the_lost_one(make_project: MakeProject) -> None:
+    """Two contents with the same words: a look that finds the other's post may not settle this one."""
+    project = make_project(channels={"crafts": {}, "glass": {}})
+    world = World()
+    for name in ("crafts", "glass"):
+        approve(project, name=name, video=name.encode())
+    publish(project, FakePlatform(world=world))
+    theirs = Receipt("posted", "p-c1", "https://instagram.example/p/p-c1", {})
+    lost = FakePlatform(world=world, steps=["lost_request"], sees=PostFinding("live", "It has its words.", theirs))
+    with pytest.raises(UnknownOutcomeError):
+        publish(project, lost, "glass-2026-11-20")
+    project.providers["instagram"] = lost
+    (looked,) = [outcome for outcome in reconcile(project) if outcome.content_id == "glass-2026-11-20"]
+    assert (looked.outcome, "that is the post of crafts-2026-11-20" in looked.evidence) == ("parked", True)
 
 
 def test_publishing_again_finds_the_post_and_sends_nothing(project: Project) -> None:
@@ -355,10 +395,11 @@ def test_the_same_video_is_not_posted_twice_to_one_account(make_project: MakePro
     project = make_project(channels={"crafts": {}, "glass": {}})
     approve(project)
     approve(project, name="glass")
-    publish(project, FakePlatform())
+    world = World()
+    publish(project, FakePlatform(world=world))
     with pytest.raises(GateClosedError, match=r"already posted to this account: crafts-2026-11-20 https://instagram"):
-        publish(project, FakePlatform(), "glass-2026-11-20")
-    elsewhere = FakePlatform(account="another-account")
+        publish(project, FakePlatform(world=world), "glass-2026-11-20")
+    elsewhere = FakePlatform(world=world, account="another-account")
     read_accounts(project, channel_of(project, "glass"), lambda _name: elsewhere)
     decide(project, "glass-2026-11-20", "recalled", by="ana", via="cli")
     decide(project, "glass-2026-11-20", "approved", by="ana", via="cli")

@@ -69,7 +69,7 @@ def test_an_approval_binds_video_caption_and_platform_fields(project: Project) -
     assert decision.fields == fields == bound_fields(channel_of(project))
     assert decision.words == approval_scope(row, channel_of(project), project.contents.manifest(ID).idea).words
     assert decision.words is not None
-    assert "Clay, patience\n\n#craft #handmade\n\n" in str(decision.words["instagram"]["text"])
+    assert str(decision.words["instagram"]["text"]) == "Clay, patience\n\n#craft #handmade"
     assert (decision.decided_by, decision.via, decision.note, decision.decided_at) == (
         "ana",
         "cli",

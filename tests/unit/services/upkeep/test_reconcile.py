@@ -1,6 +1,7 @@
 """Looking first: what is found is written down with its evidence, and nothing is ever sent. Then people rule."""
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import update
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.processes import this_process
 from dayreel.providers.platforms.contract import PostFinding, Receipt
-from dayreel.providers.video.contract import Job
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.queries.rows import posts_of
 from dayreel.schemas.effect import EffectKey, EffectKind
 from dayreel.services.effects.intent import Intent
@@ -51,9 +52,9 @@ def leave(
 ) -> int:
     """Leave an effect whose outcome is not known, and return its number."""
     key = EffectKey(ID, kind, target, sequence, "f")
-    wanted = Intent(
-        key, channel_of(project), DAY, "video", most_usd=Decimal("0.5"), request={"model": "m", "marker": "the-marker"}
-    )
+    segment = {"model": "m", "prompt": "clay", "duration_s": 5, "resolution": "720p"}
+    request = segment if kind == "segment" else {"model": "m", "marker": "the-marker"}
+    wanted = Intent(key, channel_of(project), DAY, "video", most_usd=Decimal("0.5"), request=request)
 
     def act(_permit: object, _handle: object, record: Callable[[dict[str, Any]], None]) -> Any:
         if handle is not None:
@@ -98,7 +99,7 @@ def test_a_post_that_is_there_is_confirmed_with_its_address(project: Project) ->
     platform = FakePlatform(steps=["lost_answer"])
     leave_post(project, platform)
     outcome = only(reconcile(project))
-    assert (outcome.outcome, outcome.kind, outcome.evidence) == ("confirmed", "post", "found p-c1 by its marker")
+    assert (outcome.outcome, outcome.kind, outcome.evidence) == ("confirmed", "post", "found p-c1 by its words")
     assert (post(project)["state"], post(project)["post_url"]) == ("posted", "https://instagram.example/p/p-c1")
     assert content_row(project, ID).state == "posted"
     assert reconcile(project) == []
@@ -125,7 +126,7 @@ def test_a_post_that_is_half_way_goes_on_from_its_handle(project: Project) -> No
 @pytest.mark.parametrize(
     "sees",
     [
-        PostFinding("unclear", "two posts carry the marker"),
+        PostFinding("unclear", "two posts can be it"),
         TransientError(attempted="look", answer="HTTP 500"),
         PermanentError(attempted="look", answer="HTTP 401 the token has expired"),
     ],
@@ -208,6 +209,36 @@ def test_a_segment_that_its_service_has_goes_on(project: Project, tiny_clip: Pat
         Decimal("0.5"),
     )
     assert source.looked_for[0].sequence == 1
+
+
+@pytest.mark.parametrize(
+    "handles",
+    [(), ({"task_id": "t1"}, {"task_id": "t2"}), ({"task_id": "of-another"},)],
+    ids=["none", "two", "another's"],
+)
+def test_only_one_request_that_is_nobodys_is_the_lost_one(
+    project: Project, tiny_clip: Path, handles: tuple[dict[str, Any], ...]
+) -> None:
+    leave(project, "segment", "kling", sequence=2, handle={"task_id": "of-another"})
+    number = leave(project, "segment", "kling")
+    lookup = Lookup(handles, proves_absence=False, evidence="what is listed")
+    project.providers["kling"] = FakeVideoGenerator(
+        tiny_clip, name="kling", finds=lookup, jobs={2: [RUNNING], 1: [RUNNING]}
+    )
+    with project.catalog.write() as connection:
+        connection.execute(update(effects).where(effects.c.id != number).values(state="confirmed"))
+    outcome = only(reconcile(project))
+    assert (outcome.outcome, outcome.evidence) == ("parked", "what is listed")
+    assert (effect(project, number)["state"], effect(project, number)["handle"]) == ("unknown", {})
+
+
+def test_a_request_that_is_not_written_down_stops_no_other(project: Project, tiny_clip: Path) -> None:
+    number = leave(project, "segment", "kling")
+    with project.catalog.write() as connection:
+        connection.execute(update(effects).values(request={"model": "m"}))
+    project.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds={"task_id": "t1"})
+    assert "not written down" in only(reconcile(project)).evidence
+    assert effect(project, number)["state"] == "unknown"
 
 
 def test_a_segment_that_its_service_does_not_know_is_released(project: Project, tiny_clip: Path) -> None:
@@ -409,9 +440,9 @@ def test_an_effect_settled_meanwhile_does_not_block_the_others(project: Project,
     leave(project, "llm", "anthropic")
 
     class Meanwhile(FakeVideoGenerator):
-        def find(self, key: EffectKey) -> dict[str, Any] | None:
+        def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:
             project.ledger.record_outcome(number, "confirmed", "somebody else was quicker")
-            return None
+            return super().find(key, request, sent_at=sent_at)
 
     project.providers["kling"] = Meanwhile(tiny_clip, name="kling")
     assert [outcome.outcome for outcome in reconcile(project)] == ["at_work", "written_off"]
