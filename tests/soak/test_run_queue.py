@@ -93,6 +93,7 @@ def test_a_code_server_killed_every_two_minutes_loses_no_run(
     attempts = Counter(run.status.value for run in month(daemons))
     minutes = (time.monotonic() - started) / 60
     figure(f"{RUNS} runs, {kills} kills in {minutes:.0f} min: {dict(states)}, {dict(attempts)}")
+    assert not [log.name for log in daemons.deployment.root.glob("*.log") if "database is locked" in log.read_text()]
     assert states == {"review_pending": RUNS}
     assert len(segments) == 2 * RUNS
 
