@@ -20,10 +20,11 @@ from pydantic import BaseModel, SecretStr
 
 from dayreel.cli import root
 from dayreel.footage.schemas.library import LibraryPlan
+from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.marts.declared import MARTS
 from dayreel.queries.config import keys
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.mart import Mart
+from dayreel.schemas.mart import Table
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
 from dayreel.vendors.registry import vendors
@@ -200,16 +201,24 @@ def _default(field: Mapping[str, Any], *, is_part: bool) -> str:
 
 def marts(*groups: str) -> Iterator[str]:
     """Yield a section per mart of these groups: its grain, its key, its columns and its checks."""
-    chosen: list[Mart] = [mart for name, mart in MARTS.items() if name.partition("/")[0] in groups]
-    for mart in chosen:
-        yield f"## `{mart.view}`\n"
-        key = ", ".join(f"`{name}`" for name in mart.key)
+    for mart in (mart for name, mart in MARTS.items() if name.partition("/")[0] in groups):
         files = "one file" if mart.every == "always" else f"one file per {mart.every}"
-        yield f"Asset `{mart.name}`, {files}. One row is {mart.grain}. Key: {key}.\n"
-        yield from _table(("column", "type", "meaning"), ((f"`{c.name}`", c.kind, c.description) for c in mart.columns))
-        yield from _table(
-            ("check", "holds for every row"), ((f"`{n}`", f"`{rule}`") for n, rule in mart.checks.items())
-        )
+        yield from _columns(mart, mart.view, f"Asset `{mart.name}`, {files}.")
+
+
+def content_tables() -> Iterator[str]:
+    """Yield a section per table that is read of contents, as `marts` does."""
+    for table in CONTENT_TABLES.values():
+        path = f"{table.name}/<platform>" if table.name == "posts" else table.name
+        yield from _columns(table, table.name, f"Assets `<channel>/{path}`.")
+
+
+def _columns(table: Table, heading: str, where: str) -> Iterator[str]:
+    yield f"## `{heading}`\n"
+    yield f"{where} One row is {table.grain}. Key: {', '.join(f'`{name}`' for name in table.key)}.\n"
+    yield from _table(("column", "type", "meaning"), ((f"`{c.name}`", c.kind, c.description) for c in table.columns))
+    checks = ((f"`{name}`", f"`{rule}`") for name, rule in table.checks.items())
+    yield from _table(("check", "holds for every row"), checks)
 
 
 def catalog() -> Iterator[str]:
@@ -245,6 +254,7 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "channel fields": channel_fields,
     "library plan": library_plan,
     "marts": marts,
+    "content tables": content_tables,
     "catalog": catalog,
     "changelog": changelog,
     "decisions": decisions,

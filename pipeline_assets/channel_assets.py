@@ -117,6 +117,7 @@ class _Build:
             group_name=self.channel.name,
             owners=[OWNER],
             tags={"channel": self.channel.name},
+            io_manager_key="tables",  # it stores nothing: what was made is loaded as a table from where it lies
             required_resource_keys={"project", *needs},
             **more,
         )

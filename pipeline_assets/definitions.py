@@ -26,8 +26,8 @@ from pipeline_assets.mart_assets import build_marts, build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.prune_logs import prune_logs_job
 from pipeline_assets.schedules import build_schedules
-from resources.mart_io import MartIOManager
 from resources.project import ProjectResource
+from resources.table_io import TableIOManager
 from resources.vendors import vendor_resource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
@@ -39,12 +39,14 @@ MADE_BY: tuple[Family, ...] = ("llm", "video", "speech", "platforms")
 """The families that assets use. Titles are looked up where a person is asked about names, and an address for a file is
 opened by the platform that needs one: never by an asset."""
 
+_OLD_NAMES = {"studio": "project", "marts": "tables"}
+
 
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
     return {
         "project": project_resource(settings),
-        "marts": MartIOManager(root=str(settings.root)),
+        "tables": TableIOManager(root=str(settings.root)),
         **{vendor.name: vendor_resource(vendor) for vendor in vendors() if vendor.family in MADE_BY},
         "notifier": vendor_resource(vendor_named(notifier_name(settings))),
     }
@@ -153,9 +155,12 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
 
 
 def _with_old_names(resources: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resources with the project under its old key as well, whichever was given; that goes with 0.2."""
-    project = resources.get("project", resources.get("studio"))
-    return {**resources, **({} if project is None else {"project": project, "studio": project})}
+    """Return the resources under their old keys as well, whichever were given; that goes with 0.2."""
+    named = dict(resources)
+    for old, new in _OLD_NAMES.items():
+        if (resource := resources.get(new, resources.get(old))) is not None:
+            named |= {new: resource, old: resource}
+    return named
 
 
 defs = build_defs(load_settings())

@@ -44,6 +44,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         kinds={"pandas"},
         pool=ANALYTICS_POOL,
         code_version="1",
+        io_manager_key="tables",
         required_resource_keys={"project", *platforms},
         check_specs=[
             dg.AssetCheckSpec(

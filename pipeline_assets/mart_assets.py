@@ -156,7 +156,7 @@ def _asset(
         kinds={"duckdb", "parquet"},
         code_version=mart.code_version,
         check_specs=[dg.AssetCheckSpec(name, asset=mart_key(mart.name)) for name in (KEY_CHECK, *mart.checks)],
-        io_manager_key="marts",
+        io_manager_key="tables",
         pool=ANALYTICS_POOL,
         required_resource_keys={"project"},
         metadata={"dagster/column_schema": schema},

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from dayreel.clock import day_begins, local_day
 from dayreel.marts.database import ARROW, opened_database
 from dayreel.marts.declared import KEY_CHECK, MARTS
+from dayreel.marts.frames import as_frame
 from dayreel.records import Records
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.mart import ColumnKind, Every, Mart
@@ -156,21 +157,9 @@ def refresh_marts(records: Records, days: Iterable[date], *, contents_of: Iterab
 
 
 def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> Any:
-    """Return partitions of a mart (default: all there are) as one pandas frame, see `as_frame`."""
+    """Return partitions of a mart (default: all there are) as one pandas frame, see `frames.as_frame`."""
     keys = files.partitions(name) if partitions is None else partitions
     return as_frame(files.read(name, keys, schema=schema_of(MARTS[name])))
-
-
-def as_frame(table: Any) -> Any:
-    """Return an Arrow table as a pandas frame with nullable types: a null count does not make floats of the others."""
-    import pandas as pd  # noqa: PLC0415  only who draws or writes reports pays for it
-
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame = table.to_pandas(types_mapper=nullable.get)
-    for field in table.schema:
-        if field.type == pa.string():
-            frame[field.name] = frame[field.name].astype(object).where(frame[field.name].notna(), None)
-    return frame
 
 
 def period_key(day: date, every: Every) -> str:

@@ -23,15 +23,31 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Mart:
-    """One table.
+class Table:
+    """What a table holds, wherever its rows come from.
 
     Attributes:
-        name: `group/name`, the asset's key and the folder of its files.
-        every: what one partition covers; `always` is one file for everything.
+        name: what it is called among its kind.
         grain: what one row is, in a sentence.
         key: columns that name a row; unique within a partition, never null, and the order of the rows.
-        checks: what holds for every row, as a SQL condition by its name; null counts as holding.
+        columns: a column whose description does not mention null is never null.
+        checks: what holds for every row, as a SQL condition by its name; null counts as holding. A window function
+            sees all rows of the partition.
+    """
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    checks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Mart(Table):
+    """One table that a query computes. Its name is `group/name`: the asset's key and the folder of its files.
+
+    Attributes:
+        every: what one partition covers; `always` is one file for everything.
         reads: conditions by table of the catalog, each read on its own; or by mart, `days` (those of the partition) or
             `all`.
         after: assets whose making makes it out of date, beside the marts it reads: stages of channels, `snapshots`,
@@ -42,12 +58,7 @@ class Mart:
         code_version: changes when the query, one that it uses, or what it reads does.
     """
 
-    name: str
     every: Every
-    grain: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    checks: Mapping[str, str]
     reads: Mapping[str, tuple[str, ...]]
     after: tuple[str, ...]
     given: tuple[str, ...]

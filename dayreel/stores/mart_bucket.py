@@ -59,7 +59,7 @@ class MartBucket(MartFiles):
         self._keep(name, content, str(answer["ETag"]))
         return self.root / name
 
-    def read(self, mart: str, partitions: Iterable[str], *, schema: Any) -> Any:
+    def read(self, mart: str, partitions: Iterable[str], *, schema: Any = None) -> Any:
         """Fetch what changed and read it; see `MartFiles.read`.
 
         Raises:

@@ -79,11 +79,12 @@ class MartFiles:
         atomic_write_bytes(path, content)
         return path
 
-    def read(self, mart: str, partitions: Iterable[str], *, schema: Any) -> Any:
+    def read(self, mart: str, partitions: Iterable[str], *, schema: Any = None) -> Any:
         """Return these partitions as one Arrow table; those that do not exist are left out.
 
         Args:
-            schema: the mart's schema, for when there is nothing to read and for files of an older shape.
+            schema: the mart's schema, for when there is nothing to read and for files of an older shape; without one
+                the files decide, a column that one of them lacks is null there, and nothing to read is None.
         """
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
@@ -93,7 +94,9 @@ class MartFiles:
             for partition in partitions
             if (path := self.path(mart, partition)).is_file()
         ]
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        if not tables:
+            return None if schema is None else schema.empty_table()
+        return pa.concat_tables(tables, promote_options="none" if schema is not None else "permissive")
 
     def partitions(self, mart: str) -> list[str]:
         """Return the partitions that exist, in order."""

@@ -100,7 +100,7 @@ def test_weeks_and_months_sum_the_days_that_exist(rebuilt: Rebuilt) -> None:
         ("monthly", today().replace(day=1).isoformat()),
     ):
         (asset,) = [mart for mart in marts if mart.key == dg.AssetKey(["summary", name])]
-        wanted = {name: resources[name] for name in ("project", "marts")}
+        wanted = {name: resources[name] for name in ("project", "tables")}
         assert dg.materialize([asset], partition_key=key, instance=rebuilt.instance, resources=wanted).success
         assert (deployment.settings.var_dir / "marts" / "summary" / name / f"{key}.parquet").is_file()
 

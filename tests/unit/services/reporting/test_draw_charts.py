@@ -19,9 +19,9 @@ from matplotlib.axis import Axis
 from matplotlib.text import Text
 from PIL import Image
 
-from dayreel.marts.build import as_frame
 from dayreel.marts.database import arrow_table
 from dayreel.marts.declared import MARTS
+from dayreel.marts.frames import as_frame
 from dayreel.schemas.mart import Mart
 from dayreel.services.reporting.draw_charts import CHARTS, DPI, SIZE_IN, ChartData, draw_all, png_of
 from dayreel.vendors.registry import vendors

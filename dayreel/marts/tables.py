@@ -1,0 +1,71 @@
+"""Loading a table by the name of its asset: a mart, what a channel made, measurements, or a table of a team's own.
+
+Only a team's own tables are stored here: those of dayreel are written by what computes them. The forms in which people
+work with one are `frames`.
+"""
+
+import re
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from dayreel.errors import UsageError
+from dayreel.marts.build import mart_files, schema_of
+from dayreel.marts.content_tables import content_table_of, read_content_table, read_snapshots
+from dayreel.marts.declared import MARTS
+from dayreel.records import Records
+
+SNAPSHOTS = "engagement/snapshots"
+_PARTITION = re.compile(r"[\w-]{1,100}")
+
+
+def load_table(records: Records, asset: str, partitions: Collection[str] | None = None) -> Any:
+    """Return partitions of an asset's table as Arrow, by default all there are; those that do not exist are left out.
+
+    Raises:
+        UsageError: it is not one of dayreel's tables, and no file was written for it.
+        StoreError, StateError: the catalog, a manifest or a bucket cannot be read.
+    """
+    files = mart_files(records)
+    of_channel = content_table_of(asset, records.channels.names())
+    if of_channel is not None or asset == SNAPSHOTS:
+        days = None if partitions is None else {date.fromisoformat(key) for key in partitions}
+        if of_channel is None:
+            return read_snapshots(records, days)
+        channel, name, platform = of_channel
+        return read_content_table(records, name, channel=channel, days=days, platform=platform)
+    keys = files.partitions(asset) if partitions is None else partitions
+    if asset in MARTS:
+        return files.read(asset, keys, schema=schema_of(MARTS[asset]))
+    table = files.read(asset, keys)
+    if table is None:
+        which = "any partition" if partitions is None else ", ".join(partitions)
+        raise UsageError(
+            f"No table of {asset!r} was written for {which}.",
+            next_step="Materialize it first, through the IO manager `tables`.",
+        )
+    return table
+
+
+def store_table(records: Records, asset: str, partition: str, table: Any) -> str:
+    """Write a partition of a table, where the marts are, and return its file; one of dayreel's own keeps its columns.
+
+    Raises:
+        UsageError: the partition cannot be the name of a file, or the columns are not those of the mart.
+        StoreError, OSError: it could not be written; what was there before is untouched.
+    """
+    if _PARTITION.fullmatch(partition) is None or asset.partition("/")[0] == "charts":
+        raise UsageError(
+            f"Partition {partition!r} of {asset!r} cannot be stored as a file.",
+            next_step="Name partitions with letters, digits, `_` and `-`, and no table `charts`.",
+        )
+    if asset in MARTS:
+        schema = schema_of(MARTS[asset])
+        if set(table.column_names) != set(schema.names):
+            different = ", ".join(sorted(set(table.column_names) ^ set(schema.names)))
+            raise UsageError(
+                f"{asset!r} of partition {partition!r} has other columns than the mart: {different}.",
+                next_step="Its columns are in docs/reference/marts.md.",
+            )
+        table = table.select(schema.names).cast(schema)
+    return str(mart_files(records).write(asset, partition, table))
