@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.queries.rows import costs_of, get_content
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import CheckResult, FinalVideo
@@ -34,6 +35,7 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import require_decision
 from dayreel.services.upkeep.change_once import change_once
+from pipeline_assets.contracts import check_spec, contract_specs
 from pipeline_assets.metadata import (
     check_results,
     files,
@@ -132,7 +134,8 @@ class _Build:
         deps: Sequence[dg.AssetKey | dg.AssetDep],
         client: str | None,
         also: Collection[str] = (),
-        checks: tuple[str, ...] = (),
+        checks: Mapping[str, str] = {},
+        blocking: Collection[str] = (),
         check: Callable[[_Step, Manifest], tuple[CheckResult, ...]] = lambda _step, _manifest: (),
         version_of: Callable[[StageResult], str] = lambda made: made.record.fingerprint,
         once: type[dg.Config] | None = None,
@@ -145,22 +148,30 @@ class _Build:
             show: returns what is worth seeing of it, besides what every stage shows.
             client: key of the resource whose client `make` and `show` may open.
             also: keys of further resources whose clients `show` may open.
-            checks: names of its checks, which `check` answers.
+            checks: description of each of its own checks, which `check` answers, beside those of its table.
+            blocking: which of them stop what follows; in spite of the others a person can decide.
             version_of: what Dagster knows its data by.
             once: what a run may change for its content alone.
         """
         key = self.key(name)
+        contract = contract_specs(CONTENT_TABLES[name], key, self.partitions)
+        own_checks = [
+            check_spec(check_name, description, key, self.partitions, blocking=check_name in blocking)
+            for check_name, description in checks.items()
+        ]
 
         @self.asset(
             name,
             deps=deps,
             needs={*([client] if client else []), *also},
             code_version=self.versions[name],
-            check_specs=[dg.AssetCheckSpec(check_name, asset=key) for check_name in checks],
+            check_specs=[*contract, *own_checks],
             config_schema=None if once is None else once.to_config_schema(),
             **more,
         )
         def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            from dayreel.marts.tables import check_content  # noqa: PLC0415  DuckDB
+
             with open_project(context) as project:
 
                 def client_of(name: str) -> Any:
@@ -174,7 +185,12 @@ class _Build:
                 made = adopt_external_output(project, self.channel, step.day, name) or make(step)
                 # Dagster fails a step whose declared checks yield no result, also where files were made elsewhere and
                 # nothing was checked.
-                answered = check_results(check(step, made.manifest), key) or not_made_here(checks, key)
+                is_here = name in made.manifest.stages
+                kept = check_content(project, name, made.content_id) if is_here else ()
+                answered = [
+                    *(check_results(kept, key) or not_made_here([spec.name for spec in contract], key)),
+                    *(check_results(check(step, made.manifest), key) or not_made_here(checks, key)),
+                ]
                 metadata = {**stage_metadata(made, project), **show(step, made)}
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(version_of(made)), check_results=answered, metadata=metadata
@@ -223,6 +239,7 @@ class _Build:
             once=PromptsChange,
             kinds={source.provider},
             checks=PROMPT_CHECKS,
+            blocking=("one_per_segment",),
             check=lambda _step, manifest: check_prompts(channel, manifest),
             description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
             f"{_source(source.provider, source.model)}. {runbook('how-to/channels')}",
@@ -312,16 +329,21 @@ class _Build:
             needs=set(),
             kinds={"person"},
             code_version="1",
+            check_specs=contract_specs(CONTENT_TABLES["reviews"], self.key("reviews"), self.partitions),
             description="What people decided about the final video: the newest decision, by whom, on which bytes. A "
             f"decision is a row in the catalog; a sensor turns it into this. {runbook('how-to/review')}",
         )
         def reviews(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            from dayreel.marts.tables import check_content  # noqa: PLC0415  DuckDB
+
             with open_project(context) as project:
                 decision = require_decision(project, channel, day_of(context))
+                kept = check_content(project, "reviews", decision.content_id)
                 left = redraw_cards(project, decision.content_id)
                 trigger = project.actor
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{decision.id}:{decision.verdict}"),
+                check_results=check_results(kept, self.key("reviews")),
                 tags={"verdict": decision.verdict},
                 metadata={
                     "trigger": dg.MetadataValue.text(trigger),
@@ -352,14 +374,18 @@ class _Build:
             kinds={platform},
             pool=post_pool(platform),
             code_version="1",
+            check_specs=contract_specs(CONTENT_TABLES["posts"], self.key("posts", platform), self.partitions),
             description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "
             f"again changes nothing. {runbook('how-to/publishing')}",
         )
         def post(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            from dayreel.marts.tables import check_content  # noqa: PLC0415  DuckDB
+
             with open_project(context) as project:
                 content_id = require_decision(project, channel, day_of(context)).content_id
                 provider = getattr(context.resources, platform).open(project)
                 posted = publish_post(project, channel, content_id, platform, provider=provider)
+                kept = check_content(project, "posts", content_id, platform=platform)
                 trigger = project.actor
             metadata: dict[str, Any] = {
                 "trigger": dg.MetadataValue.text(trigger),
@@ -374,7 +400,11 @@ class _Build:
             }
             if posted.url:
                 metadata["url"] = dg.MetadataValue.url(posted.url)
-            return dg.MaterializeResult(data_version=dg.DataVersion(f"effect:{posted.effect.id}"), metadata=metadata)
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(f"effect:{posted.effect.id}"),
+                check_results=check_results(kept, self.key("posts", platform)),
+                metadata=metadata,
+            )
 
         return post
 

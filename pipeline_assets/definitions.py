@@ -97,7 +97,8 @@ def build_defs(
     """
     with warnings.catch_warnings():
         # Chosen knowingly, pinned by the lock file, and otherwise thirty lines in front of whatever Dagster has to say.
-        warnings.simplefilter("ignore", dg.BetaWarning)
+        for category in (dg.BetaWarning, dg.PreviewWarning):
+            warnings.simplefilter("ignore", category)
         ours = _assembled(settings, resources or {})
         return dg.Definitions.merge(
             dg.Definitions(

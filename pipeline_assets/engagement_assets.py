@@ -50,6 +50,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             dg.AssetCheckSpec(
                 CHECK,
                 asset=SNAPSHOTS,
+                partitions_def=partitions,
                 description="Fails while a post that was out has no counters of the day: the platform could not be "
                 "asked, did not answer for it, or nobody asked. What is missing when the day ends stays a gap: "
                 "`engagement/daily` has it as rows with `status = 'missing'` and the reason.",

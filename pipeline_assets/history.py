@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dayreel.marts.build import schema_of
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 from pipeline_assets.chart_assets import CHARTS, shown

@@ -10,13 +10,14 @@ from typing import Any
 
 import dagster as dg
 
-from dayreel.marts.declared import KEY_CHECK, MARTS
+from dayreel.marts.declared import MARTS
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import WINDOW_DAYS, Every, Mart
 from dayreel.settings import Settings
 from dayreel.stores.mart_files import ALWAYS
+from pipeline_assets.contracts import contract_specs, evaluations, none_failed
 from pipeline_assets.engagement_assets import SNAPSHOTS
-from pipeline_assets.metadata import check_results, runbook, table
+from pipeline_assets.metadata import runbook, table
 from pipeline_assets.partitions import FILED_FOOTAGE
 from pipeline_assets.run_queue import ANALYTICS_POOL
 from pipeline_assets.steps import open_project
@@ -109,7 +110,7 @@ def build_condition(name: str) -> dg.AutomationCondition:
 
     A day that was never measured never gets snapshots; its mart is where that shows.
     """
-    condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+    condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing()) & none_failed()
     # A content's row changes for as long as its posts are measured.
     is_long = name == "content/performance"
     lookback = timedelta(days=WINDOW_DAYS + 1) if is_long else _LOOKBACK.get(MARTS[name].every)
@@ -155,7 +156,7 @@ def _asset(
         owners=[OWNER],
         kinds={"duckdb", "parquet"},
         code_version=mart.code_version,
-        check_specs=[dg.AssetCheckSpec(name, asset=mart_key(mart.name)) for name in (KEY_CHECK, *mart.checks)],
+        check_specs=contract_specs(mart, mart_key(mart.name), partitions),
         io_manager_key="tables",
         pool=ANALYTICS_POOL,
         required_resource_keys={"project"},
@@ -163,26 +164,31 @@ def _asset(
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
         f"{runbook('how-to/analytics')}",
     )
-    def body(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from dayreel.marts.build import build_mart, check_mart, mart_files  # noqa: PLC0415  DuckDB costs half a second
+    def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        from dayreel.marts.build import build_mart, mart_files  # noqa: PLC0415  DuckDB costs half a second
+        from dayreel.marts.checks import check_tables  # noqa: PLC0415
 
         keys = list(context.partition_keys) if partitions is not None else [ALWAYS]
         with open_project(context) as project:
-            tables = build_mart(project, mart_files(project), mart.name, keys)
-        checks = check_mart(mart, tables.values())
-        results = check_results(checks, mart_key(mart.name))
-        if not checks[0].passed:
-            yield from results
+            files = mart_files(project)
+            tables = build_mart(project, files, mart.name, keys)
+        checks = check_tables(mart, tables)
+        refused = {key: results[0] for key, results in checks.items() if not results[0].passed}
+        facts = {key: facts_of(rows) for key, rows in tables.items() if key not in refused}
+        if not refused:
+            for key in facts if partitions is not None else ():
+                context.add_asset_metadata(facts[key], asset_key=mart_key(mart.name), partition_key=key)
+            yield dg.MaterializeResult(value=tables, metadata=facts[ALWAYS] if partitions is None else None)
+        else:
+            # The days whose key holds are written all the same; the one output is of all days, and so is left out.
+            for key, metadata in facts.items():
+                files.write(mart.name, key, tables[key])
+                yield dg.AssetMaterialization(mart_key(mart.name), partition=key, metadata=metadata)
+        yield from evaluations(context, mart_key(mart.name), checks)
+        for key, check in refused.items():
             raise dg.Failure(
-                f"{checks[0].message} Nothing was written: such a file would double what it is joined with.",
-                metadata={"expected": checks[0].expected}, allow_retries=False,
+                f"{key}: {check.message} It was not written: such a file would double what it is joined with.",
+                metadata={"expected": check.expected}, allow_retries=False,
             )  # fmt: skip
-        for key, rows in tables.items():
-            context.add_asset_metadata(
-                facts_of(rows),
-                asset_key=mart_key(mart.name),
-                partition_key=key if partitions is not None else None,
-            )
-        yield dg.MaterializeResult(value=tables, check_results=results)
 
     return body

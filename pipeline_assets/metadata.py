@@ -62,7 +62,7 @@ def check_results(checks: tuple[CheckResult, ...], key: dg.AssetKey) -> list[dg.
     ]
 
 
-def not_made_here(names: tuple[str, ...], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
+def not_made_here(names: Iterable[str], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
     """Return the checks of a stage that was made superfluous by one made elsewhere: there was nothing to check."""
     return [
         dg.AssetCheckResult(

@@ -6,17 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import func, select
 
 from dayreel.clock import day_begins, local_day
-from dayreel.marts.database import ARROW, opened_database
-from dayreel.marts.declared import KEY_CHECK, MARTS
+from dayreel.marts.checks import check_tables
+from dayreel.marts.database import opened_database, schema_of
+from dayreel.marts.declared import MARTS
 from dayreel.marts.frames import as_frame
 from dayreel.records import Records
-from dayreel.schemas.content import CheckResult
 from dayreel.schemas.mart import ColumnKind, Every, Mart
 from dayreel.stores.catalog.tables import content, jobs, processing_logs
 from dayreel.stores.mart_bucket import open_mart_files
@@ -34,11 +32,6 @@ _LOG = logging.getLogger(__name__)
 def mart_files(records: Records) -> MartFiles:
     """Return the project's marts, wherever they are kept."""
     return open_mart_files(records.settings)
-
-
-def schema_of(mart: Mart) -> Any:
-    """Return the Arrow schema of a mart's files."""
-    return pa.schema([(column.name, ARROW[column.kind]) for column in mart.columns])
 
 
 def build_mart(records: Records, files: MartFiles, name: str, partitions: Iterable[str]) -> dict[str, Any]:
@@ -74,38 +67,6 @@ def _computed(records: Records, files: MartFiles, mart: Mart, days: Sequence[dat
         for name in mart.given:
             database.work_out(name)
         return database.answer(query).cast(schema_of(mart))
-
-
-def check_mart(mart: Mart, tables: Iterable[Any]) -> tuple[CheckResult, ...]:
-    """Return what the declaration asks of every row, against these partitions; `KEY_CHECK` comes first."""
-    key = ", ".join(mart.key)
-    any_null = " OR ".join(f"{name} IS NULL" for name in mart.key)
-    queries = {KEY_CHECK: f"SELECT {key} FROM mart GROUP BY ALL HAVING count(*) > 1 OR {any_null} ORDER BY ALL"}
-    queries |= {name: f"SELECT {key} FROM mart WHERE NOT ({rule}) ORDER BY ALL" for name, rule in mart.checks.items()}
-    expected = {KEY_CHECK: f"{key}: each once, none null", **mart.checks}
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("mart", pa.concat_tables([schema_of(mart).empty_table(), *tables]))
-        broken = {name: connection.sql(query).fetchall() for name, query in queries.items()}
-    return tuple(
-        CheckResult(
-            name=name, passed=not rows, value=f"{len(rows)} rows", expected=expected[name],
-            message=f"{mart.name}: {', '.join(map(str, rows[0]))} does not hold it." if rows else "",
-        )
-        for name, rows in broken.items()
-    )  # fmt: skip
-
-
-def checked(mart: Mart, tables: Mapping[str, Any]) -> tuple[CheckResult, ...]:
-    """Return the results of `check_mart`.
-
-    Raises:
-        ValueError: the key does not hold, a fault of ours: such a file would double what it is joined with.
-    """
-    results = check_mart(mart, tables.values())
-    if not results[0].passed:
-        raise ValueError(f"{mart.name} was not written: {results[0].message} Expected {results[0].expected}.")
-    return results
 
 
 def days_to_report(records: Records, first: date, last: date) -> list[date]:
@@ -147,10 +108,12 @@ def refresh_marts(records: Records, days: Iterable[date], *, contents_of: Iterab
         keys = sorted({period_key(day, mart.every) for day in of_mart}) if mart.every != "always" else [ALWAYS]
         for start in range(0, len(keys), _TOGETHER):  # not all at once: memory must not grow with the history
             tables = build_mart(records, files, mart.name, keys[start : start + _TOGETHER])
-            for result in checked(mart, tables):
-                if not result.passed:
-                    _LOG.warning("A check of a mart fails: %s Expected: %s.", result.message, result.expected)
+            checks = check_tables(mart, tables)
+            for result in (result for results in checks.values() for result in results if not result.passed):
+                _LOG.warning("A check of a mart fails: %s Expected: %s.", result.message, result.expected)
             for key, table in tables.items():
+                if not checks[key][0].passed:  # a fault of ours: such a file would double what it is joined with
+                    raise ValueError(f"{mart.name} of {key} was not written: {checks[key][0].message}")
                 files.write(mart.name, key, table)
         count += len(keys)
     return count

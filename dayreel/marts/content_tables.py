@@ -12,7 +12,6 @@ from typing import Any, cast
 
 from sqlalchemy import select
 
-from dayreel.marts.database import arrow_table
 from dayreel.queries.rows import ContentRow, list_contents, newest_verdicts, posts_of
 from dayreel.records import Records
 from dayreel.schemas.manifest import Manifest, Stage
@@ -58,7 +57,7 @@ def _table(
     parsed = (re.fullmatch(r"(\w+) (\w+): (.+)", line) for line in common)
     return ContentTable(
         name=name, grain=grain, key=("content_id", *key), rows=rows,
-        checks={"takes_count_from_one": "take >= 1", **checks},
+        checks={"takes_count_from_one": "take >= 1", **checks}, least_rows=1,
         columns=tuple(Column(each[1], cast("ColumnKind", each[2]), each[3]) for each in parsed if each),
     )  # fmt: skip
 
@@ -236,6 +235,8 @@ def read_content_table(
     Raises:
         StoreError, StateError: the catalog, or a manifest, cannot be read.
     """
+    from dayreel.marts.database import arrow_table  # noqa: PLC0415  DuckDB and pyarrow, only where rows are wanted
+
     table = CONTENT_TABLES[name]
     with records.catalog.read() as connection:
         contents = list_contents(connection, channels=[] if channel is None else [channel], ids=ids)
@@ -267,6 +268,8 @@ def read_snapshots(records: Records, days: Collection[date] | None = None) -> An
     Raises:
         StoreError: the catalog cannot be read.
     """
+    from dayreel.marts.database import arrow_table  # noqa: PLC0415
+
     own = {"day": metric_snapshots.c.observed_on, "channel": content.c.channel}
     query = (
         select(*(own.get(name, metric_snapshots.c.get(name)).label(name) for name in SNAPSHOT_COLUMNS))

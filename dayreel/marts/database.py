@@ -22,7 +22,7 @@ from dayreel.queries.config import config_at
 from dayreel.records import Records
 from dayreel.rules.experiments import compare
 from dayreel.schemas.manifest import Manifest
-from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS, ColumnKind
+from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS, ColumnKind, Table
 from dayreel.stores.catalog.tables import metadata
 from dayreel.stores.catalog.types import Moment, Usd
 from dayreel.vendors.registry import posted_by_hand
@@ -146,6 +146,11 @@ class MartDatabase:
     def answer(self, query: str) -> Any:
         """Run a query and return its answer as an Arrow table."""
         return self._connection.sql(query).to_arrow_table()
+
+
+def schema_of(table: Table) -> Any:
+    """Return the Arrow schema of a table."""
+    return pa.schema([(column.name, ARROW[column.kind]) for column in table.columns])
 
 
 @contextmanager

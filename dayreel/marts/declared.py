@@ -16,8 +16,6 @@ import yaml
 
 from dayreel.schemas.mart import Column, ColumnKind, Mart
 
-KEY_CHECK = "key_is_unique_and_not_null"
-"""The check that every mart has; one that does not pass it is not written."""
 _SQL = Path(__file__).parent / "sql"
 _COLUMN = re.compile(rf"(\w+),? +-- ({'|'.join(get_args(ColumnKind))}): (.+)$", re.MULTILINE)
 
@@ -32,8 +30,8 @@ def _marts_of(path: Path) -> Iterator[Mart]:
     for name, every in declared["marts"].items():
         yield Mart(
             name=name, every=every, grain=declared["grain"], key=tuple(declared["key"]), columns=columns,
-            checks=declared["checks"], reads=reads, after=tuple(declared.get("after", ())),
-            given=tuple(declared.get("given", ())), uses=uses, sql=sql,
+            checks=declared["checks"], least_rows=declared.get("least_rows", 0), reads=reads,
+            after=tuple(declared.get("after", ())), given=tuple(declared.get("given", ())), uses=uses, sql=sql,
             code_version=hashlib.sha256(code.encode()).hexdigest()[:12],
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow.dataset import dataset
 
 from dayreel.errors import UsageError
-from dayreel.marts.build import schema_of
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.stores.mart_files import MartFiles
 

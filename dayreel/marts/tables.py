@@ -10,10 +10,13 @@ from datetime import date
 from typing import Any
 
 from dayreel.errors import UsageError
-from dayreel.marts.build import mart_files, schema_of
-from dayreel.marts.content_tables import content_table_of, read_content_table, read_snapshots
+from dayreel.marts.build import mart_files
+from dayreel.marts.checks import check_tables
+from dayreel.marts.content_tables import CONTENT_TABLES, content_table_of, read_content_table, read_snapshots
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.records import Records
+from dayreel.schemas.content import CheckResult
 
 SNAPSHOTS = "engagement/snapshots"
 _PARTITION = re.compile(r"[\w-]{1,100}")
@@ -69,3 +72,15 @@ def store_table(records: Records, asset: str, partition: str, table: Any) -> str
             )
         table = table.select(schema.names).cast(schema)
     return str(mart_files(records).write(asset, partition, table))
+
+
+def check_content(
+    records: Records, name: str, content_id: str, *, platform: str | None = None
+) -> tuple[CheckResult, ...]:
+    """Return whether a content's rows of a table of `CONTENT_TABLES` keep its contract.
+
+    Raises:
+        StoreError, StateError: the catalog, or the manifest, cannot be read.
+    """
+    rows = read_content_table(records, name, ids=[content_id], platform=platform)
+    return check_tables(CONTENT_TABLES[name], {content_id: rows})[content_id]

@@ -13,6 +13,12 @@ NOT_ANSWERED = "the platform did not answer for this post: deleted, private, or 
 """The reason of a missing measurement that is not a gap: summaries and reports leave it out."""
 
 
+KEY_CHECK = "key_is_unique_and_not_null"
+"""The check that every table has; a mart that does not pass it is not written."""
+NULL_CHECK = "null_where_declared"
+ROWS_CHECK = "has_rows"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column. The description says the unit, and what null means where it can be null."""
@@ -33,6 +39,7 @@ class Table:
         columns: a column whose description does not mention null is never null.
         checks: what holds for every row, as a SQL condition by its name; null counts as holding. A window function
             sees all rows of the partition.
+        least_rows: how many rows a partition has at least.
     """
 
     name: str
@@ -40,6 +47,23 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     checks: Mapping[str, str]
+    least_rows: int
+
+    @property
+    def never_null(self) -> tuple[str, ...]:
+        """The columns that are never null: those whose description does not say what null would mean."""
+        return tuple(column.name for column in self.columns if "null" not in column.description)
+
+    @property
+    def contract(self) -> dict[str, str]:
+        """What is checked of each partition, by the name of the check, in words or as SQL; `KEY_CHECK` comes first."""
+        rows = {ROWS_CHECK: f"at least {self.least_rows} row"} if self.least_rows else {}
+        return {
+            KEY_CHECK: f"{', '.join(self.key)}: each once, none null",
+            **rows,
+            NULL_CHECK: f"never null: {', '.join(self.never_null)}",
+            **self.checks,
+        }
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ with warnings.catch_warnings():
 _DAGSTERS_OWN = (
     "ignore::DeprecationWarning:dagster",
     "ignore::dagster.BetaWarning",
+    "ignore::dagster.PreviewWarning",
 )
 
 QUICK = {

@@ -35,7 +35,8 @@ def test_the_definitions_of_the_shipped_channels_load(graph: dg.Definitions) -> 
 def test_loading_the_graph_says_nothing_about_beta_parameters(deployment: Deployment) -> None:
     """Thirty such lines would stand before everything that `dagster` prints for people."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", dg.BetaWarning)
+        for category in (dg.BetaWarning, dg.PreviewWarning):
+            warnings.simplefilter("error", category)
         assert build_defs(deployment.settings).jobs
 
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.marts.build import refresh_marts, schema_of
+from dayreel.marts.build import refresh_marts
 from dayreel.marts.content_tables import CONTENT_TABLES
+from dayreel.marts.database import schema_of
 from resources.table_io import TableIOManager
 from tests.days import ZONE, days_ago, today
 from tests.orchestration.conftest import Made

@@ -20,6 +20,10 @@ checks:
   missing_has_a_reason: (status = 'missing') = (reason is not null)
   missing_is_null_not_zero: status = 'measured' or (views is null and views_gained is null)
   totals_are_not_negative: least(views, reach, likes, comments, shares, saves, watch_time_s, age_h, hours_covered) >= 0
+  total_is_gained_less_taken_back: >-
+    if(since_at = posted_at, views = views_gained - views_taken_back, views >= views_gained - views_taken_back)
+    and if(since_at = posted_at, likes = likes_gained - likes_taken_back, likes >= likes_gained - likes_taken_back)
+    and if(since_at = posted_at, reach = reach_gained - reach_taken_back, reach >= reach_gained - reach_taken_back)
   gained_or_taken_back: views_gained >= 0 and views_taken_back >= 0 and views_gained * views_taken_back = 0
 */
 -- Platforms report totals. A day's gain is its last total minus the last one before it; a total that fell is not a
@@ -76,7 +80,7 @@ select
     now.observed_at,                                            -- moment: the last time the platform was asked on this day (UTC); null: missing
     now.age_h,                                                  -- float: hours since it went out, at `observed_at`; null: missing
     if(is_measured, coalesce(before.observed_at, posted_at), null) as since_at,  -- moment: what gains count from: the snapshot before, else `posted_at`; null: missing
-    hours_between(since_at, now.observed_at) as hours_covered,  -- float: hours between `since_at` and `observed_at`; far over 24 after a gap
+    hours_between(since_at, now.observed_at) as hours_covered,  -- float: hours between `since_at` and `observed_at`; far over 24 after a gap; null: missing
     coalesce(now.pulls, 0) as pulls,                            -- int: distinct moments at which it was measured on this day; 0: missing
     now.views,                                                  -- int: views in total, as reported; null: not reported
     gained(now.views, before.views, is_first) as views_gained,  -- int: views gained since `since_at`, never negative; null: not known

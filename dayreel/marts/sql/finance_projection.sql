@@ -2,6 +2,7 @@
 marts: {finance/projection: day}
 grain: one day and world in which something was made or spent this month so far; if in none, the project's
 key: [day, world]
+least_rows: 1
 given: [caps]
 after: [finance/spend]
 reads:

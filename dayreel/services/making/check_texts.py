@@ -1,5 +1,6 @@
 """Quality checks of what was written: ideas and prompts. Those of the final video are `dayreel.media.checks`."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from dayreel.errors import UsageError
@@ -12,8 +13,14 @@ from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.write_prompts import WORDS
 from dayreel.services.project import Project
 
-IDEA_CHECKS = ("differs_from_earlier", "caption_fits")
-PROMPT_CHECKS = ("one_per_segment", "word_counts")
+IDEA_CHECKS: Mapping[str, str] = {
+    "differs_from_earlier": "The idea is not too similar to one of the last days (`avoid_days`, `max_similarity`).",
+    "caption_fits": "Caption and hashtags fit every platform of the channel; a reviewer can edit them.",
+}
+PROMPT_CHECKS: Mapping[str, str] = {
+    "one_per_segment": "There is one prompt for each segment of the channel: none is bought for another number.",
+    "word_counts": f"Each video prompt has {WORDS[0]} to {WORDS[1]} words.",
+}
 
 
 def check_idea(project: Project, channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:

@@ -1,5 +1,6 @@
 """Composing the final video of a content and asking for its review."""
 
+from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -26,19 +27,19 @@ from dayreel.stores.files import sha256_of
 from dayreel.vendors.registry import platform_named
 
 CODE_VERSION = "1"
-CHECKS = (
-    "dimensions",
-    "duration",
-    "codecs",
-    "has_audio",
-    "loudness",
-    "true_peak",
-    "not_black",
-    "not_frozen",
-    "faststart",
-    "decodes_fully",
-    "fits_platforms",
-)
+CHECKS: Mapping[str, str] = {
+    "dimensions": "Width and height are those of the channel.",
+    "duration": "It is as long as its segments together.",
+    "codecs": "Picture and sound are encoded as every platform takes them.",
+    "has_audio": "It has a sound stream.",
+    "loudness": "Its loudness is that of the channel (`brand.loudness_lufs`).",
+    "true_peak": "Its sound does not clip.",
+    "not_black": "No long stretch of it is black.",
+    "not_frozen": "No long stretch of it stands still.",
+    "faststart": "It plays before it is loaded: its index comes first.",
+    "decodes_fully": "Every frame decodes.",
+    "fits_platforms": "It is what each platform of the channel accepts.",
+}
 
 
 def compose_video(project: Project, channel: Channel, day: date) -> StageResult:

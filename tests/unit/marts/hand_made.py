@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import insert
 
-from dayreel.marts.build import build_mart, mart_files, schema_of
+from dayreel.marts.build import build_mart, mart_files
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content, decisions, effects, metric_snapshots, platform_posts, processing_logs

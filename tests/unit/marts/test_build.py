@@ -13,7 +13,8 @@ import pytest
 
 from dayreel.clock import day_begins
 from dayreel.errors import TransientError
-from dayreel.marts.build import build_mart, days_to_report, mart_files, read_mart, refresh_marts, schema_of
+from dayreel.marts.build import build_mart, days_to_report, mart_files, read_mart, refresh_marts
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.providers.platforms.contract import Counters
 from dayreel.services.configure import write_config

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import UsageError
-from dayreel.marts.build import schema_of
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.marts.query import answer, opened_marts
 from dayreel.stores.mart_files import MartFiles

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from dayreel.errors import ConfigurationError, StoreError
-from dayreel.marts.build import schema_of
+from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.marts.query import answer, opened_marts
 from dayreel.settings import Settings
