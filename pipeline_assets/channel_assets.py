@@ -35,7 +35,7 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import require_decision
 from dayreel.services.upkeep.change_once import change_once
-from pipeline_assets.contracts import check_spec, contract_specs
+from pipeline_assets.contracts import check_spec, column_schema, contract_specs
 from pipeline_assets.metadata import (
     check_results,
     files,
@@ -119,6 +119,7 @@ class _Build:
             group_name=self.channel.name,
             owners=[OWNER],
             tags={"channel": self.channel.name},
+            metadata=column_schema(CONTENT_TABLES[path[0]]),
             io_manager_key="tables",  # it stores nothing: what was made is loaded as a table from where it lies
             required_resource_keys={"project", *needs},
             **more,

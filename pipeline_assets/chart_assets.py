@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.marts.declared import MARTS
 from dayreel.rules.desk_links import chart_link, picture
 from dayreel.stores.mart_files import ALWAYS, MartFiles, charts_folder
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
@@ -34,7 +35,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
         partitions_def=weeks,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=build_condition("summary/weekly"),
+        automation_condition=build_condition(MARTS["summary/weekly"]),
         group_name="marts",
         owners=["team:content"],
         kinds={"matplotlib"},

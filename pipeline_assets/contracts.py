@@ -13,10 +13,31 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from dayreel.schemas.content import CheckResult
-from dayreel.schemas.mart import KEY_CHECK, NULL_CHECK, ROWS_CHECK, Table
+from dayreel.schemas.mart import KEY_CHECK, NULL_CHECK, ROWS_CHECK, ColumnKind, Table
 from dayreel.stores.mart_files import ALWAYS
 
 _IN_WORDS = frozenset({KEY_CHECK, NULL_CHECK, ROWS_CHECK})
+
+
+_COLUMN_TYPES: Mapping[ColumnKind, str] = {
+    "text": "string", "int": "int64", "float": "float64", "usd": "decimal(12,6)", "day": "date32",
+    "moment": "timestamp[us, UTC]", "flag": "bool",
+}  # fmt: skip
+
+
+def column_schema(table: Table) -> dict[str, dg.TableSchema]:
+    """Return the metadata by which Dagster shows a table's columns, with their units."""
+    columns = [
+        dg.TableColumn(
+            column.name,
+            _COLUMN_TYPES[column.kind],
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=column.name not in table.never_null),
+        )
+        for column in table.columns
+    ]
+    key = dg.TableConstraints(other=[f"key: {', '.join(table.key)}"])
+    return {"dagster/column_schema": dg.TableSchema(columns=columns, constraints=key)}
 
 
 def contract_specs(

@@ -4,30 +4,25 @@ Loaded by workspace.yaml, the tests and the one launcher of the CLI. `build_defs
 tests and notebooks work on the same graph with other resources.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import dagster as dg
 
-from dayreel.services.making.code_versions import code_versions
 from dayreel.services.notify_people import notifier_name
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.record import Family
 from dayreel.vendors.registry import vendor_named, vendors
-from pipeline_assets.channel_assets import build_channel_assets
 from pipeline_assets.chart_assets import build_charts
-from pipeline_assets.engagement_assets import build_snapshots
 from pipeline_assets.jobs import build_jobs
 from pipeline_assets.maintenance_jobs import maintenance, notify_run_failure_job, old_names
-from pipeline_assets.mart_assets import build_marts, build_periods
+from pipeline_assets.mart_assets import build_periods
 from pipeline_assets.partitions import check_zones, daily_partitions
 from pipeline_assets.prune_logs import prune_logs_job
+from pipeline_assets.published import chosen_warnings_ignored, table_assets, table_resources
 from pipeline_assets.schedules import build_schedules
-from resources.project import ProjectResource
-from resources.table_io import TableIOManager
 from resources.vendors import vendor_resource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
@@ -45,22 +40,10 @@ _OLD_NAMES = {"studio": "project", "marts": "tables"}
 def default_resources(settings: Settings) -> dict[str, Any]:
     """Return every resource by its key; the key is the vendor's name in channel files."""
     return {
-        "project": project_resource(settings),
-        "tables": TableIOManager(root=str(settings.root)),
+        **table_resources(settings),
         **{vendor.name: vendor_resource(vendor) for vendor in vendors() if vendor.family in MADE_BY},
         "notifier": vendor_resource(vendor_named(notifier_name(settings))),
     }
-
-
-def project_resource(settings: Settings) -> ProjectResource:
-    """Return where dayreel works: on this machine's disk alone, or with a bucket behind it."""
-    if settings.content_bucket is None:
-        return ProjectResource(root=str(settings.root))
-    from dagster_aws.s3 import S3Resource  # noqa: PLC0415  AWS's SDK, only where it is wanted
-
-    from resources.content_bucket import BucketProjectResource  # noqa: PLC0415
-
-    return BucketProjectResource(root=str(settings.root), s3=S3Resource())
 
 
 def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:
@@ -95,10 +78,7 @@ def build_defs(
     Raises:
         ConfigurationError: a channel file has problems, or a channel's day begins before its partition.
     """
-    with warnings.catch_warnings():
-        # Chosen knowingly, pinned by the lock file, and otherwise thirty lines in front of whatever Dagster has to say.
-        for category in (dg.BetaWarning, dg.PreviewWarning):
-            warnings.simplefilter("ignore", category)
+    with chosen_warnings_ignored():
         ours = _assembled(settings, resources or {})
         return dg.Definitions.merge(
             dg.Definitions(
@@ -135,18 +115,8 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
     everyone = list(channels.values())
     weeks = build_periods(partitions, settings)["week"]
     charts = [build_charts(weeks)] if weeks is not None else []
-    assets = [
-        asset
-        for channel in everyone
-        for asset in build_channel_assets(channel, partitions, versions=code_versions(settings.channels_dir, channel))
-    ]
     return dg.Definitions(
-        assets=[
-            *assets,
-            build_snapshots(everyone, partitions),
-            *build_marts(everyone, partitions, settings),
-            *charts,
-        ],
+        assets=[*table_assets(everyone, partitions, settings), *charts],
         jobs=[*build_jobs(everyone), maintenance, notify_run_failure_job, prune_logs_job, *old_names],
         schedules=build_schedules(everyone, settings),
         sensors=build_sensors(settings, partitions) if everyone or settings.library is not None else [],

@@ -4,18 +4,19 @@ See https://docs.dagster.io/guides/automate/declarative-automation: it is used h
 changes nothing outside. What a mart holds is `dayreel.marts`; a run over many partitions is one run.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
+from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.marts.declared import MARTS
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import WINDOW_DAYS, Every, Mart
 from dayreel.settings import Settings
 from dayreel.stores.mart_files import ALWAYS
-from pipeline_assets.contracts import contract_specs, evaluations, none_failed
+from pipeline_assets.contracts import column_schema, contract_specs, evaluations, none_failed
 from pipeline_assets.engagement_assets import SNAPSHOTS
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.partitions import FILED_FOOTAGE
@@ -25,10 +26,6 @@ from pipeline_assets.steps import open_project
 OWNER = "team:content"
 # A table that is not longer is shown whole on its page.
 SHOWN_ROWS = 10
-_COLUMN_TYPES = {
-    "text": "string", "int": "int64", "float": "float64", "usd": "decimal(12,6)", "day": "date32",
-    "moment": "timestamp[us, UTC]", "flag": "bool",
-}  # fmt: skip
 # How far back a change makes a partition new by itself; older ones are rebuilt by hand (a backfill is one run).
 _LOOKBACK: Mapping[Every, timedelta] = {
     "day": timedelta(days=3), "week": timedelta(days=9), "month": timedelta(days=35),
@@ -41,14 +38,17 @@ def mart_key(name: str) -> dg.AssetKey:
 
 
 def build_marts(
-    channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition, settings: Settings
+    channels: Sequence[Channel],
+    partitions: dg.DailyPartitionsDefinition,
+    settings: Settings,
+    *,
+    marts: Iterable[Mart] = MARTS.values(),
+    owner: str = OWNER,
 ) -> list[dg.AssetsDefinition]:
-    """Return the asset of every mart."""
+    """Return the asset of each of these marts, by default of every one of dayreel's."""
     periods = build_periods(partitions, settings)
     has_library = settings.library is not None
-    return [
-        _asset(mart, _deps(mart, channels, has_library=has_library), periods[mart.every]) for mart in MARTS.values()
-    ]
+    return [_asset(mart, _deps(mart, channels, has_library=has_library), periods[mart.every], owner) for mart in marts]
 
 
 def build_periods(
@@ -70,14 +70,14 @@ def build_periods(
 
 def _deps(mart: Mart, channels: Sequence[Channel], *, has_library: bool) -> list[dg.AssetDep | dg.AssetKey]:
     deps: list[dg.AssetDep | dg.AssetKey] = []
-    for name in (*mart.after, *(name for name in mart.reads if name in MARTS)):
+    for name in dict.fromkeys((*mart.after, *(name for name in mart.reads if "/" in name or name in CONTENT_TABLES))):
         if name == "snapshots":
             # The snapshot before lies on the day before, or further back after a gap.
             deps.append(dg.AssetDep(SNAPSHOTS, partition_mapping=_days(-1, 0)))
         elif name == "footage":
             # Filing is the last job of an item; what ended on the way counts with it, or with the next one.
             deps += [FILED_FOOTAGE] if has_library else []
-        elif name in MARTS:
+        elif "/" in name:
             # A post passes its ages on the days after its content's own.
             later = _days(0, WINDOW_DAYS) if name == "engagement/cohorts" else None
             mapping = one_day_each() if mart.reads.get(name) == ("days",) else later
@@ -105,15 +105,15 @@ def _days(first: int, last: int) -> dg.TimeWindowPartitionMapping:
     )
 
 
-def build_condition(name: str) -> dg.AutomationCondition:
+def build_condition(mart: Mart) -> dg.AutomationCondition:
     """Return `eager()` over more than the newest partition, and also where a day upstream is missing.
 
     A day that was never measured never gets snapshots; its mart is where that shows.
     """
     condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing()) & none_failed()
     # A content's row changes for as long as its posts are measured.
-    is_long = name == "content/performance"
-    lookback = timedelta(days=WINDOW_DAYS + 1) if is_long else _LOOKBACK.get(MARTS[name].every)
+    is_long = mart.name == "content/performance"
+    lookback = timedelta(days=WINDOW_DAYS + 1) if is_long else _LOOKBACK.get(mart.every)
     if lookback is None:
         return condition
     latest = dg.AutomationCondition.in_latest_time_window
@@ -130,48 +130,35 @@ def facts_of(rows: Any) -> dict[str, Any]:
 
 
 def _asset(
-    mart: Mart, deps: list[dg.AssetDep | dg.AssetKey], partitions: dg.PartitionsDefinition | None
+    mart: Mart, deps: list[dg.AssetDep | dg.AssetKey], partitions: dg.PartitionsDefinition | None, owner: str
 ) -> dg.AssetsDefinition:
-    schema = dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                _COLUMN_TYPES[column.kind],
-                description=column.description,
-                constraints=dg.TableColumnConstraints(nullable=column.name not in mart.key),
-            )
-            for column in mart.columns
-        ],
-        constraints=dg.TableConstraints(other=[f"key: {', '.join(mart.key)}"]),
-    )
-
     @dg.asset(
         key=mart_key(mart.name),
         deps=deps,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         # A mart whose upstream assets this project does not have stays empty, so nothing starts it.
-        automation_condition=build_condition(mart.name) if deps else None,
-        group_name="marts",
-        owners=[OWNER],
+        automation_condition=build_condition(mart) if deps else None,
+        group_name="marts" if mart.name in MARTS else mart.name.partition("/")[0],
+        owners=[owner],
         kinds={"duckdb", "parquet"},
         code_version=mart.code_version,
         check_specs=contract_specs(mart, mart_key(mart.name), partitions),
         io_manager_key="tables",
         pool=ANALYTICS_POOL,
         required_resource_keys={"project"},
-        metadata={"dagster/column_schema": schema},
+        metadata=column_schema(mart),
         description=f"One row is {mart.grain}. Analysts ask it with `dayreel sql` as `{mart.view}`. "
         f"{runbook('how-to/analytics')}",
     )
     def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from dayreel.marts.build import build_mart, mart_files  # noqa: PLC0415  DuckDB costs half a second
+        from dayreel.marts.build import build_partitions, mart_files  # noqa: PLC0415  DuckDB costs half a second
         from dayreel.marts.checks import check_tables  # noqa: PLC0415
 
         keys = list(context.partition_keys) if partitions is not None else [ALWAYS]
         with open_project(context) as project:
             files = mart_files(project)
-            tables = build_mart(project, files, mart.name, keys)
+            tables = build_partitions(project, files, mart, keys)
         checks = check_tables(mart, tables)
         refused = {key: results[0] for key, results in checks.items() if not results[0].passed}
         facts = {key: facts_of(rows) for key, rows in tables.items() if key not in refused}

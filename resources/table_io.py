@@ -23,7 +23,7 @@ class TableIOManager(dg.ConfigurableIOManager):
     root: str | None = Field(None, description="project root; left out, the folder that holds workspace.yaml")
     # `dayreel.marts.frames.TableForm`, which would import pyarrow with the definitions.
     form: Literal["pyarrow", "pandas", "polars", "duckdb"] = Field(
-        "pyarrow", description="what a table is loaded as where nothing is annotated"
+        default="pyarrow", description="what a table is loaded as where nothing is annotated"
     )
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:

@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 from sqlalchemy import func, select
 
 from dayreel.clock import day_begins, local_day
+from dayreel.errors import UsageError
 from dayreel.marts.checks import check_tables
+from dayreel.marts.content_tables import CONTENT_TABLES, read_content_table
 from dayreel.marts.database import opened_database, schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.marts.frames import as_frame
 from dayreel.records import Records
 from dayreel.schemas.mart import ColumnKind, Every, Mart
-from dayreel.stores.catalog.tables import content, jobs, processing_logs
+from dayreel.stores.catalog.tables import content, jobs, metadata, processing_logs
 from dayreel.stores.mart_bucket import open_mart_files
 from dayreel.stores.mart_files import ALWAYS, MartFiles
 
@@ -38,14 +40,23 @@ def build_mart(records: Records, files: MartFiles, name: str, partitions: Iterab
     """Return partitions of a mart as Arrow tables, ordered by its key; the same rows are the same bytes on disk.
 
     Args:
-        files: where the marts lie that this one reads.
+        files: where the tables lie that this one reads.
         partitions: days, first days of weeks or months, or `all`.
 
     Raises:
         StoreError: the catalog cannot be read.
         StateError: a manifest is damaged (`content/performance` only).
     """
-    mart = MARTS[name]
+    return build_partitions(records, files, MARTS[name], partitions)
+
+
+def build_partitions(records: Records, files: MartFiles, mart: Mart, partitions: Iterable[str]) -> dict[str, Any]:
+    """Return the same as `build_mart`, of a mart that may be a team's own.
+
+    Raises:
+        UsageError: it reads a table that was never written.
+        StoreError, StateError: see `build_mart`.
+    """
     if mart.every != "day":
         return {key: _computed(records, files, mart, days_of(key, mart.every)) for key in partitions}
     tables: dict[str, Any] = {}
@@ -59,14 +70,24 @@ def _computed(records: Records, files: MartFiles, mart: Mart, days: Sequence[dat
     columns = ", ".join(f"{column.name}::{_SQL_TYPES[column.kind]} AS {column.name}" for column in mart.columns)
     query = f"SELECT {columns} FROM ({mart.sql}) ORDER BY {', '.join(mart.key)}"
     with opened_database(records, days) as database:
-        for name in mart.reads.keys() & MARTS.keys():
-            keys = [day.isoformat() for day in days] if mart.reads[name] == ("days",) else files.partitions(name)
-            database.register(MARTS[name].view, files.read(name, keys, schema=schema_of(MARTS[name])))
-        tables = {name: conditions for name, conditions in mart.reads.items() if name not in MARTS}
+        for name in mart.reads.keys() - metadata.tables.keys():
+            database.register(name.replace("/", "_"), _table_read(records, files, name, mart.reads[name], days))
+        tables = {name: conditions for name, conditions in mart.reads.items() if name in metadata.tables}
         database.load(tables, uses=mart.uses, query=mart.sql)
         for name in mart.given:
             database.work_out(name)
         return database.answer(query).cast(schema_of(mart))
+
+
+def _table_read(records: Records, files: MartFiles, name: str, wanted: Sequence[str], days: Sequence[date]) -> Any:
+    is_bound = tuple(wanted) == ("days",)
+    if name in CONTENT_TABLES:
+        return read_content_table(records, name, days=set(days) if is_bound else None)
+    keys = [day.isoformat() for day in days] if is_bound else files.partitions(name)
+    table = files.read(name, keys, schema=schema_of(MARTS[name]) if name in MARTS else None)
+    if table is None:
+        raise UsageError(f"No table of {name!r} was written for these days.", next_step="Materialize it first.")
+    return table
 
 
 def days_to_report(records: Records, first: date, last: date) -> list[date]:

@@ -270,9 +270,9 @@ def read_snapshots(records: Records, days: Collection[date] | None = None) -> An
     """
     from dayreel.marts.database import arrow_table  # noqa: PLC0415
 
-    own = {"day": metric_snapshots.c.observed_on, "channel": content.c.channel}
+    named = {**metric_snapshots.c, "day": metric_snapshots.c.observed_on, "channel": content.c.channel}
     query = (
-        select(*(own.get(name, metric_snapshots.c.get(name)).label(name) for name in SNAPSHOT_COLUMNS))
+        select(*(named[name].label(name) for name in SNAPSHOT_COLUMNS))
         .join(content, content.c.id == metric_snapshots.c.content_id)
         .order_by(metric_snapshots.c.id)
     )

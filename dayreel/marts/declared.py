@@ -20,7 +20,8 @@ _SQL = Path(__file__).parent / "sql"
 _COLUMN = re.compile(rf"(\w+),? +-- ({'|'.join(get_args(ColumnKind))}): (.+)$", re.MULTILINE)
 
 
-def _marts_of(path: Path) -> Iterator[Mart]:
+def marts_of(path: Path) -> Iterator[Mart]:
+    """Yield the marts that a file declares."""
     header, _, sql = path.read_text(encoding="utf-8").removeprefix("/*\n").partition("*/\n")
     declared = yaml.safe_load(header)
     columns = tuple(Column(name, cast("ColumnKind", kind), text) for name, kind, text in _COLUMN.findall(sql))
@@ -42,4 +43,4 @@ def shared_sql(name: str) -> str:
     return (_SQL / "shared" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-MARTS: Mapping[str, Mart] = {mart.name: mart for path in sorted(_SQL.glob("*.sql")) for mart in _marts_of(path)}
+MARTS: Mapping[str, Mart] = {mart.name: mart for path in sorted(_SQL.glob("*.sql")) for mart in marts_of(path)}

@@ -20,12 +20,14 @@ from dayreel.stores.mart_files import MartFiles
 
 @contextmanager
 def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection with a view per mart (`engagement_daily`, ...); a mart without files is an empty one.
+    """Give a connection with a view per mart (`engagement_daily`, ...) and per table of a team's own.
+
+    A mart without files is an empty one.
 
     Raises:
         UsageError: no mart was built yet.
     """
-    there = {name: files.partitions(name) for name in MARTS}
+    there = {name: files.partitions(name) for name in (*MARTS, *files.own_tables(MARTS))}
     if not any(there.values()):
         raise UsageError(
             "No mart was built yet.", next_step="`dayreel report` builds the last weeks; Dagster builds them daily."
@@ -33,9 +35,10 @@ def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        for name, mart in MARTS.items():
-            paths = [str(files.path(name, partition)) for partition in there[name]]
-            connection.register(mart.view, dataset(paths, schema=schema_of(mart), format="parquet"))
+        for name, partitions in there.items():
+            paths = [str(files.path(name, partition)) for partition in partitions]
+            schema = schema_of(MARTS[name]) if name in MARTS else None
+            connection.register(name.replace("/", "_"), dataset(paths, schema=schema, format="parquet"))
         # A pasted query must not read or write other files, load extensions, or take variables of this program.
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")

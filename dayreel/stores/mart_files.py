@@ -10,7 +10,7 @@ same: see `mart_bucket`, which opens either. pyarrow, a quarter of a second, is 
 """
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,11 @@ class MartFiles:
     def partitions(self, mart: str) -> list[str]:
         """Return the partitions that exist, in order."""
         return sorted(path.stem for path in (self.root / mart).glob("*.parquet"))
+
+    def own_tables(self, marts: Container[str]) -> list[str]:
+        """Return the tables here that are not among `marts`, in order: those that a team's own assets have written."""
+        names = {path.parent.relative_to(self.root).as_posix() for path in self.root.rglob("*.parquet")}
+        return sorted(name for name in names if name not in marts)
 
 
 def charts_folder(week: str, scope: str) -> str:

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import update
 
 from dayreel.marts.database import schema_of
-from dayreel.marts.declared import MARTS
 from dayreel.schemas.content import PromptSet
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.mart import KEY_CHECK, NULL_CHECK, ROWS_CHECK, Mart
@@ -99,14 +98,14 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, list[dict[str, Any]
             made = [row_of(mart, **({"day": day} | change)) for change in changes]
             return pa.Table.from_pylist(made, schema=schema_of(mart))
 
-        def built(_records: Any, _files: Any, mart: str, keys: list[str]) -> dict[str, Any]:
+        def built(_records: Any, _files: Any, mart: Mart, keys: list[str]) -> dict[str, Any]:
             days = {key: date.fromisoformat(key) for key in keys}
             return {
-                key: rows(MARTS[mart], day, broken if (mart, day) == (name, BROKEN) else [{}])
+                key: rows(mart, day, broken if (mart.name, day) == (name, BROKEN) else [{}])
                 for key, day in days.items()
             }
 
-        monkeypatch.setattr("dayreel.marts.build.build_mart", built)
+        monkeypatch.setattr("dayreel.marts.build.build_partitions", built)
 
     return let
 
@@ -197,7 +196,7 @@ def test_a_corrupt_content_stops_what_is_made_of_it(
     assert check in {name for name, _ in red(result)}
     assert {partition for _, partition in red(result)} == {today().isoformat()}
     stages = ("ideas", "prompts", "raw_segments", "final_video")
-    begun = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}
+    begun = {event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key}
     assert begun == set(stages[: stages.index(stage) + 1])
 
 

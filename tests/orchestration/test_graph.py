@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ import pytest
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.vendors.registry import names, vendors
-from pipeline_assets.definitions import build_defs, default_resources, project_resource
+from pipeline_assets.definitions import build_defs, default_resources
+from pipeline_assets.published import project_resource
 from pipeline_assets.steps import open_project
 from resources.vendors import vendor_resource
-from tests.orchestration.deployment import NOTES, Deployment
+from tests.orchestration.deployment import NOTES, ROOT, Deployment
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 
 
@@ -44,6 +47,16 @@ def test_loading_the_graph_says_nothing_about_beta_parameters(deployment: Deploy
 def test_the_graph_is_what_the_snapshot_says(description: dict[str, Any], part: str) -> None:
     """A change that is meant is written down with `python -m tests.orchestration.graph_snapshot`."""
     assert description[part] == json.loads(SNAPSHOT.read_text(encoding="utf-8"))[part]
+
+
+def test_the_graph_loads_without_duckdb_or_frames(deployment: Deployment) -> None:
+    """They cost a second, on every start and at every tick of a code server that is new."""
+    code = "import sys, pipeline_assets.definitions as loaded; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=deployment.root, env={"PYTHONPATH": str(ROOT)}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert not {"duckdb", "pyarrow", "pandas", "polars"} & set(done.stdout.split())
 
 
 def test_only_what_a_channel_uses_is_in_its_graph(description: dict[str, Any]) -> None:

@@ -163,7 +163,7 @@ def test_checks_are_recorded_and_a_broken_key_is_not_written(rebuilt: Rebuilt, m
     before = path.read_bytes()
     (row,) = pq.read_table(path).to_pylist()
     twice = pa.Table.from_pylist([row, row | {"spent_usd": Decimal(-1)}], schema=schema_of(mart))
-    monkeypatch.setattr("dayreel.marts.build.build_mart", lambda *_args: {today().isoformat(): twice})
+    monkeypatch.setattr("dayreel.marts.build.build_partitions", lambda *_args: {today().isoformat(): twice})
     broken = deployment.run(instance, "marts", today(), ["finance", "projection"])
     assert not broken.success
     assert {check.check_name for check in broken.get_asset_check_evaluations() if not check.passed} == {

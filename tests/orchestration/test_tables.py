@@ -54,7 +54,7 @@ def crafts(bought_once: Made) -> Iterator[Tables]:
 def rows_of(table: Any) -> list[dict[str, Any]]:
     """Return the rows of a table in any form."""
     if isinstance(table, pd.DataFrame):
-        return [dict(row) for row in table.to_dict("records")]
+        return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     if isinstance(table, pl.LazyFrame):
         table = table.collect()
     if isinstance(table, duckdb.DuckDBPyRelation):
@@ -85,7 +85,7 @@ def test_a_downstream_asset_is_given_what_it_annotates(crafts: Tables, instance:
         return dg.asset(name=name, ins={"rows": dg.AssetIn(mart.key)}, partitions_def=DAILY)(body)
 
     resources = {"tables": crafts.tables, "io_manager": dg.mem_io_manager}
-    assets = [mart, *(asset_of(form) for form in FORMS)]
+    assets: list[Any] = [mart, *(asset_of(form) for form in FORMS)]
     assert dg.materialize(assets, partition_key=today().isoformat(), instance=instance, resources=resources).success
     assert all(isinstance(rows, form) for rows, form in zip(seen, FORMS, strict=True))
 
@@ -162,7 +162,7 @@ def test_an_own_asset_is_stored_and_loaded_in_any_form(crafts: Tables, instance:
 def test_what_cannot_be_stored_or_loaded_says_why(
     crafts: Tables, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def said(value: Any, keys: list[str], key: str = "team/odd") -> str:
+    def refusal_of(value: Any, keys: list[str], key: str = "team/odd") -> str:
         context = dg.build_output_context(asset_key=dg.AssetKey(key.split("/")), partition_key=keys[0])
         monkeypatch.setattr(type(context), "asset_partition_keys", property(lambda _self: keys))
         monkeypatch.setattr(type(context), "has_asset_partitions", property(lambda _self: True))
@@ -171,10 +171,10 @@ def test_what_cannot_be_stored_or_loaded_says_why(
         return str(refused.value)
 
     table = pa.table({"n": [1]})
-    assert "a table cannot be loaded or stored as <class 'int'>" in said(7, ["2026-11-01"]).lower()
-    assert "one table for 2 partitions" in said(table, ["2026-11-01", "2026-11-02"])
-    assert "cannot be stored as a file" in said(table, ["a|b"])
-    assert "has other columns than the mart" in said(table, ["2026-11-01"], "/".join(PERFORMANCE))
+    assert "a table cannot be loaded or stored as <class 'int'>" in refusal_of(7, ["2026-11-01"]).lower()
+    assert "one table for 2 partitions" in refusal_of(table, ["2026-11-01", "2026-11-02"])
+    assert "cannot be stored as a file" in refusal_of(table, ["a|b"])
+    assert "has other columns than the mart" in refusal_of(table, ["2026-11-01"], "/".join(PERFORMANCE))
     with pytest.raises(UsageError, match="No table of 'team/nothing' was written for any partition"):
         load_elsewhere(crafts.tables, "team/nothing")
     monkeypatch.setitem(sys.modules, "polars", None)

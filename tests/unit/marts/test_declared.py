@@ -14,7 +14,7 @@ from dayreel.marts.build import build_mart, mart_files, refresh_marts
 from dayreel.marts.checks import check_tables
 from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.marts.database import schema_of
-from dayreel.marts.declared import MARTS, _marts_of
+from dayreel.marts.declared import MARTS, marts_of
 from dayreel.schemas.mart import KEY_CHECK, NULL_CHECK, ROWS_CHECK, Mart, Table
 from dayreel.stores.catalog.tables import state_transitions
 from tests.fakes.clock import NINE
@@ -168,7 +168,7 @@ def test_the_table_of_the_docs_is_a_mart_by_its_file_alone(
     (sql,) = re.findall(r"```sql\n(.*?)```", section.partition("\n## ")[0], flags=re.DOTALL)
     path = tmp_path / "finance_by_model.sql"
     path.write_text(sql, encoding="utf-8")
-    (mart,) = _marts_of(path)
+    (mart,) = marts_of(path)
     monkeypatch.setitem(cast("dict[str, Mart]", MARTS), mart.name, mart)
     assert [(column.name, column.kind) for column in mart.columns][:3] == [
         ("day", "day"), ("channel", "text"), ("model", "text"),
