@@ -9,14 +9,14 @@ does not publish. See https://docs.dagster.io/guides/build/assets. What an asset
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import dagster as dg
 
 from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.queries.rows import costs_of, get_content
-from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.channel import WEEKDAYS, Channel, Platform
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest, Stage
 from dayreel.services.making.adopt_marker import adopt_external_output
@@ -54,8 +54,10 @@ from pipeline_assets.run_queue import MAKE_POOL, post_pool, segments_pool
 from pipeline_assets.steps import open_project
 
 OWNER = "team:content"
-# A channel is made every day; two hours of grace for the queue and the vendors.
-FRESH_FOR = timedelta(hours=26)
+MADE_WITHIN = timedelta(hours=2)
+"""From a channel's `make_at` to its final video: the queue, the vendors, and a retry or two."""
+# Dagster allows no more than the shortest time between two deadlines.
+_LONGEST_DAY = timedelta(hours=23)
 
 
 def build_channel_assets(
@@ -75,6 +77,20 @@ def build_channel_assets(
         assets.append(build.narration())
     assets += [build.final_video(), build.reviews()]
     return assets + [build.post(platform) for platform in channel.platforms.chosen()]
+
+
+def build_freshness(channel: Channel) -> dg.FreshnessPolicy:
+    """Return by when a channel's video is made, on each of its weekdays: from the day's beginning until it is due."""
+    midnight = datetime.combine(date(2000, 1, 1), time())
+    deadline = datetime.combine(midnight.date(), time.fromisoformat(channel.make_at)) + MADE_WITHIN
+    later = (deadline.date() - midnight.date()).days
+    days = sorted((WEEKDAYS.index(day) + 1 + later) % 7 for day in channel.weekdays)  # cron's week begins on Sunday
+    weekdays = "*" if len(days) == len(WEEKDAYS) else ",".join(map(str, days))
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"{deadline.minute} {deadline.hour} * * {weekdays}",
+        lower_bound_delta=min(deadline - midnight, _LONGEST_DAY),
+        timezone=channel.timezone,
+    )
 
 
 def asset_key(channel: str, *path: str) -> dg.AssetKey:
@@ -313,7 +329,7 @@ class _Build:
             also=channel.platforms.chosen(),
             kinds={"ffmpeg"},
             pool=MAKE_POOL,
-            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_FOR),
+            freshness_policy=build_freshness(channel),
             checks=VIDEO_CHECKS,
             check=lambda _step, manifest: _final_of(manifest).checks,
             version_of=lambda made: _final_of(made.manifest).file.sha256,

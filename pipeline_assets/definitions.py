@@ -10,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 
+from dayreel.clock import SystemClock, local_day
+from dayreel.rules.calendar import check_zones
 from dayreel.services.notify_people import notifier_name
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
@@ -19,7 +21,7 @@ from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.jobs import build_jobs
 from pipeline_assets.maintenance_jobs import maintenance, notify_run_failure_job, old_names
 from pipeline_assets.mart_assets import build_periods
-from pipeline_assets.partitions import check_zones, daily_partitions
+from pipeline_assets.partitions import daily_partitions
 from pipeline_assets.prune_logs import prune_logs_job
 from pipeline_assets.published import chosen_warnings_ignored, table_assets, table_resources
 from pipeline_assets.schedules import build_schedules
@@ -29,6 +31,7 @@ from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
 from sensors.markers import build_marker_sensor
 from sensors.marts import build_mart_sensor
+from sensors.watch import build_watch_sensor
 
 MADE_BY: tuple[Family, ...] = ("llm", "video", "speech", "platforms")
 """The families that assets use. Titles are looked up where a person is asked about names, and an address for a file is
@@ -54,6 +57,7 @@ def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
         build_chore_sensor(notifier_name(settings)),
         build_failure_sensor(),
         build_mart_sensor(),
+        build_watch_sensor(),
     ]
 
 
@@ -76,7 +80,7 @@ def build_defs(
         resources: replacements, by resource key.
 
     Raises:
-        ConfigurationError: a channel file has problems, or a channel's day begins before its partition.
+        ConfigurationError: a channel file has problems, or a channel is made before its partition begins.
     """
     with chosen_warnings_ignored():
         ours = _assembled(settings, resources or {})
@@ -110,7 +114,7 @@ def _footage(settings: Settings) -> list[dg.Definitions]:
 
 def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
     channels = ChannelFiles(settings.channels_dir).load_all()
-    check_zones(settings, channels)
+    check_zones(channels, settings.timezone, local_day(SystemClock().now(), settings.timezone))
     partitions = daily_partitions(settings)
     everyone = list(channels.values())
     weeks = build_periods(partitions, settings)["week"]

@@ -16,6 +16,8 @@ from pipeline_assets.mart_assets import mart_key
 from pipeline_assets.run_queue import MAKES, POSTS
 from pipeline_assets.run_queue import MARTS as MARTS_LAST
 
+MAKE_DAY = "make_day"
+"""The job that makes a day of every channel; those of one channel begin with its name."""
 MAKING = ("ideas", "prompts", "raw_segments", "narration", "final_video")
 
 
@@ -37,7 +39,7 @@ def publishing_keys(channel: Channel) -> list[dg.AssetKey]:
 
 def make_day_job_name(channel: str) -> str:
     """Return the name of the job that makes one channel's day."""
-    return f"make_day_{channel}"
+    return f"{MAKE_DAY}_{channel}"
 
 
 def build_jobs(channels: Sequence[Channel]) -> list[Any]:
@@ -65,7 +67,7 @@ def build_jobs(channels: Sequence[Channel]) -> list[Any]:
     publishing = [key for channel in channels for key in publishing_keys(channel)]
     jobs += [
         dg.define_asset_job(
-            "make_day",
+            MAKE_DAY,
             selection=dg.AssetSelection.assets(*everything),
             tags=MAKES,
             description="Make a day of every channel, up to its review. Safe to repeat.",

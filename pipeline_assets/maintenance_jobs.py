@@ -8,7 +8,10 @@ import dagster as dg
 from pydantic import Field
 
 from dayreel.services.notify_run_failure import FailedRun, notify_run_failure
-from dayreel.services.upkeep.chores import chore_names, do_chore
+from dayreel.services.project import Project
+from dayreel.services.upkeep.chores import WATCH, chore_names, do_chore
+from dayreel.services.upkeep.report_silences import SchedulerHealth
+from pipeline_assets.health import read_health
 from pipeline_assets.metadata import runbook
 from pipeline_assets.run_queue import UPKEEP, UPKEEP_POOL
 from pipeline_assets.steps import open_project
@@ -44,8 +47,16 @@ def run_maintenance(context: dg.OpExecutionContext, config: Chores) -> None:
         notifier = context.resources.notifier.open(project)
         for name in chore_names(project):
             if not config.names or name in config.names:
-                sentences = do_chore(project, name, notifier=notifier)
+                health = _health(context, project) if name == WATCH else None
+                sentences = do_chore(project, name, notifier=notifier, health=health)
                 context.log.info("%s: %s", name, "; ".join(sentences) or "nothing to do")
+
+
+def _health(context: dg.OpExecutionContext, project: Project) -> SchedulerHealth | None:
+    """Return what Dagster is doing; None in an instance of tests, which keeps no ticks."""
+    if context.instance.is_ephemeral:
+        return None
+    return read_health(context.instance, project.channels.names(), project.clock.now())
 
 
 @dg.op(

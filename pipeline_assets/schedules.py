@@ -6,7 +6,7 @@ reason.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import dagster as dg
 
@@ -28,9 +28,18 @@ def build_schedules(channels: Sequence[Channel], settings: Settings) -> list[dg.
     return [*(_make_day(channel) for channel in channels), _measure(settings), _prune(settings)]
 
 
-def _make_day(channel: Channel) -> dg.ScheduleDefinition:
-    hour, minute = channel.make_at.split(":")
+def make_day_schedule_name(channel: str) -> str:
+    """Return the name of the schedule that makes a channel's day."""
+    return f"{make_day_job_name(channel)}_schedule"
 
+
+def make_day_cron(channel: Channel) -> str:
+    """Return when a channel is made, as a cron line of its zone."""
+    at = time.fromisoformat(channel.make_at)
+    return f"{at.minute} {at.hour} * * *"
+
+
+def _make_day(channel: Channel) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = _due(context)
         # From the tick's own time: after downtime Dagster evaluates missed ticks late, and each still means the day
@@ -47,13 +56,13 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
             # Dagster starts no second run for a key.
             run_key=f"make:{channel.name}:{day}",
             partition_key=day.isoformat(),
-            tags={"channel": channel.name, TRIGGER_TAG: f"schedule make_day_{channel.name}_schedule"},
+            tags={"channel": channel.name, TRIGGER_TAG: f"schedule {make_day_schedule_name(channel.name)}"},
         )
 
     return _schedule(
-        f"make_day_{channel.name}_schedule",
+        make_day_schedule_name(channel.name),
         make_day_job_name(channel.name),
-        f"{int(minute)} {int(hour)} * * *",
+        make_day_cron(channel),
         channel.timezone,
         evaluate,
         f"Makes {channel.title} every day at {channel.make_at} in {channel.timezone}.",

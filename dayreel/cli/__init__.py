@@ -29,6 +29,7 @@ COMMANDS = {
     "backup": "write everything the catalog knows into one file, while dayreel runs",
     "restore": "put a backup back; what was sent since is taken from the contents' folders",
     "rebuild": "the catalog from the contents' folders, after a loss",
+    "watch": "report what should exist and does not, once or every five minutes",
     "config": "caps and other settings that change while dayreel runs",
     "switch": "the kill switch: off stops every purchase and every post",
     "channels": "list and validate the channel files",

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import click
 
-from dayreel.cli.documents import content_document, print_contents
+from dayreel.cli.documents import content_document
 from dayreel.cli.output import print_json, print_table
 from dayreel.clock import SystemClock
 from dayreel.errors import UsageError
-from dayreel.queries.contents import status_of
+from dayreel.queries.contents import ContentStatus, status_of
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.lifecycle import WORKING
@@ -19,7 +19,7 @@ from dayreel.services.dagster_instance import ACTOR_TAG
 from dayreel.services.dagster_server import DagsterServer, find_server
 from dayreel.services.project import opened_project, person
 from dayreel.services.sandbox_world import ensure_sandbox
-from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
+from dayreel.services.upkeep.plan_backfill import BackfillPlan, PlannedDay, plan_backfill
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 
@@ -64,6 +64,7 @@ def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:
                 "left_out": [vars(skipped) for skipped in plan.left_out],
                 "expected_usd": plan.expected_usd,
                 "today_left_usd": plan.today_left_usd,
+                "kept_usd": plan.kept_usd,
             }
         )
         return
@@ -72,11 +73,15 @@ def _show_plan(plan: BackfillPlan, *, as_json: bool) -> None:
             ("day", "channel", "why", "about"),
             [(day.day, day.channel, day.why, f"${day.expected_usd:.2f}") for day in plan.days],
         )
+    _show_left_out(plan)
+    kept = f" beside ${plan.kept_usd:.2f} kept for today's videos" if plan.kept_usd else ""
+    left = f"the caps leave ${plan.today_left_usd:.2f} today{kept}"
+    click.echo(f"{len(plan.days)} days for about ${plan.expected_usd:.2f}; {left}.")
+
+
+def _show_left_out(plan: BackfillPlan) -> None:
     for skipped in plan.left_out:
         click.echo(f"left out: {skipped.channel} {skipped.day}: {skipped.reason}")
-    click.echo(
-        f"{len(plan.days)} days for about ${plan.expected_usd:.2f}; the caps leave ${plan.today_left_usd:.2f} today."
-    )
 
 
 def _make(settings: Settings, plan: BackfillPlan) -> None:
@@ -152,14 +157,29 @@ def _launch(settings: Settings, server: DagsterServer, channel: str, days: list[
 
 
 def _show_result(settings: Settings, plan: BackfillPlan, *, as_json: bool) -> int:
-    wanted = {(day.channel, day.day.isoformat()) for day in plan.days}
+    wanted = {(day.channel, day.day) for day in plan.days}
     with opened_records(settings) as records:
         status = status_of(records, channels=sorted({channel for channel, _ in wanted}))
     # Takes of a day come in order, so its last is the one that stays.
-    newest = {(document["channel"], document["date"]): document for document in map(content_document, status.contents)}
-    documents = [newest[key] for key in sorted(wanted) if key in newest]
-    made = [document for document in documents if document["state"] not in (*WORKING, "failed")]
-    print_contents(documents, as_json=as_json)
-    if not as_json:
+    newest = {(content.row.channel, content.row.day): content for content in status.contents}
+    there = [newest[key] for key in sorted(wanted) if key in newest]
+    made = [content for content in there if content.row.state not in (*WORKING, "failed")]
+    if as_json:
+        print_json([content_document(content) for content in there])
+    else:
+        for planned in plan.days:
+            click.echo(_outcome(planned, newest.get((planned.channel, planned.day))))
+        _show_left_out(plan)
         click.echo(f"{len(made)} of {len(wanted)} days are made; each waits for its review.")
     return 0 if len(made) == len(wanted) else 1
+
+
+def _outcome(planned: PlannedDay, content: ContentStatus | None) -> str:
+    """Return what a day of the backfill has come to, and what to do about it."""
+    if content is None:
+        again = f"dayreel run --date {planned.day} --channel {planned.channel}"
+        return f"{planned.channel} {planned.day}: not begun. Its run says why in Dagster; `{again}` tries again here."
+    error = f": {content.row.error}" if content.row.state == "failed" and content.row.error else ""
+    cost = f"${content.cost_usd:.2f}"
+    step = f" `{content.next_step}`" if content.next_step else ""
+    return f"{content.row.id}: {content.standing}, {cost}{error}.{step}"

@@ -3,6 +3,8 @@
 import click
 
 from dayreel.cli.output import print_json, print_table
+from dayreel.clock import SystemClock, local_day
+from dayreel.rules.calendar import check_zones
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
@@ -41,8 +43,12 @@ def list_all(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def validate(as_json: bool) -> int:
     """Check every file: each problem with its file, line, field and what is allowed."""
-    files = ChannelFiles(load_settings().channels_dir)
+    settings = load_settings()
+    files = ChannelFiles(settings.channels_dir)
     problems = files.problems() + files.oversights()
+    if not problems:
+        today = local_day(SystemClock().now(), settings.timezone)
+        check_zones(files.load_all(), settings.timezone, today)
     if as_json:
         print_json([vars(problem) for problem in problems])
     else:

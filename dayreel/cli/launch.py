@@ -8,9 +8,10 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import click
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.processes import is_alive, this_process
+from dayreel.queries.expectations import Silence
 from dayreel.schemas.check import Check
 from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
+from dayreel.services.upkeep.report_silences import SchedulerHealth
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.locks import hold
 
@@ -159,6 +162,23 @@ def examine_dagster(settings: Settings) -> list[Check]:
     except ConfigurationError as error:
         checks.append(Check("dagster instance", "fail", error.message, error.next_step))
     return [*checks, _graph(settings)]
+
+
+def read_scheduler_health(settings: Settings, channels: Collection[str], now: datetime) -> SchedulerHealth:
+    """Return what Dagster is not doing that it should, from its instance's storage: no daemon has to run."""
+    try:
+        with instance_of(settings) as instance, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from sqlalchemy.exc import SQLAlchemyError
+
+            from pipeline_assets.health import read_health
+
+            try:
+                return read_health(instance, channels, now)
+            except SQLAlchemyError as error:
+                raise ConfigurationError(f"Dagster's instance cannot be read: {_in_a_line(error)}.") from error
+    except ConfigurationError as error:
+        return SchedulerHealth([Silence("dagster instance", error.message, error.next_step)])
 
 
 def _instance(home: Path) -> Check:

@@ -8,6 +8,7 @@ from dayreel.cli.documents import content_document, no_content_document
 from dayreel.cli.output import print_json, print_paged
 from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of, urgent_first
 from dayreel.queries.holds import holds
+from dayreel.queries.silences import silences_of
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 
@@ -26,6 +27,7 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     with opened_records() as records:
         status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
         now, held = records.clock.now(), holds(records).sentences()
+        silent = [f"{silence.text} {silence.next_step}" for silence in silences_of(records)]
     without_content = status.unknown.of(None)
     if as_json:
         for sentence in held:
@@ -35,7 +37,7 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
         return
     nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
     lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now)] or [nothing]
-    print_paged([*held, *lines, *_unknown_lines(status)])
+    print_paged([*held, *silent, *lines, *_unknown_lines(status)])
 
 
 def _content_lines(content: ContentStatus, now: datetime) -> list[str]:

@@ -137,11 +137,13 @@ def _programs(settings: Settings, private_tmp: str) -> list[Program]:
         "TMPDIR": private_tmp,
     }
     server = [sys.executable, "-m", "pipeline_assets.web_server", str(socket), workspace]
+    watch = [sys.executable, "-m", "dayreel", "watch"]
     daemon = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", workspace]
     return [
         Program("webserver", "Dagster", server, environment, lambda: _dagster(settings)),
         Program("daemon", "daemon", daemon, environment, lambda: "schedules and sensors run"),
         Program("desk", "desk", desk, dict(os.environ), lambda: _desk(settings)),
+        Program("watch", "watch", watch, environment, lambda: "reports what should exist and does not"),
     ]
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from dayreel.queries.config import read_config, switch_sentence
 from dayreel.queries.holds import read_holds
+from dayreel.queries.silences import SilenceRow, read_silences
 from dayreel.queries.unknown_outcomes import UnknownOutcomes, read_unknown_outcomes
 from dayreel.records import Records
 from dayreel.stores.catalog.epoch import epoch_beside
@@ -13,16 +14,18 @@ from dayreel.stores.catalog.epoch import epoch_beside
 
 @dataclass(frozen=True)
 class Alarms:
-    """What stops buying and posting, and every unknown outcome.
+    """What stops buying and posting, what is silent, and every unknown outcome.
 
     Attributes:
         stopped: a sentence, while the kill switch is off.
         held: a sentence for each hold, with what ends it.
+        silent: what should have happened and has not, as of the last look.
     """
 
     stopped: str | None
     held: tuple[str, ...]
     unknown: UnknownOutcomes
+    silent: tuple[SilenceRow, ...] = ()
 
 
 def alarms(records: Records) -> Alarms:
@@ -40,4 +43,5 @@ def read_alarms(records: Records, connection: Connection) -> Alarms:
     switch = read_config(connection, "switch")
     stopped = switch_sentence(switch) if switch.value == "off" else None
     held = tuple(read_holds(connection, epoch_beside(records.settings.content_dir)).sentences())
-    return Alarms(stopped, held, read_unknown_outcomes(records, connection))
+    silent = tuple(row for row in read_silences(connection, records.settings.world) if row.reported_at is not None)
+    return Alarms(stopped, held, read_unknown_outcomes(records, connection), silent)

@@ -4,13 +4,12 @@ Pinning and pausing is `services.making.plan_days`.
 """
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
@@ -21,20 +20,20 @@ from dayreel.queries.rows import (
     PinnedIdea,
     SkippedDay,
     all_rows,
+    begun_on_of,
     current_content,
     pause_of,
     pinned_idea,
+    rests_of,
     skipped_day,
 )
 from dayreel.records import Records
-from dayreel.rules.calendar import why_never_made
-from dayreel.rules.pauses import Pause
+from dayreel.rules.calendar import DayStanding, standing_of, why_never_made
+from dayreel.rules.pauses import Pause, PauseSpan
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import channel_pauses, content, pinned_ideas, skipped_days
 
-# `off`: none of the channel's days. `before`: it is over, and the channel had made nothing yet. `missed`: it is over,
-# and nothing was made. `due`: it is today, the hour of making has come, and nothing is made yet.
-DayKind = Literal["made", "pinned", "planned", "paused", "due", "missed", "skipped", "before", "off"]
+DayKind = DayStanding | Literal["made", "pinned"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Day:
     day: date
     kind: DayKind
     is_today: bool
+    is_over: bool
     made: ContentStatus | None
     poster: str | None
     pin: PinnedIdea | None
@@ -60,6 +60,8 @@ class Day:
     @property
     def can_be_made(self) -> bool:
         """Whether somebody may have it made now: it has come, and nothing stands against it."""
+        if self.kind == "paused":
+            return self.is_over
         return self.kind in ("due", "missed", "before") or (self.is_today and self.kind in ("planned", "pinned"))
 
 
@@ -108,15 +110,15 @@ def month_of(records: Records, files: ContentFiles, *, name: str | None, month: 
         pins = {pin.day: pin for pin in all_rows(connection, PinnedIdea, of_channel)}
         skipped = select(skipped_days).where(skipped_days.c.channel == channel.name)
         skips = {skip.day: skip for skip in all_rows(connection, SkippedDay, skipped)}
-        begun_on = _begun_on(connection, channel.name)
-        pause = pause_of(connection, channel.name)
+        begun_on = begun_on_of(connection, channel.name)
+        pause, rests = pause_of(connection, channel.name), rests_of(connection, channel)
         paused = {
             row.channel
             for row in connection.execute(select(channel_pauses))
             if Pause(row.until_on, row.paused_by, row.paused_at).covers(today)
         }
     pause = pause if pause is not None and pause.covers(today) else None
-    look = _Look(records, files, channel, today, begun_on, pause)
+    look = _Look(records, files, channel, today, begun_on, rests)
     days = [look.at(day, made.get(day), pins.get(day), skips.get(day)) for day in _days(first, last)]
     return Month(
         channel=channel,
@@ -144,15 +146,9 @@ def day_of(records: Records, files: ContentFiles, name: str, day: date) -> tuple
     with records.catalog.read() as connection:
         row, pin = current_content(connection, name, day), pinned_idea(connection, name, day)
         made = read_status(records, connection, [row]).contents[0] if row is not None else None
-        pause, skipped = pause_of(connection, name), skipped_day(connection, name, day)
-        begun_on = _begun_on(connection, name)
-    pause = pause if pause is not None and pause.covers(today) else None
-    return channel, _Look(records, files, channel, today, begun_on, pause).at(day, made, pin, skipped)
-
-
-def _begun_on(connection: Connection, channel: str) -> date | None:
-    """Return the first day of which the channel made anything."""
-    return connection.execute(select(func.min(content.c.day)).where(content.c.channel == channel)).scalar()
+        rests, skipped = rests_of(connection, channel), skipped_day(connection, name, day)
+        begun_on = begun_on_of(connection, name)
+    return channel, _Look(records, files, channel, today, begun_on, rests).at(day, made, pin, skipped)
 
 
 @dataclass(frozen=True)
@@ -164,36 +160,19 @@ class _Look:
     channel: Channel
     today: date
     begun_on: date | None
-    pause: Pause | None
+    rests: Sequence[PauseSpan]
 
     def at(self, day: date, made: ContentStatus | None, pin: PinnedIdea | None, skipped: SkippedDay | None) -> Day:
-        never = why_never_made(self.channel, day)
-        kind = self._kind(day, made, pin, skipped, is_off=never is not None)
-        return Day(day, kind, day == self.today, made, self._poster(made), pin, never, skipped)
+        kind = self._kind(day, made, pin, is_skipped=skipped is not None)
+        never, poster = why_never_made(self.channel, day), self._poster(made)
+        return Day(day, kind, day == self.today, day < self.today, made, poster, pin, never, skipped)
 
-    def _kind(
-        self, day: date, made: ContentStatus | None, pin: PinnedIdea | None, skipped: SkippedDay | None, *, is_off: bool
-    ) -> DayKind:
+    def _kind(self, day: date, made: ContentStatus | None, pin: PinnedIdea | None, *, is_skipped: bool) -> DayKind:
         if made is not None:
             return "made"
-        if is_off:
-            return "off"
-        if skipped is not None:
-            return "skipped"
-        if day < self.today:
-            return "missed" if self.begun_on is not None and day > self.begun_on else "before"
-        return self._kind_ahead(day, pin)
-
-    def _kind_ahead(self, day: date, pin: PinnedIdea | None) -> DayKind:
-        if self.pause is not None and self.pause.covers(day):
-            return "paused"
-        if day == self.today and self._hour_has_come():
-            return "due"
-        return "pinned" if pin is not None else "planned"
-
-    def _hour_has_come(self) -> bool:
-        now = self.records.clock.now().astimezone(ZoneInfo(self.channel.timezone)).time()
-        return now >= time.fromisoformat(self.channel.make_at)
+        now = self.records.clock.now()
+        kind = standing_of(self.channel, day, now, begun_on=self.begun_on, rests=self.rests, is_skipped=is_skipped)
+        return "pinned" if kind == "planned" and pin is not None else kind
 
     def _poster(self, made: ContentStatus | None) -> str | None:
         final = None if made is None else self.files.made(made.row)[0]

@@ -77,7 +77,7 @@ def money_of(records: Records) -> MoneyView:
         StoreError: the catalog cannot be read.
         UsageError: a setting in the environment cannot be read.
     """
-    channels = _channels(records)
+    channels = readable_channels(records)
     platforms = sorted({name for channel in channels.values() for name in channel.platforms.chosen()})
     with records.catalog.read() as connection:
         overall = overall_caps(records, connection)
@@ -121,7 +121,8 @@ def _channel_day(records: Records, connection: Connection, channel: Channel) -> 
     return Cap(channel.name, f"{day}", day, "cap.channel_day_usd", used, limit)
 
 
-def _channels(records: Records) -> Mapping[str, Channel]:
+def readable_channels(records: Records) -> Mapping[str, Channel]:
+    """Return the channels whose files can be read, by name."""
     channels = {}
     for name in records.channels.names():
         try:

@@ -4,12 +4,20 @@ From the price list and the channel's file alone. The reservation of the real pu
 it is the most that an answer may take; what is settled afterwards comes close to what stands here.
 """
 
+from collections.abc import Container, Iterable
+from datetime import date
 from decimal import Decimal
 
-from dayreel.errors import DayreelError
+from sqlalchemy import Connection
+
+from dayreel.clock import local_day
+from dayreel.errors import ConfigurationError, DayreelError
+from dayreel.queries.expectations import unmade_today
+from dayreel.queries.money import spent
 from dayreel.records import Records
 from dayreel.rules.pricing import characters_cost, seconds_cost, tokens_cost
 from dayreel.schemas.channel import Channel
+from dayreel.stores.catalog.tables import effects
 from dayreel.stores.price_list import PriceList
 
 # What a usual question and its answer take, in tokens.
@@ -55,6 +63,27 @@ def known_day_cost(records: Records, channel_name: str) -> Decimal | None:
         return expected_day_cost(records, records.channels.load(channel_name))
     except DayreelError:
         return None
+
+
+def reserved_for_today(
+    records: Records, connection: Connection, channels: Iterable[Channel], *, but: Container[tuple[str, date]] = ()
+) -> Decimal:
+    """Return what today's videos of these channels are expected to cost still, in dollars; each has its own today.
+
+    Args:
+        but: channels and days that are left out.
+    """
+    total = Decimal(0)
+    for channel in channels:
+        unmade = unmade_today(records, connection, channel)
+        if unmade is None or (channel.name, local_day(records.clock.now(), channel.timezone)) in but:
+            continue
+        paid = Decimal(0) if unmade == "new" else spent(connection, effects.c.content_id == unmade.id)
+        try:
+            total += max(Decimal(0), expected_day_cost(records, channel) - paid)
+        except ConfigurationError:  # without a price nothing is bought for it, and others go on
+            continue
+    return total
 
 
 def expected_segment_cost(records: Records, channel: Channel) -> Decimal:

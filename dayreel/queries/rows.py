@@ -1,16 +1,17 @@
 """The rows that several questions ask for, and the selects that find them. Nothing here changes anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
+from dayreel.clock import day_begins
 from dayreel.errors import UsageError
 from dayreel.rules.approval import Words
-from dayreel.rules.pauses import Pause
+from dayreel.rules.pauses import Pause, PauseSpan
 from dayreel.stores.catalog.tables import (
     acts,
     channel_pauses,
@@ -22,6 +23,9 @@ from dayreel.stores.catalog.tables import (
     skipped_days,
     state_transitions,
 )
+
+if TYPE_CHECKING:
+    from dayreel.schemas.channel import Channel
 
 Row = TypeVar("Row")
 
@@ -265,6 +269,30 @@ def pause_of(connection: Connection, channel: str) -> Pause | None:
     query = select(channel_pauses).where(channel_pauses.c.channel == channel)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else Pause(row["until_on"], row["paused_by"], row["paused_at"], row["note"])
+
+
+def rests_of(connection: Connection, channel: "Channel") -> list[PauseSpan]:
+    """Return when a channel was paused and is, oldest first: the record of acts keeps what was resumed."""
+    query = (
+        select(acts.c.at, acts.c.actor, acts.c.act, acts.c.detail)
+        .where(acts.c.target == channel.name, acts.c.act.in_(("pause channel", "resume channel")))
+        .order_by(acts.c.id)
+    )
+    rests: list[PauseSpan] = []
+    for act in connection.execute(query):
+        if rests and (rests[-1].ended_at is None or act.at < rests[-1].ended_at):
+            rests[-1] = replace(rests[-1], ended_at=act.at)
+        if act.act == "pause channel":
+            until = act.detail.get("until")
+            until_on = None if until is None else date.fromisoformat(until)
+            ended_at = None if until_on is None else day_begins(until_on + timedelta(days=1), channel.timezone)
+            rests.append(PauseSpan(act.at, ended_at, until_on, act.actor))
+    return rests
+
+
+def begun_on_of(connection: Connection, channel: str) -> date | None:
+    """Return the first day of which a channel has made anything."""
+    return connection.execute(select(func.min(content.c.day)).where(content.c.channel == channel)).scalar()
 
 
 def skipped_day(connection: Connection, channel: str, day: date) -> SkippedDay | None:

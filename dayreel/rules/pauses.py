@@ -31,6 +31,24 @@ class Pause:
         return self.until_on is None or day <= self.until_on
 
 
+@dataclass(frozen=True)
+class PauseSpan:
+    """A span in which a channel is or was paused.
+
+    Attributes:
+        ended_at: when somebody resumed it, or the pause's last day was over; None while it lasts without an end.
+    """
+
+    began_at: datetime
+    ended_at: datetime | None
+    until_on: date | None
+    by: str
+
+    def covers(self, moment: datetime) -> bool:
+        """Return whether the channel rests at a moment."""
+        return self.began_at <= moment and (self.ended_at is None or moment < self.ended_at)
+
+
 def why_paused(channel: "Channel", pause: Pause | None, now: datetime) -> str | None:
     """Return in a sentence why a channel is paused now, or None when it is not."""
     if pause is None or not pause.covers(local_day(now, channel.timezone)):

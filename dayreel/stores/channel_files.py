@@ -1,6 +1,7 @@
 """Reading `channels/*.yaml`: which there are, `extends:`, validation in words. The shape: `schemas.channel`."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -51,6 +52,10 @@ class ChannelFiles:
         except OSError:  # reading it as a channel says what is wrong
             return path.stem
         return known[1]
+
+    def changed_at(self, name: str) -> datetime:
+        """Return when a channel's own file was last written."""
+        return datetime.fromtimestamp(self._paths()[name][0].stat().st_mtime, UTC)
 
     def load(self, name: str) -> Channel:
         """Read one channel.

@@ -51,6 +51,7 @@ class DashboardScreen(LiveScreen[tuple[Dashboard, datetime]]):
         if day.alarms.stopped:
             alarms.append(f"{day.alarms.stopped} Press 4.")
         alarms += day.alarms.held
+        alarms += [f"{silence.text} {silence.next_step}" for silence in day.alarms.silent]
         if day.alarms.unknown.here:
             alarms.append(f"Outcomes that nobody knows: {len(day.alarms.unknown.here)}; press 3.")
         if not day.groups:

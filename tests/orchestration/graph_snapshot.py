@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from dayreel.settings import load_settings
 from pipeline_assets.definitions import build_defs
@@ -34,8 +35,8 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
             "kinds": sorted(tag.removeprefix("dagster/kind/") for tag in node.tags if tag.startswith("dagster/kind/")),
             "checks": sorted(key.name for key in graph.get_check_keys_for_assets({node.key})),
             "pools": sorted(node.pools or ()),
-            "freshness": str(node.freshness_policy.fail_window)
-            if isinstance(node.freshness_policy, dg.FreshnessPolicy) and hasattr(node.freshness_policy, "fail_window")
+            "freshness": f"{policy.deadline_cron} in {policy.timezone}"
+            if isinstance(policy := node.freshness_policy, CronFreshnessPolicy)
             else None,
         }
         for node in (graph.get(key) for key in graph.materializable_asset_keys)

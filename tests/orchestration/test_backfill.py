@@ -15,6 +15,7 @@ from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
 from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.dagster_server import BackfillStatus, DagsterServer
+from dayreel.services.making.plan_days import skip_day
 from dayreel.services.upkeep.plan_backfill import BackfillPlan, plan_backfill
 from tests.days import days_ago, today
 from tests.fakes.sandbox import RunningSandbox
@@ -94,8 +95,21 @@ def test_days_beyond_the_cap_are_left_out_instead_of_failing(bought: Deployment)
     with bought.project() as project, project.catalog.write() as connection:
         write_config(connection, "cap.day_usd", "1.20", by="ana", at=project.clock.now())
     plan = _plan(bought, 3, 0)
-    assert [planned.day for planned in plan.days] == [days_ago(3), days_ago(2)]
-    assert "the caps leave $1.20 today" in _reasons(plan)[f"crafts {today()}"]
+    assert [planned.day for planned in plan.days] == [days_ago(3), today()], "today's video comes first"
+    assert "the caps leave $1.20 today" in _reasons(plan)[f"crafts {days_ago(2)}"]
+
+
+def test_what_todays_videos_cost_is_kept_from_a_backfill(bought: Deployment, instance: dg.DagsterInstance) -> None:
+    with bought.project() as project, project.catalog.write() as connection:
+        write_config(connection, "cap.day_usd", "0.80", by="ana", at=project.clock.now())
+    plan = _plan(bought, 3, 1)
+    assert plan.days == ()
+    assert f"beside ${plan.kept_usd:.2f} that are kept for today's videos" in _reasons(plan)[f"crafts {days_ago(3)}"]
+    refused = bought.run(instance, "make_day_crafts", days_ago(3), tags={"dagster/backfill": "abc"})
+    assert "are kept for today's videos" in failures(refused)["crafts/ideas"]
+    with bought.project() as project:
+        skip_day(project, "crafts", today(), by="ana", via="cli")
+    assert [planned.day for planned in _plan(bought, 3, 1).days] == [days_ago(3)]
 
 
 def test_a_range_that_runs_backwards_is_refused(deployment: Deployment) -> None:
@@ -179,6 +193,7 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
     printed = capsys.readouterr()
     assert "http://127.0.0.1:1/runs/b/abc" in printed.err
     assert "notes: abc could do nothing" in printed.err
+    assert f"notes {today()}: not begun. Its run says why in Dagster; `dayreel run --date {today()}" in printed.out
     assert "0 of 2 days are made" in printed.out
 
 

@@ -5,18 +5,23 @@ import re
 import subprocess
 import sys
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from dayreel.errors import ConfigurationError, UsageError
+from dayreel.schemas.channel import Channel
 from dayreel.vendors.registry import names, vendors
+from pipeline_assets.channel_assets import build_freshness
 from pipeline_assets.definitions import build_defs, default_resources
 from pipeline_assets.published import project_resource
 from pipeline_assets.steps import open_project
 from resources.vendors import vendor_resource
+from tests.fakes.project import CRAFTS
 from tests.orchestration.deployment import NOTES, ROOT, Deployment
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 
@@ -174,3 +179,21 @@ def test_a_project_without_channels_still_loads(make_deployment: Any) -> None:
     deployment: Deployment = make_deployment()
     (deployment.root / "channels" / "notes.yaml").unlink()
     dg.Definitions.validate_loadable(deployment.defs)
+
+
+@pytest.mark.parametrize(
+    ("make_at", "weekdays", "deadline", "hours"),
+    [
+        ("09:00", None, "0 11 * * *", 11),
+        ("09:00", ["mon", "fri"], "0 11 * * 1,5", 11),
+        ("23:00", ["mon", "sat"], "0 1 * * 0,2", 23),  # by one o'clock of the day after
+    ],
+)
+def test_freshness_follows_the_days_of_the_channel(
+    make_at: str, weekdays: list[str] | None, deadline: str, hours: int
+) -> None:
+    fields = {**CRAFTS, "name": "crafts", "make_at": make_at, "timezone": "Europe/Madrid"}
+    policy = build_freshness(Channel.model_validate(fields | ({} if weekdays is None else {"weekdays": weekdays})))
+    assert isinstance(policy, CronFreshnessPolicy)
+    assert (policy.deadline_cron, policy.timezone) == (deadline, "Europe/Madrid")
+    assert policy.lower_bound_delta == timedelta(hours=hours)

@@ -8,6 +8,8 @@ import pytest
 
 from resources.project import ProjectResource
 from tests.orchestration.deployment import NOTES, Deployment
+from tests.orchestration.ticks_and_days import check_ticks
+from tests.zones import ZONES, days_of_changes
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +62,9 @@ def test_posts_are_measured_for_the_day_of_the_installation(make_deployment: Any
     deployment: Deployment = make_deployment(notes={**NOTES, "timezone": "UTC"})
     (request,) = _tick(deployment, "measure_schedule", datetime(2027, 3, 10, 7, 30, tzinfo=UTC)).run_requests
     assert request.partition_key == "2027-03-10"
+
+
+@pytest.mark.parametrize("make_at", ["00:00", "01:30", "02:15"])
+def test_ticks_partitions_and_days_agree_in_every_zone(make_at: str) -> None:
+    """Around each change of the clocks; `make soak PART=time` does every zone, hour and day."""
+    assert sum(check_ticks(zone, make_at, days_of_changes(zone)) for zone in ZONES) > 300

@@ -90,3 +90,20 @@ def _state(deployment: Deployment) -> str:
     with deployment.project() as project:
         (document,) = status_documents(project)
     return str(document["state"])
+
+
+def test_a_look_for_cron_ends_with_1_while_all_is_not_well(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(deployment.root)
+    monkeypatch.setenv("DAGSTER_HOME", str(deployment.root / "dagster_home"))
+    capsys.readouterr()
+    assert dayreel(["watch", "--once", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"silent": [], "resolved": []}
+    deployment.write_channel("notes", {**NOTES, "make_at": "later"})
+    assert dayreel(["watch", "--once"]) == 1
+    printed = capsys.readouterr().out
+    assert "Dagster's graph does not load because of channel notes: Read the file" in printed
+    assert printed.endswith("Silent: 1.\n")
+    assert dayreel(["status"]) == 0
+    assert "because of channel notes" in capsys.readouterr().out

@@ -22,7 +22,7 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.performance_feedback import Lessons, lessons_for
 from dayreel.services.making.plan_days import as_idea
-from dayreel.services.making.preflight import preflight
+from dayreel.services.making.preflight import keep_for_today, preflight
 from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -110,6 +110,7 @@ def _from_model(
     lessons = lessons_for(project, channel, row.day) if channel.learn_from_results else None
 
     preflight(project, channel)
+    keep_for_today(project, channel, row)
     gate = SafetyGate(project, channel, row, "idea", model, str(channel.ideas.model))
 
     def accept(idea: Idea) -> None:

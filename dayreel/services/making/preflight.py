@@ -6,13 +6,18 @@ by the ledger.
 
 import shutil
 from collections.abc import Iterator
+from decimal import Decimal
 
-from dayreel.errors import ConfigurationError, StoreError
+from dayreel.clock import local_day
+from dayreel.errors import ConfigurationError, GateClosedError, StoreError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
-from dayreel.queries.prices import narration_cost
+from dayreel.queries.money import overall_caps, readable_channels, spent
+from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today
+from dayreel.queries.rows import ContentRow
 from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.project import Project
+from dayreel.stores.catalog.tables import effects
 from dayreel.stores.channel_files import named_files
 from dayreel.stores.price_list import PriceList
 
@@ -43,6 +48,28 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
     for _, problem in priced(project.prices, channel):
         if problem is not None:
             raise problem
+
+
+def keep_for_today(project: Project, channel: Channel, row: ContentRow) -> None:
+    """Refuse to buy for a past day what the caps have to leave for today's videos, whoever has started it.
+
+    Raises:
+        GateClosedError: says what is left, and what of it is kept.
+        ConfigurationError: a model has no price.
+    """
+    if row.day >= local_day(project.clock.now(), channel.timezone):
+        return
+    with project.catalog.read() as connection:
+        kept = reserved_for_today(project, connection, readable_channels(project).values())
+        left = min(cap.limit_usd - cap.used_usd for cap in overall_caps(project, connection))
+        paid = spent(connection, effects.c.content_id == row.id)
+    cost = max(Decimal(0), expected_day_cost(project, channel) - paid)
+    if kept and cost and left - cost < kept:
+        raise GateClosedError(
+            f"The caps leave ${left:.2f}, of which ${kept:.2f} are kept for today's videos: too little for {row.id}, "
+            f"which is expected to cost ${cost:.2f} still. Nothing was bought.",
+            next_step=f"`dayreel backfill --from {row.day} --to {row.day}` makes it once there is room.",
+        )
 
 
 def require_files(project: Project, channel: Channel, part: str = "") -> None:

@@ -32,7 +32,7 @@ from dayreel.services.effects.ledger import has_handle
 from dayreel.services.footage_hooks import require_footage
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
-from dayreel.services.making.preflight import preflight
+from dayreel.services.making.preflight import keep_for_today, preflight
 from dayreel.services.making.renders import fire, made_clip
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
@@ -121,6 +121,7 @@ def _buy_all(
     # Inside the stage, so that what is missing fails the content, with a reason and a way to retry. Outside it was
     # refused again and again, and the content was never `failed`.
     preflight(project, channel)
+    keep_for_today(project, channel, row)
     # Threads, not processes: they wait for the vendor. Leaving the block waits for all, so that one refusal does not
     # abandon the other purchases.
     with ThreadPoolExecutor(max_workers=len(requests), thread_name_prefix="segment") as pool:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import requests
 from dotenv import dotenv_values
 from sqlalchemy.exc import DBAPIError
 
-from dayreel.clock import SystemClock
+from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.queries.config import keys
@@ -26,6 +26,7 @@ from dayreel.queries.holds import holds
 from dayreel.queries.rows import newest_backup_at, oldest_content_at
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
+from dayreel.rules.calendar import changes_of_make_at, check_zones
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
 from dayreel.services.footage_hooks import footage_hooks
@@ -58,6 +59,7 @@ def examine(settings: Settings) -> list[Check]:
     # A file with problems was reported just above; the others can still be checked.
     broken = {problem.file.removesuffix(".yaml") for problem in files.problems()}
     channels = {name: files.load(name) for name in files.names() if name not in broken}
+    checks += check_times(channels, settings.timezone, local_day(SystemClock().now(), settings.timezone))
     checks += check_sources(settings, channels)
     checks += check_env_file(settings.root / ".env")
     checks += check_vendors()
@@ -160,6 +162,27 @@ def check_channels(files: ChannelFiles) -> Check:
     if not names:
         return Check("channels", "warn", "there is no channel", "Copy one of channels/*.example to channels/NAME.yaml.")
     return Check("channels", "ok", ", ".join(names))
+
+
+def check_times(channels: Mapping[str, Channel], zone: str, first: date) -> list[Check]:
+    """Look at each `make_at` over a year: whether its day has begun in DAYREEL_TIMEZONE, and what changes of the clocks
+    do to it. Where nothing is odd, there is nothing to report.
+    """
+    checks = []
+    for name, channel in channels.items():
+        try:
+            check_zones({name: channel}, zone, first)
+        except ConfigurationError as error:
+            checks.append(Check(f"time of {name}", "fail", error.message, error.next_step))
+            continue
+        changes = changes_of_make_at(channel, first)
+        if changes:
+            days = ", ".join(f"{shown} on {day}" for day, shown in changes.items())
+            detail = (
+                f"the clocks of {channel.timezone} show {channel.make_at} {days}; it is made once on those days too"
+            )
+            checks.append(Check(f"time of {name}", "warn", detail, "Another make_at is never off by an hour."))
+    return checks
 
 
 def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:

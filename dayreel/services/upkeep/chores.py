@@ -24,11 +24,14 @@ from dayreel.services.reviewing.review_cards import send_waiting, waiting_messag
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
 from dayreel.services.upkeep.budget_alerts import budget_alerts, notify_budgets
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
+from dayreel.services.upkeep.report_silences import SchedulerHealth, report_silences
 from dayreel.services.upkeep.search_accounts import search_accounts
 from dayreel.services.upkeep.stalled_work import notify_stalled, stalled_work
 from dayreel.stores.catalog.tables import content, platform_posts
 
 CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled", "backup")
+WATCH: Final = "watch"
+"""Reporting what should exist and does not. Whoever looks decides when that is due: they know of Dagster too."""
 MOST_EFFECTS = 100
 _RECENT = timedelta(days=30)
 
@@ -88,11 +91,14 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
 
 def chore_names(project: Project) -> list[str]:
     """Return the name of every chore that there is here, in the order in which they are done."""
-    return [*CHORES, *_of_footage(project)]
+    return [*CHORES, *_of_footage(project), WATCH]
 
 
-def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
+def do_chore(project: Project, name: str, *, notifier: Notifier, health: SchedulerHealth | None = None) -> list[str]:
     """Do one chore; return a sentence for everything that was checked.
+
+    Args:
+        health: what Dagster is doing, for `watch`; None where it is not known.
 
     Raises:
         DayreelError: as the services say.
@@ -111,6 +117,7 @@ def do_chore(project: Project, name: str, *, notifier: Notifier) -> list[str]:
         "budgets": lambda: notify_budgets(project, notifier=notifier),
         "backup": lambda: make_daily_backup(project),
         "stalled": lambda: notify_stalled(project, notifier=notifier),
+        WATCH: lambda: list(report_silences(project, health, notifier=notifier).sentences),
     }
     if name in acts:
         return acts[name]()

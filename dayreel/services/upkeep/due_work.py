@@ -46,6 +46,7 @@ class DuePost:
 
     Attributes:
         attempt: how many sends there were before.
+        due_at: since when it is approved and its window open.
         turn: the number of the present turn (see `rules.backoff`): what was started in one and came to nothing before
             anything was sent (a gate, a vendor that could not be asked) is started again in the next.
     """
@@ -59,6 +60,7 @@ class DuePost:
     turn: int
     decided_by: str
     via: str
+    due_at: datetime
 
     @property
     def key(self) -> str:
@@ -141,7 +143,8 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                 continue
             channels[row.channel] = channel
             is_paused = why_paused(channel, pause_of(connection, channel.name), now) is not None
-            if is_paused or not window_state(channel, now).is_open:
+            window = window_state(channel, now)
+            if is_paused or not window.is_open:
                 continue
             due += [
                 DuePost(
@@ -154,6 +157,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                     backoff_slot(now, decision.decided_at),
                     decision.decided_by,
                     decision.via,
+                    max(decision.decided_at, window.opened_at or decision.decided_at),
                 )
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried

@@ -4,7 +4,7 @@ Reads the catalog, the channel files and the prices; changes nothing. A day that
 first step of its run, so that the UI's own backfill comes to the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,9 +12,10 @@ from typing import Literal
 
 from sqlalchemy import select
 
+from dayreel.clock import local_day
 from dayreel.errors import UsageError
-from dayreel.queries.money import overall_caps, spent
-from dayreel.queries.prices import expected_day_cost
+from dayreel.queries.money import overall_caps, readable_channels, spent
+from dayreel.queries.prices import expected_day_cost, reserved_for_today
 from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.lifecycle import WORKING
@@ -50,12 +51,14 @@ class BackfillPlan:
     """What a backfill would make, newest caps included.
 
     Attributes:
-        today_left_usd: what the caps over everything still allow today.
+        today_left_usd: what the caps over everything still allow today, beside what is kept.
+        kept_usd: what today's videos are expected to cost still, those that the backfill makes left out.
     """
 
     days: tuple[PlannedDay, ...]
     left_out: tuple[LeftOutDay, ...]
     today_left_usd: Decimal
+    kept_usd: Decimal
 
     @property
     def expected_usd(self) -> Decimal:
@@ -66,7 +69,8 @@ class BackfillPlan:
 def plan_backfill(project: Project, channels: Sequence[Channel], first: date, last: date) -> BackfillPlan:
     """Return what a backfill of these channels from `first` up to and with `last` would make.
 
-    Days are planned oldest first, as long as the caps allow; what they do not is left out, not refused half-way.
+    Today's videos come first, also those of channels that are not backfilled: what they are expected to cost is kept.
+    Then days are planned oldest first, as long as the caps allow; what they do not is left out, not refused half-way.
 
     Raises:
         UsageError: the days are in the wrong order, or too many.
@@ -77,30 +81,39 @@ def plan_backfill(project: Project, channels: Sequence[Channel], first: date, la
             f"From {first} to {last} is not a range of 1 to {MOST_DAYS} days.",
             next_step="Give --from and --to in order.",
         )
-    left_usd = _left_today(project)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    pairs = [(channel, day) for day in days for channel in channels]
+    # Of pairs that stand alike, sorting keeps the order.
+    pairs.sort(key=lambda pair: pair[1] != local_day(project.clock.now(), pair[0].timezone))
+    left_usd, kept_usd = _left_today(project, {(channel.name, day) for channel, day in pairs})
     planned: list[PlannedDay] = []
     left_out: list[LeftOutDay] = []
     wanted = Decimal(0)
     rows, doubtful, paid = _made(project, channels, first, last)
-    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
-        for channel in channels:
-            row = rows.get((channel.name, day))
-            reason = _why_left_out(project, channel, day, row, has_doubt=row is not None and row.id in doubtful)
-            already = paid.get(row.id, Decimal(0)) if row else Decimal(0)
-            cost = max(Decimal(0), expected_day_cost(project, channel) - already)
-            if reason is None and wanted + cost > left_usd:
-                reason = f"the caps leave ${left_usd:.2f} today, which the days before it use up"
-            if reason is not None:
-                left_out.append(LeftOutDay(channel.name, day, reason))
-                continue
-            wanted += cost
-            planned.append(PlannedDay(channel.name, day, _why(row), cost))
-    return BackfillPlan(tuple(planned), tuple(left_out), left_usd)
+    for channel, day in pairs:
+        row = rows.get((channel.name, day))
+        reason = _why_left_out(project, channel, day, row, has_doubt=row is not None and row.id in doubtful)
+        already = paid.get(row.id, Decimal(0)) if row else Decimal(0)
+        cost = max(Decimal(0), expected_day_cost(project, channel) - already)
+        if reason is None and wanted + cost > left_usd:
+            kept = f" beside ${kept_usd:.2f} that are kept for today's videos" if kept_usd else ""
+            reason = f"the caps leave ${left_usd:.2f} today{kept}, which the days before it use up"
+        if reason is not None:
+            left_out.append(LeftOutDay(channel.name, day, reason))
+            continue
+        wanted += cost
+        planned.append(PlannedDay(channel.name, day, _why(row), cost))
+    planned.sort(key=lambda plan: plan.day)
+    left_out.sort(key=lambda plan: plan.day)
+    return BackfillPlan(tuple(planned), tuple(left_out), left_usd, kept_usd)
 
 
-def _left_today(project: Project) -> Decimal:
+def _left_today(project: Project, planned: Container[tuple[str, date]]) -> tuple[Decimal, Decimal]:
+    """Return what the caps leave for a backfill, and what they leave beside it for the rest of today's videos."""
     with project.catalog.read() as connection:
-        return max(Decimal(0), min(cap.limit_usd - cap.used_usd for cap in overall_caps(project, connection)))
+        left = min(cap.limit_usd - cap.used_usd for cap in overall_caps(project, connection))
+        kept = reserved_for_today(project, connection, readable_channels(project).values(), but=planned)
+    return max(Decimal(0), left - kept), kept
 
 
 def _made(

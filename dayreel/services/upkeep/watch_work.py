@@ -6,18 +6,19 @@ what is done is done once, because the ledger and the locks say so. Here only is
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
-from dayreel.schemas.channel import Channel
+from dayreel.rules.calendar import make_due_at
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
 from dayreel.services.project import Project
-from dayreel.services.upkeep.chores import due_chores
+from dayreel.services.upkeep.chores import WATCH, due_chores
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
+from dayreel.services.upkeep.report_silences import LOOK_EVERY, is_news
 from dayreel.services.upkeep.watch_markers import new_markers
 
 _REMEMBERED = 1000
@@ -39,10 +40,11 @@ class Task:
 
 @dataclass
 class Memory:
-    """What was started, kept between starts; bounded."""
+    """What was started, kept between starts; bounded. Since when nobody looked for silences (`looked`) is not kept."""
 
     decisions: int = 0
     done: list[str] = field(default_factory=list)
+    looked: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -71,7 +73,7 @@ def next_work(project: Project, memory: Memory, *, target: str) -> tuple[list[Ta
     days = _Days(project.settings.first_day, today)
     left_out: list[str] = []
     tasks = [*_makings(project, left_out), *_reviews(project, memory, days, left_out)]
-    tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, target)]
+    tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, memory, target)]
     tasks += _pulls(project, today)
     # Only what was started is remembered. That nothing is bought or posted twice is held by the ledger, not by this
     # list.
@@ -89,16 +91,11 @@ def _makings(project: Project, left_out: list[str]) -> list[Task]:
             left_out.append(str(error))
             continue
         day = local_day(now, channel.timezone)
-        if _is_time(channel, now.astimezone(ZoneInfo(channel.timezone)).time()) and not why_not_begun(
-            project, channel, day
-        ):
+        due_at = make_due_at(channel, day)
+        if due_at is not None and due_at <= now and not why_not_begun(project, channel, day):
             about = f"make {name} for {day}"
             tasks.append(Task(f"make:{name}:{day}", about, f"make_day_{name}", day, (), "watch", {"channel": name}))
     return tasks
-
-
-def _is_time(channel: Channel, now: time) -> bool:
-    return now >= time.fromisoformat(channel.make_at)
 
 
 def _reviews(project: Project, memory: Memory, days: _Days, left_out: list[str]) -> list[Task]:
@@ -162,8 +159,14 @@ def _pulls(project: Project, today: date) -> list[Task]:
     ]
 
 
-def _chores(project: Project, target: str) -> list[Task]:
-    return [
+def _chores(project: Project, memory: Memory, target: str) -> list[Task]:
+    tasks = [
         Task(chore.key, f"{chore.name}: {chore.about}", chore=chore.name)
         for chore in due_chores(project, target=target)
     ]
+    slot = int(project.clock.now().timestamp() // LOOK_EVERY.total_seconds())
+    is_due, memory.looked = slot != memory.looked, slot
+    # Without Dagster's daemon there is none whose health could be looked at.
+    if is_due and is_news(project, None):
+        tasks.append(Task(f"{WATCH}:{slot}", "report what should exist and does not", chore=WATCH))
+    return tasks

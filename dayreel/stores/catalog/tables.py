@@ -437,6 +437,25 @@ acts = Table(
     info={"row": "one thing that somebody did to users, settings or the kill switch"},
 )
 
+# -- what should have happened and has not, see `services.upkeep.report_silences` -----------------------------------
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("world", String(10), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("next_step", Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("claimed_at", Moment),
+    Column("reported_at", Moment),
+    Column("resolved_at", Moment),
+    Column("closed_at", Moment),
+    Index("idx_silences_closed_at", "closed_at"),
+    info={"row": "one thing that should have happened and had not: when that was seen, reported, and over"},
+)
+
 # -- from which time this catalog is, see `stores.catalog.epoch` ---------------------------------------------------
 
 epochs = Table(

@@ -1,0 +1,107 @@
+"""What is expected of a channel, what is not, and what is said when a silence ends only because its day is over."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dayreel.services.making.plan_days import pause_channel, resume_channel, skip_day
+from dayreel.services.project import Project
+from dayreel.services.upkeep.report_silences import SchedulerHealth, find_silences, report_silences
+from tests.fakes.clock import NINE, FakeClock
+from tests.fakes.notifier import FakeNotifier
+from tests.fakes.rows import add_content, add_post
+
+BEFORE = NINE - timedelta(days=3)
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    """A channel that has begun three days ago, at 09:11 on a day that nobody has made."""
+    project = make_project(clock=FakeClock(NINE + timedelta(minutes=11)), channels={"crafts": {"make_at": "09:00"}})
+    for number in (1, 2, 3):
+        add_content(project.catalog, f"crafts-{(NINE - timedelta(days=number)).date()}", "posted", at=BEFORE)
+    return project
+
+
+def subjects(project: Project, health: SchedulerHealth | None = None) -> list[str]:
+    return [silence.subject for silence in find_silences(project, health)]
+
+
+def test_a_day_that_is_due_and_not_begun_is_silent(project: Project) -> None:
+    assert subjects(project) == ["video crafts 2026-11-20"]
+
+
+def test_a_day_within_its_grace_is_not(make_project: Callable[..., Project]) -> None:
+    project = make_project(clock=FakeClock(NINE + timedelta(minutes=9)), channels={"crafts": {"make_at": "09:00"}})
+    add_content(project.catalog, "crafts-2026-11-18", "posted", at=BEFORE)
+    add_content(project.catalog, "crafts-2026-11-19", "posted", at=BEFORE)
+    assert subjects(project) == []
+
+
+def test_a_day_whose_run_waits_is_not(project: Project) -> None:
+    health = SchedulerHealth(under_way={("crafts", date(2026, 11, 20))})
+    assert subjects(project, health) == []
+
+
+def _pause(project: Project) -> None:
+    pause_channel(project, "crafts", by="ana", via="cli")
+
+
+def _skip(project: Project) -> None:
+    skip_day(project, "crafts", date(2026, 11, 20), by="ana", via="cli")
+
+
+def _make(project: Project) -> None:
+    add_content(project.catalog, "crafts-2026-11-20", "failed", at=NINE)
+
+
+@pytest.mark.parametrize("act", [_pause, _skip, _make], ids=["paused", "skipped", "begun"])
+def test_what_somebody_chose_or_began_is_no_silence(project: Project, act: Callable[[Project], Any]) -> None:
+    act(project)
+    assert subjects(project) == []
+
+
+def test_nobody_expects_the_days_of_a_pause_afterwards(make_project: Callable[..., Project]) -> None:
+    clock = FakeClock(NINE - timedelta(days=2, hours=1))
+    project = make_project(clock=clock, channels={"crafts": {"make_at": "09:00"}})
+    add_content(project.catalog, "crafts-2026-11-17", "posted", at=BEFORE)
+    pause_channel(project, "crafts", by="ana", via="cli")
+    clock.move(days=2, minutes=-30)  # the hours of two days pass
+    resume_channel(project, "crafts", by="ana", via="cli")
+    clock.move(hours=1, minutes=45)
+    assert subjects(project) == ["video crafts 2026-11-20"]
+
+
+def test_a_new_channel_is_expected_from_its_file_on(make_project: Callable[..., Project]) -> None:
+    project = make_project(clock=FakeClock(datetime.now().astimezone()), channels={"crafts": {"make_at": "00:00"}})
+    assert subjects(project) == []
+
+
+def test_a_missed_measurement_is_reported_and_not_resolved(project: Project) -> None:
+    add_content(project.catalog, "crafts-2026-11-20", "posted", at=NINE)
+    add_post(project.catalog, "crafts-2026-11-18-t2", 1, at=BEFORE)
+    notifier, clock = FakeNotifier(), project.clock
+    assert isinstance(clock, FakeClock)
+    for _ in range(2):
+        report_silences(project, None, notifier=notifier)
+        clock.move(minutes=5)
+    (message,) = notifier.messages
+    assert "were due to be measured at 07:30 (UTC) on 2026-11-20, and were not." in message.text
+    clock.move(hours=15)
+    assert report_silences(project, None, notifier=notifier).silent == ()
+    assert len(notifier.messages) == 1
+
+
+def test_what_is_silent_in_an_unreadable_channel_is_not_over(project: Project) -> None:
+    notifier, clock = FakeNotifier(), project.clock
+    assert isinstance(clock, FakeClock)
+    for _ in range(2):
+        report_silences(project, None, notifier=notifier)
+        clock.move(minutes=5)
+    (project.settings.channels_dir / "crafts.yaml").write_text("title: [", encoding="utf-8")
+    report = report_silences(project, None, notifier=notifier)
+    assert [row.subject for row in report.silent] == ["video crafts 2026-11-20", "channel crafts"]
+    assert len(notifier.messages) == 1
