@@ -136,11 +136,10 @@ CONTENT_TABLES: Mapping[str, ContentTable] = {
             (
                 "topic text: what it is about, in two to five words", "idea text: the concept, in one or two sentences",
                 "caption text: the post's text, without hashtags",
-                "hashtags text: with the leading #, a space between",
+                "hashtags text: as they were written, a space between",
                 "narration text: what is spoken; null: the channel does not speak", *_MADE_BY,
             ),
             texts_are_not_empty="trim(topic) <> '' and trim(idea) <> '' and trim(caption) <> ''",
-            hashtags_begin_with_a_hash="hashtags = '' or regexp_full_match(hashtags, '#\\S+( #\\S+)*')",
             cost_is_not_negative="cost_usd >= 0",
         ),
         _table(
@@ -151,7 +150,6 @@ CONTENT_TABLES: Mapping[str, ContentTable] = {
             ),
             segments_count_from_one=_COUNTED,
             texts_are_not_empty="trim(video_prompt) <> '' and trim(audio_prompt) <> ''",
-            texts_differ="count(*) over (partition by content_id, video_prompt) = 1",
             cost_is_not_negative="cost_usd >= 0",
         ),
         _table(
@@ -199,7 +197,9 @@ CONTENT_TABLES: Mapping[str, ContentTable] = {
                 "note text: why; null: nothing was said", "decided_at moment: when (UTC)",
             ),
             verdict_is_known="verdict in ('approved', 'rejected', 'edited', 'endorsed', 'held', 'recalled')",
-            video_is_named="revision >= 1 and regexp_full_match(video_sha256, '[0-9a-f]{64}')",
+            # A content can be held before there is a video.
+            video_is_named="verdict in ('held', 'recalled')"
+            " or (revision >= 1 and regexp_full_match(video_sha256, '[0-9a-f]{64}'))",
         ),
         _table(
             "posts", "one content on one platform", ("platform",), _posts,

@@ -63,20 +63,19 @@ def final_video(manifest: Manifest, **changes: Any) -> dict[str, Any]:
     return {"final_video": manifest.final_video.model_copy(update=changes)}
 
 
-def repeated(manifest: Manifest, count: int) -> dict[str, Any]:
-    """Return the first prompt, so many times."""
+def first_prompt_alone(manifest: Manifest) -> dict[str, Any]:
     assert manifest.prompts is not None
-    return {"prompts": PromptSet(prompts=manifest.prompts.prompts[:1] * count)}
+    return {"prompts": PromptSet(prompts=manifest.prompts.prompts[:1])}
 
 
 # Stage, the check that names it, and what somebody has done to the manifest.
 OF_CONTENTS: tuple[tuple[str, str, Corrupt], ...] = (
     ("ideas", "texts_are_not_empty", lambda manifest: idea(manifest, caption="   ")),
     ("ideas", "texts_are_not_empty", lambda manifest: idea(manifest, topic="  ")),
-    ("ideas", "hashtags_begin_with_a_hash", lambda manifest: idea(manifest, hashtags=("walk",))),
+    ("ideas", "texts_are_not_empty", lambda manifest: idea(manifest, idea=" " * 12)),
     ("prompts", "texts_are_not_empty", lambda manifest: prompts(manifest, audio_prompt="")),
-    ("prompts", "texts_differ", lambda manifest: repeated(manifest, 2)),
-    ("prompts", "one_per_segment", lambda manifest: repeated(manifest, 1)),
+    ("prompts", "texts_are_not_empty", lambda manifest: prompts(manifest, video_prompt=" ")),
+    ("prompts", "one_per_segment", first_prompt_alone),
     ("raw_segments", "segments_count_from_one", lambda manifest: segments(manifest, sequence=3)),
     ("raw_segments", "pictures_have_a_size", lambda manifest: segments(manifest, duration_s=0.0)),
     ("raw_segments", "files_differ", lambda manifest: segments(manifest, file=manifest.segments[0].file)),
