@@ -4,6 +4,7 @@ Loaded by workspace.yaml, the tests and the one launcher of the CLI. `build_defs
 tests and notebooks work on the same graph with other resources.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -33,6 +34,7 @@ from sensors.markers import build_marker_sensor
 from sensors.marts import build_mart_sensor
 from sensors.watch import build_watch_sensor
 
+_LOG = logging.getLogger(__name__)
 MADE_BY: tuple[Family, ...] = ("llm", "video", "speech", "platforms")
 """The families that assets use. Titles are looked up where a person is asked about names, and an address for a file is
 opened by the platform that needs one: never by an asset."""
@@ -113,7 +115,10 @@ def _footage(settings: Settings) -> list[dg.Definitions]:
 
 
 def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitions:
-    channels = ChannelFiles(settings.channels_dir).load_all()
+    files = ChannelFiles(settings.channels_dir)
+    channels = files.load_all()
+    for sentence in files.left_out().values():
+        _LOG.warning("%s", sentence)
     check_zones(channels, settings.timezone, local_day(SystemClock().now(), settings.timezone))
     partitions = daily_partitions(settings)
     everyone = list(channels.values())

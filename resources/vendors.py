@@ -9,6 +9,7 @@ How a vendor is spoken to is its client's; which vendors there are is `dayreel.v
 """
 
 from functools import cache
+from keyword import iskeyword
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -77,7 +78,9 @@ def resource_class(record: Vendor) -> type[VendorResource]:
 
 
 def _field(setting: Setting) -> str:
-    return setting.variable.lower()
+    name = setting.variable.lower()
+    # A variable like COPY or OPEN would take the place of a method.
+    return f"{name}_" if hasattr(VendorResource, name) or iskeyword(name) else name
 
 
 def _about(setting: Setting) -> str:

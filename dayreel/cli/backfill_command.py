@@ -52,6 +52,8 @@ def command(first: str, last: str, names: tuple[str, ...], dry_run: bool, yes: b
 def _planned(settings: Settings, names: tuple[str, ...], first: date, last: date) -> BackfillPlan:
     files = ChannelFiles(settings.channels_dir)
     channels = [files.load(name) for name in names] or list(files.load_all().values())
+    for sentence in () if names else files.left_out().values():
+        click.echo(sentence, err=True)
     with opened_project(settings) as project:
         return plan_backfill(project, channels, first, last)
 

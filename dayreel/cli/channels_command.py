@@ -24,7 +24,10 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def list_all(as_json: bool) -> None:
     """List the channels."""
-    channels = ChannelFiles(load_settings().channels_dir).load_all()
+    files = ChannelFiles(load_settings().channels_dir)
+    channels = files.load_all()
+    for sentence in files.left_out().values():
+        click.echo(sentence, err=True)
     if as_json:
         nowhere = dict.fromkeys(names("platforms"))
         documents = [channel.model_dump(mode="json") for channel in channels.values()]

@@ -37,7 +37,10 @@ def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json:
     wanted = parse_day(day) if day else None
     files = ChannelFiles(settings.channels_dir)
     channels = {name: files.load(name) for name in names} or files.load_all()
-    failed = False
+    left_out = {} if names else files.left_out()
+    for sentence in left_out.values():
+        click.echo(f"dayreel: {sentence}", err=True)
+    failed = bool(left_out)
     due: list[tuple[Channel, date]] = []
     for channel, its_day, refusal in _days(settings, channels.values(), wanted):
         if refusal is None:

@@ -6,6 +6,7 @@ import click
 
 from dayreel.cli.documents import content_document, no_content_document
 from dayreel.cli.output import print_json, print_paged
+from dayreel.queries.alarms import left_out_channels
 from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of, urgent_first
 from dayreel.queries.holds import holds
 from dayreel.queries.silences import silences_of
@@ -26,7 +27,7 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     wanted = parse_day(day) if day else None
     with opened_records() as records:
         status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
-        now, held = records.clock.now(), holds(records).sentences()
+        now, held = records.clock.now(), [*holds(records).sentences(), *left_out_channels(records)]
         silent = [f"{silence.text} {silence.next_step}" for silence in silences_of(records)]
     without_content = status.unknown.of(None)
     if as_json:

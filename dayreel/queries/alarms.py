@@ -18,7 +18,7 @@ class Alarms:
 
     Attributes:
         stopped: a sentence, while the kill switch is off.
-        held: a sentence for each hold, with what ends it.
+        held: a sentence for each hold, and for each channel that is left out, with what ends it.
         silent: what should have happened and has not, as of the last look.
     """
 
@@ -38,10 +38,17 @@ def alarms(records: Records) -> Alarms:
         return read_alarms(records, connection)
 
 
+def left_out_channels(records: Records) -> list[str]:
+    """Return a sentence for each channel that waits for a vendor's package; files are read where one is unusable."""
+    from dayreel.vendors.registry import unusable  # noqa: PLC0415  brings records, and most projects have no package
+
+    return list(records.channels.left_out().values()) if unusable() else []
+
+
 def read_alarms(records: Records, connection: Connection) -> Alarms:
     """Return what somebody should know, read inside the caller's transaction."""
     switch = read_config(connection, "switch")
     stopped = switch_sentence(switch) if switch.value == "off" else None
-    held = tuple(read_holds(connection, epoch_beside(records.settings.content_dir)).sentences())
+    held = read_holds(connection, epoch_beside(records.settings.content_dir)).sentences()
     silent = tuple(row for row in read_silences(connection, records.settings.world) if row.reported_at is not None)
-    return Alarms(stopped, held, read_unknown_outcomes(records, connection), silent)
+    return Alarms(stopped, (*held, *left_out_channels(records)), read_unknown_outcomes(records, connection), silent)

@@ -3,7 +3,7 @@
 What a person sees before deciding about one of them is `review`; where one came from is `story`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from dayreel.errors import DayreelError
+from dayreel.queries.config import read_config
+from dayreel.queries.holds import read_holds
 from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
@@ -21,27 +24,24 @@ from dayreel.queries.rows import (
     is_unnamed,
     list_contents,
     newest_verdicts,
+    pause_of,
     posts_of,
+    skipped_day,
 )
 from dayreel.queries.unknown_outcomes import UnknownOutcome, UnknownOutcomes, read_unknown_outcomes
 from dayreel.records import Records
-from dayreel.stores.catalog.tables import effects
+from dayreel.rules.lifecycle import WORKING
+from dayreel.rules.pauses import why_paused
+from dayreel.rules.quality import failed_checks
+from dayreel.stores.catalog.epoch import epoch_beside
+from dayreel.stores.catalog.tables import content, effects
 
 STANDINGS = (
     *("unknown outcome", "post failed", "failed", "review pending", "on hold"),
     *("rendering", "composing", "voicing", "scripting", "pending"),
-    *("approved", "publishing", "expired", "rejected", "posted"),
+    *("approved", "publishing", "expired", "rejected", "superseded", "posted"),
 )
 """Every way in which a content can stand, the one that needs people most first: the order of every face's lists."""
-# What a person would type next about a content in this state; in any other, the command that makes its day.
-_NEXT: Mapping[str, str] = {
-    "failed": "dayreel retry {id}",
-    "review_pending": "dayreel review approve {id}",
-    "approved": "dayreel publish {id}",
-    "publishing": "dayreel publish {id}",
-    "rejected": "dayreel retry {id} --new-take",
-    "expired": "dayreel retry {id} --new-take",
-}
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,10 @@ class ContentStatus:
         costs: per layer, what was settled or is still reserved, in dollars.
         newest: the newest decision on it, edits included.
         renders: how far its segments are; left out once it is posted, unless they were asked for.
+        is_of_other_world: it was begun in the world that is not this one, so nothing more comes of it here.
+        newest_take: id of the newest take of its day, where that is another one.
+        failed_checks: names of the checks that keep what waits for an approval from getting one.
+        obstacle: the command that ends what keeps its channel, or everything, from being made and posted.
     """
 
     row: ContentRow
@@ -80,6 +84,10 @@ class ContentStatus:
     renders: tuple[Render, ...]
     posts: tuple[PostStatus, ...]
     unknown: tuple[UnknownOutcome, ...]
+    is_of_other_world: bool
+    newest_take: str | None
+    failed_checks: tuple[str, ...]
+    obstacle: str | None
 
     @property
     def cost_usd(self) -> Decimal:
@@ -112,27 +120,60 @@ class ContentStatus:
         return self.row.state in ("approved", "publishing") and bool(self.failed_posts)
 
     @property
+    def waits_for_approval(self) -> bool:
+        """Whether nothing of it goes out until somebody approves it: also what goes out already, while it is held."""
+        endorsed = self.newest is not None and self.newest.verdict == "endorsed"
+        return self.row.state == "review_pending" or (self.row.state == "publishing" and (self.is_held or endorsed))
+
+    @property
+    def can_publish(self) -> bool:
+        """Whether a person can have it go out now, as far as its own gates are concerned."""
+        is_current = self.newest_take is None and not self.is_of_other_world
+        return is_current and self.row.state in ("approved", "publishing") and not self.waits_for_approval
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether a person can have it go on from where it stopped, keeping what is done and paid."""
+        is_current = self.newest_take is None and not self.is_of_other_world
+        return is_current and (self.row.state == "failed" or self.has_failed_post)
+
+    @property
     def standing(self) -> str:
         """How it stands for people, one of `STANDINGS`: in doubt, failed, on hold, or its lifecycle's state in words.
 
-        The lifecycle's own state knows nothing of posts, holds or doubt.
+        The lifecycle's own state knows nothing of posts, holds, doubt or other takes.
         """
         if self.unknown:
             return "unknown outcome"
+        if self.newest_take is not None and self.row.state not in ("posted", "rejected", "expired"):
+            return "superseded"
         if self.has_failed_post:
             return "post failed"
         return "on hold" if self.is_held else self.row.state.replace("_", " ")
 
     @property
     def next_step(self) -> str | None:
-        """The command a person would type next, or None when there is nothing to do."""
-        if self.unknown:
-            return "dayreel reconcile"
-        if self.has_failed_post:
-            # What was refused is refused again: what has to change is in its error.
-            return f"dayreel {'why' if any(post.is_refused for post in self.failed_posts) else 'retry'} {self.row.id}"
-        making = f"dayreel run --date {self.row.day} --channel {self.row.channel}"
-        return None if self.row.state == "posted" else _NEXT.get(self.row.state, making).format(id=self.row.id)
+        """The command a person would type next, or None when there is nothing to do.
+
+        Every face shows this one, so it has to be one that is not refused: `tests/unit/queries/test_next_step.py`.
+        """
+        key, waits = self.row.id, self.waits_for_approval and not self.is_of_other_world
+        check = "".join(self.failed_checks[:1])
+        # What was refused is refused again: what has to change is in its error.
+        is_refused = self.has_failed_post and any(post.is_refused for post in self.failed_posts)
+        steps = (
+            (bool(self.unknown), "dayreel reconcile"),
+            (self.newest_take is not None or self.row.state == "posted", None),
+            (waits and bool(check), f"dayreel review waive {key} {check} --reason TEXT"),
+            (waits, f"dayreel review approve {key}"),
+            (is_refused, f"dayreel why {key}"),
+            (self.obstacle is not None, self.obstacle),
+            (self.is_of_other_world or self.row.state in ("rejected", "expired"), f"dayreel retry {key} --new-take"),
+            (self.can_continue, f"dayreel retry {key}"),
+            (self.can_publish, f"dayreel publish {key}"),
+            (True, f"dayreel run --date {self.row.day} --channel {self.row.channel}"),
+        )
+        return next(step for is_so, step in steps if is_so)
 
 
 @dataclass(frozen=True)
@@ -185,6 +226,8 @@ def read_status(
     costs, newest, posts = costs_of(connection, ids), newest_verdicts(connection, ids), _posts(connection, ids)
     renders = renders_of(connection, [row.id for row in rows if all_renders or row.state != "posted"])
     unknown = read_unknown_outcomes(records, connection)
+    newest_takes = _newest_takes(connection, [row.id for row in rows if row.state != "posted"])
+    failed, obstacles = _failed_checks(records, connection, rows), _obstacles(records, connection, rows)
     by_content: dict[str | None, tuple[UnknownOutcome, ...]] = {}
     for outcome in unknown.here:
         by_content[outcome.content_id] = (*by_content.get(outcome.content_id, ()), outcome)
@@ -196,10 +239,72 @@ def read_status(
             renders=renders.get(row.id, ()),
             posts=posts.get(row.id, ()),
             unknown=by_content.get(row.id, ()),
+            is_of_other_world=row.world != records.settings.world,
+            newest_take=newest_takes.get(row.id),
+            failed_checks=failed.get(row.id, ()),
+            obstacle=obstacles.get((row.channel, row.day), obstacles.get((row.channel, None))),
         )
         for row in rows
     )
     return Status(tuple(contents), unknown)
+
+
+def _newest_takes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return, of those of these contents whose day has a newer take, the newest one."""
+    if not ids:
+        return {}
+    newer = content.alias()
+    of_its_day = (newer.c.channel == content.c.channel) & (newer.c.day == content.c.day)
+    query = select(content.c.id, newer.c.id.label("newest")).join(newer, of_its_day & (newer.c.take > content.c.take))
+    return {row.id: row.newest for row in connection.execute(query.where(content.c.id.in_(ids)).order_by(newer.c.take))}
+
+
+def _failed_checks(records: Records, connection: Connection, rows: Sequence[ContentRow]) -> dict[str, tuple[str, ...]]:
+    waiting = [row for row in rows if row.state in ("review_pending", "publishing")]
+    if not waiting:
+        return {}
+    from dayreel.queries.quality import judge, waivers_of  # noqa: PLC0415  brings shapes, only where something waits
+
+    waived = waivers_of(connection, [row.id for row in waiting])
+    failed = {}
+    for row in waiting:
+        try:
+            final = records.contents.manifest(row.id).final_video
+        except DayreelError:  # its own page says what cannot be read
+            continue
+        failed[row.id] = tuple(check.name for check in failed_checks(judge(row, final, waived.get(row.id, ()))))
+    return failed
+
+
+def _obstacles(
+    records: Records, connection: Connection, rows: Sequence[ContentRow]
+) -> dict[tuple[str, date | None], str]:
+    """Return what to type first before anything of a channel, or of one of its days, can be made or posted."""
+    under_way = [row for row in rows if row.state != "posted"]
+    obstacles: dict[tuple[str, date | None], str] = {}
+    if not under_way:
+        return obstacles
+    everything = None
+    if read_config(connection, "switch").value == "off":
+        everything = "dayreel switch on"
+    elif read_holds(connection, epoch_beside(records.settings.content_dir)).is_of_other_time:
+        everything = "dayreel reconcile"
+    for row in under_way:
+        if everything is not None or _is_paused(records, connection, row.channel):
+            obstacles[row.channel, None] = everything or f"dayreel channels resume {row.channel}"
+        elif row.state in (*WORKING, "failed") and skipped_day(connection, row.channel, row.day) is not None:
+            obstacles[row.channel, row.day] = f"dayreel channels skip {row.channel} {row.day} --remove"
+    return obstacles
+
+
+def _is_paused(records: Records, connection: Connection, name: str) -> bool:
+    pause = pause_of(connection, name)
+    if pause is None:
+        return False
+    try:
+        return why_paused(records.channels.load(name), pause, records.clock.now()) is not None
+    except DayreelError:  # nothing is made without its file either
+        return False
 
 
 def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[PostStatus, ...]]:

@@ -23,7 +23,6 @@ from dayreel.queries.renders import Render, mean_progress, renders_of
 from dayreel.queries.rows import (
     ContentRow,
     DecisionRow,
-    current_content,
     decisions_of,
     get_content,
     is_held,
@@ -320,7 +319,6 @@ def review_of(records: Records, content_id: str) -> ContentReview:
     with records.catalog.read() as connection:
         row = get_content(connection, content_id)
         (status,) = read_status(records, connection, [row]).contents
-        current = current_content(connection, row.channel, row.day)
         renders = renders_of(connection, [row.id]).get(row.id, ())
         history = _history(connection, row.id)
     channel, no_channel = _load(lambda: records.channels.load(row.channel))
@@ -336,7 +334,7 @@ def review_of(records: Records, content_id: str) -> ContentReview:
         checks = checks_of(connection, row, manifest.final_video if manifest else None)
         who_approved = approvers(connection, channel, row.id, bound) if channel and bound else ()
     possible = possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset()
-    is_newest_take = current is not None and current.id == row.id
+    is_newest_take = status.newest_take is None
     take_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_day_cost(records, channel))
     segment_usd, _no_price = (None, None) if channel is None else _load(lambda: expected_segment_cost(records, channel))
     return ContentReview(

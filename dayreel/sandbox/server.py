@@ -12,7 +12,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +28,9 @@ from dayreel.sandbox.activity import Activity, CountActivity
 from dayreel.sandbox.code_version import code_version
 from dayreel.sandbox.wire import DroppableHTTP
 from dayreel.sandbox.world import SandboxWorld
-from dayreel.vendors.registry import vendors
+from dayreel.vendors.registry import ours_first, stand_in_of
 
+_LOG = logging.getLogger(__name__)
 USUAL_PORT: Final = 8765
 
 
@@ -154,11 +154,15 @@ def serve(
 
 
 def _stand_ins(world: SandboxWorld) -> Iterator[BaseRoute]:
-    """Yield the routes of every stand-in that a vendor's record names."""
-    for vendor in vendors():
-        if vendor.stand_in is not None:
-            module, _, function = vendor.stand_in.partition(":")
-            yield from getattr(import_module(module), function)(world)
+    """Yield the routes of every stand-in: ours first, so that no package's route stands before one of ours.
+
+    One of another package that fails is left out.
+    """
+    for vendor in ours_first():
+        try:
+            yield from stand_in_of(vendor, world)
+        except ConfigurationError as error:
+            _LOG.warning("%s", error)
 
 
 def create_app(

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.schemas.choices import VendorOf
+from dayreel.schemas.choices import UnusableVendorError, VendorOf
 from dayreel.schemas.person import name_key
 from dayreel.schemas.posts import PostFields
 from dayreel.schemas.strict import Strict
@@ -221,7 +221,7 @@ def _vendor(name: str) -> Vendor | None:
     except UsageError:
         return None
     except ConfigurationError as error:
-        raise ValueError(str(error)) from None
+        raise UnusableVendorError(str(error)) from None
 
 
 def _shape_of(platforms: Iterable[Vendor]) -> type[Strict]:

@@ -11,6 +11,10 @@ from dayreel.vendors.record import Family
 from dayreel.vendors.registry import names, vendor_named
 
 
+class UnusableVendorError(ValueError):
+    """A file names a vendor whose package cannot be used: the package is at fault, not the file."""
+
+
 @dataclass(frozen=True)
 class VendorOf:
     """The name of a vendor of a family, or one of `others`; annotates a text."""
@@ -34,7 +38,7 @@ class VendorOf:
             if name in self.others or vendor_named(name).family == self.family:
                 return name
         except ConfigurationError as error:
-            raise ValueError(str(error)) from None
+            raise UnusableVendorError(str(error)) from None
         except UsageError:
             pass
         *most, last = map(repr, self._choices())

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.channel import CHANNEL_ID, Channel
-from dayreel.stores.yaml_documents import Problem, Unreadable, lines_of, parsed, problem_of
+from dayreel.stores.yaml_documents import Problem, Unreadable, VendorProblem, lines_of, parsed, problem_of
 
 MAX_EXTENDS = 5
 # Read off the text, so that a file that is broken elsewhere is still known for the channel that it is.
@@ -79,19 +79,31 @@ class ChannelFiles:
         return channel
 
     def load_all(self) -> dict[str, Channel]:
-        """Read every channel, by name.
+        """Read every channel, by name, but for those of `left_out`.
 
         Raises:
-            ConfigurationError: any file has problems; the message lists all of them.
+            ConfigurationError: any other file has problems; the message lists all of them.
         """
         read = {name: self._read(name) for name in self.names()}
-        problems = [str(problem) for _, its_problems in read.values() for problem in its_problems]
+        problems = [str(problem) for _, faults in read.values() if not _is_left_out(faults) for problem in faults]
         if problems:
             raise ConfigurationError(
                 "\n".join(["Read the channel files; some of them cannot be used:", *problems]),
                 next_step="Fix them, then try again; nothing was done.",
             )
         return {name: channel for name, (channel, _) in read.items() if channel is not None}
+
+    def left_out(self) -> dict[str, str]:
+        """Return each channel that cannot be worked with because a vendor's package cannot be used, in a sentence.
+
+        The file is as it should be, so the other channels go on without it.
+        """
+        read = {name: self._read(name)[1] for name in self.names()}
+        return {
+            name: f"Channel {name!r} is left out, nothing of it is made or posted: {'; '.join(map(str, faults))}"
+            for name, faults in read.items()
+            if _is_left_out(faults)
+        }
 
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with any file; empty when all are fine."""
@@ -150,6 +162,10 @@ class ChannelFiles:
             document = _merge(extended, document)
         lines.update({where: (path.name, line) for where, line in lines_of(node)})
         return document
+
+
+def _is_left_out(problems: list[Problem]) -> bool:
+    return bool(problems) and all(isinstance(problem, VendorProblem) for problem in problems)
 
 
 def named_files(folder: Path, channel: Channel) -> dict[str, Path]:

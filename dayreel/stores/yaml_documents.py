@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel
 
+from dayreel.schemas.choices import UnusableVendorError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -27,6 +29,10 @@ class Problem:
     def __str__(self) -> str:
         """Return it as `file:line: field: message`."""
         return f"{self.file}:{self.line}: {self.field}: {self.message}"
+
+
+class VendorProblem(Problem):
+    """A vendor that the file names is of a package that cannot be used; the file is as it should be."""
 
 
 MOST_VALUES = 20_000
@@ -214,7 +220,8 @@ def problem_of(model: type[BaseModel], file: str, lines: dict[tuple[Any, ...], t
         message = f"write it as fields; allowed here: {', '.join(_allowed(model, where))}"
     else:
         message = _IN_WORDS.get(fault["type"], message.replace("Input should be ", "it has to be "))
-    return Problem(origin, line, ".".join(str(part) for part in where) or "file", message)
+    kind = VendorProblem if isinstance(fault.get("ctx", {}).get("error"), UnusableVendorError) else Problem
+    return kind(origin, line, ".".join(str(part) for part in where) or "file", message)
 
 
 def _allowed(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:

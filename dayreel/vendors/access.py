@@ -36,9 +36,14 @@ class Access:
             ConfigurationError: it is not set; the message names the variable.
         """
         value = self.variable(name)
+        if not value and self.world == "sandbox":
+            raise ConfigurationError(
+                f"{name} has no value in the sandbox world: the vendor's record names none (`sandbox` of its setting).",
+                next_step="Use another vendor in the channel's file, or ask whoever made the vendor's package.",
+            )
         if not value:
             raise ConfigurationError(
-                f"{name} is not set, and the {self.world} world needs it.",
+                f"{name} is not set, and the live world needs it.",
                 next_step=f"Put {name}=... into .env (see .env.example), or use the sandbox world, which needs none.",
             )
         return value

@@ -11,22 +11,40 @@ Only a vendor that is asked for by name is loaded. Where all are listed, one tha
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import get_args
+from keyword import iskeyword
+from typing import Any, get_args, get_type_hints
 
-from dayreel.errors import ConfigurationError, UsageError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from dayreel.errors import ConfigurationError, DayreelError, UsageError
+from dayreel.vendors.access import Access
 from dayreel.vendors.record import Chat, Family, Platform, Vendor
 
 GROUP = "dayreel.vendors"
 FAMILIES: tuple[Family, ...] = get_args(Family)
 _RECORD = re.compile(r"^VENDOR\b", re.MULTILINE)
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# As long as the catalog's columns are wide: that of a vendor's tokens, and that of where a decision was made.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _LONGEST_CHAT = 20
-"""Decisions record the chat in which they were made, in a column of that width."""
+_VARIABLE = re.compile(r"(?!DAYREEL_)[A-Z][A-Z0-9_]*")
+_FIELDS = frozenset({"hashtags", "ai_disclosure"})
+TAKEN = frozenset(
+    {
+        *("io_manager", "marts", "notifier", "project", "studio", "tables"),  # Dagster's resources
+        *("calendar", "none"),  # words of channel files and plans where a vendor could stand
+        *("approvals", "timeout_h", "who"),  # fields beside the chats of `review`
+        *("api", "cli", "desk", "login", "tui"),  # where a decision is made that no chat may claim
+    }
+)
+"""Names that mean something else to dayreel."""
+UPDATE_IT = "Update or uninstall that package, or take its vendor out of the channel's file."
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ def vendor_named(name: str) -> Vendor:
     if isinstance(loaded, UnusableVendor):
         raise ConfigurationError(
             f"The vendor {name!r} of {loaded.distribution} cannot be used: {loaded.reason}.",
-            next_step="Update or uninstall that package; `dayreel doctor` lists every vendor that cannot be used.",
+            next_step=f"{UPDATE_IT} `dayreel doctor` lists every vendor that cannot be used.",
         )
     return loaded
 
@@ -128,10 +146,39 @@ def posted_by_hand() -> list[str]:
     return [vendor.name for vendor in vendors("platforms") if vendor.platform is not None and vendor.platform.by_hand]
 
 
+def ours_first() -> tuple[Vendor, ...]:
+    """Return every vendor that can be used, dayreel's own before those of other packages."""
+    return tuple(sorted(vendors(), key=lambda vendor: vendor.name not in _own()))
+
+
+def stand_in_of(vendor: Vendor, world: Any) -> list[Any]:
+    """Return the routes of a vendor's stand-in in the sandbox world; none where it has no stand-in.
+
+    Raises:
+        ConfigurationError: another package's stand-in cannot be used; says why.
+    """
+    if vendor.stand_in is None:
+        return []
+    module, _, function = vendor.stand_in.partition(":")
+    try:
+        return list(getattr(import_module(module), function)(world))
+    except (Exception, SystemExit) as error:
+        if vendor.name in _own():
+            raise
+        raise ConfigurationError(
+            f"The stand-in of {vendor.name!r}, {vendor.stand_in}, cannot be used ({type(error).__name__}: {error}); "
+            "the sandbox world has no such vendor.",
+            next_step=UPDATE_IT,
+        ) from error
+
+
 @cache
 def sandbox_variables() -> dict[str, str]:
-    """Return what the stand-ins take, by variable; it opens nothing anywhere else."""
-    settings = (setting for vendor in vendors() for setting in vendor.settings)
+    """Return what the stand-ins take, by variable; it opens nothing anywhere else.
+
+    A package that uses a variable of ours gets our value: another one would lock our own stand-in.
+    """
+    settings = (setting for vendor in reversed(ours_first()) for setting in vendor.settings)
     return {setting.variable: setting.sandbox for setting in settings if setting.sandbox is not None}
 
 
@@ -188,18 +235,83 @@ def _plugged() -> dict[str, list[EntryPoint]]:
 def _load_point(point: EntryPoint) -> Vendor | str:
     """Return what an entry point stands for, or why it cannot be used."""
     try:
-        vendor = point.load()
-    except Exception as error:  # noqa: BLE001  somebody else's module may fail in any way, and must not stop ours
+        # What it prints is not part of any command's answer.
+        with redirect_stdout(sys.stderr):
+            vendor = point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  somebody else's module may fail in any way, and must not stop ours
         return f"{point.value} cannot be loaded ({type(error).__name__}: {error})"
     if not isinstance(vendor, Vendor):
         return f"{point.value} is not a Vendor"
-    if vendor.name != point.name or not _NAME.fullmatch(vendor.name):
-        return f"its entry point {point.name!r} and its name {vendor.name!r} have to be the same, in lower case"
-    if (vendor.platform is not None) != (vendor.family == "platforms"):
-        return "a vendor has a `platform` where its family is platforms, and nowhere else"
-    if vendor.chat is not None and (vendor.family != "notifiers" or len(vendor.name) > _LONGEST_CHAT):
-        return f"a `chat` is a notifier whose name has at most {_LONGEST_CHAT} letters"
-    return vendor
+    try:
+        vendor = _typed(vendor)
+    except TypeError as error:
+        return str(error)
+    return _fault_of(vendor, point) or replace(vendor, connect=_connecting(vendor, _distribution(point)))
+
+
+def _typed(record: Any) -> Any:
+    """Return a record whose fields have the types that they are declared with, and so has every record within.
+
+    Whoever lists all vendors (a sort, a schema, a page) would otherwise stop at one field of one package.
+
+    Raises:
+        TypeError: a field cannot be read as its type; says which and why.
+    """
+    hints = get_type_hints(type(record))
+    values: dict[str, Any] = {}
+    for part in fields(record):
+        try:
+            value = TypeAdapter(hints[part.name]).validate_python(getattr(record, part.name))
+        except ValidationError as error:
+            why = error.errors(include_url=False)[0]["msg"].replace("Input should be", "it has to be")
+            raise TypeError(f"`{part.name}` of its {type(record).__name__} does not fit: {why}") from error
+        if isinstance(value, tuple):
+            value = tuple(_typed(member) if is_dataclass(member) else member for member in value)
+        values[part.name] = _typed(value) if is_dataclass(value) else value
+    return replace(record, **values)
+
+
+def _fault_of(vendor: Vendor, point: EntryPoint) -> str | None:
+    """Return what is wrong with another package's record although its types are right."""
+    odd = ", ".join(part.variable for part in vendor.settings if not _VARIABLE.fullmatch(part.variable))
+    shape = set(vendor.platform.fields.model_fields) if vendor.platform is not None else _FIELDS
+    means_else = vendor.name in TAKEN or hasattr(BaseModel, vendor.name) or iskeyword(vendor.name)
+    faults = (
+        (
+            vendor.name != point.name or not _NAME.fullmatch(vendor.name),
+            f"its entry point {point.name!r} and name {vendor.name!r} have to be the same, at most 30 small letters",
+        ),
+        (means_else, f"the name {vendor.name!r} means something else to dayreel"),
+        (bool(odd), f"its settings have to be variables like ACME_KEY, and none of dayreel's own: {odd}"),
+        (
+            (vendor.platform is not None) != (vendor.family == "platforms"),
+            "a vendor has a `platform` where its family is platforms, and nowhere else",
+        ),
+        (not shape >= _FIELDS, f"the fields of its `platform` lack {', '.join(sorted(_FIELDS - shape))}"),
+        (
+            vendor.chat is not None and (vendor.family != "notifiers" or len(vendor.name) > _LONGEST_CHAT),
+            f"a `chat` is a notifier whose name has at most {_LONGEST_CHAT} letters",
+        ),
+    )
+    return next((reason for is_so, reason in faults if is_so), None)
+
+
+def _connecting(vendor: Vendor, distribution: str) -> Callable[[Access], Any]:
+    """Return what makes the client of another package's vendor, whose failures are ours to name."""
+
+    def connect(access: Access) -> Any:
+        try:
+            return vendor.connect(access)
+        except DayreelError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(
+                f"The vendor {vendor.name!r} of {distribution} cannot be used: its client cannot be made "
+                f"({type(error).__name__}: {error}).",
+                next_step=UPDATE_IT,
+            ) from error
+
+    return connect
 
 
 def _load(name: str, points: list[EntryPoint]) -> Vendor | UnusableVendor:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from datetime import timedelta
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.channel import Channel
+from dayreel.vendors import registry
 from dayreel.vendors.registry import names, vendors
 from pipeline_assets.channel_assets import build_freshness
 from pipeline_assets.definitions import build_defs, default_resources
 from pipeline_assets.published import project_resource
 from pipeline_assets.steps import open_project
 from resources.vendors import vendor_resource
-from tests.fakes.project import CRAFTS
+from tests.fakes.project import CRAFTS, write_channel
 from tests.orchestration.deployment import NOTES, ROOT, Deployment
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 
@@ -38,6 +40,18 @@ def description(graph: dg.Definitions) -> dict[str, Any]:
 
 def test_the_definitions_of_the_shipped_channels_load(graph: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(graph)
+
+
+def test_a_channel_whose_package_fails_is_left_out(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    points = {"acme": [EntryPoint("acme", "nowhere:VENDOR", registry.GROUP)]}
+    monkeypatch.setattr(registry, "_plugged", lambda: points)
+    before = set(build_defs(deployment.settings).get_repository_def().job_names)
+    write_channel(deployment.settings.root, "spoken", narration={"provider": "acme", "voice": "x"})
+    assert set(build_defs(deployment.settings).get_repository_def().job_names) == before
+    assert "Channel 'spoken' is left out" in caplog.text
+    assert "nowhere:VENDOR cannot be loaded" in caplog.text
 
 
 def test_loading_the_graph_says_nothing_about_beta_parameters(deployment: Deployment) -> None:

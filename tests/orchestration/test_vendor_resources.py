@@ -1,15 +1,17 @@
 """Vendors' resources: fields show the names of variables, nothing has to be set, and a run names others."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
+from dayreel.schemas.channel import Review
 from dayreel.services import project
 from dayreel.vendors.record import Setting, Vendor
-from dayreel.vendors.registry import vendor_named, vendors
-from pipeline_assets.definitions import default_resources
+from dayreel.vendors.registry import TAKEN, names, vendor_named, vendors
+from pipeline_assets.definitions import build_defs, default_resources
 from resources.vendors import resource_class, vendor_resource
 from tests.orchestration.deployment import Deployment
 
@@ -50,6 +52,24 @@ def opened(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def in_the_live_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYREEL_WORLD", "live")
+
+
+def test_no_resource_has_the_name_of_a_vendor_to_come(deployment: Deployment) -> None:
+    """A package's vendor of that name would take its place without a word."""
+    keys = set(default_resources(deployment.settings)) - set(names())
+    managers = {key for asset in build_defs(deployment.settings).assets or () for key in _managers(asset)}
+    assert keys | managers | {"studio"} | set(Review.model_fields) <= TAKEN
+
+
+def _managers(asset: Any) -> set[str]:
+    return {output.io_manager_key for output in getattr(asset, "op", asset.node_def).output_defs}
+
+
+def test_a_variable_takes_the_place_of_no_method() -> None:
+    settings = tuple(Setting(name, "where") for name in ("OPEN", "COPY", "MODEL_CONFIG", "CLASS", "ACME_KEY"))
+    made = resource_class(replace(ACME, settings=settings))
+    assert list(made.model_fields) == ["open_", "copy_", "model_config_", "class_", "acme_key"]
+    assert callable(made.open)
 
 
 def test_the_sandbox_world_needs_no_variable_and_takes_none(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,8 @@ from dayreel.stores.channel_files import ChannelFiles, named_files
 from dayreel.stores.content_bucket import content_place
 from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.price_list import load_prices
-from dayreel.vendors.registry import unusable, vendor_named, vendors
+from dayreel.stores.yaml_documents import VendorProblem
+from dayreel.vendors.registry import UPDATE_IT, unusable, vendor_named, vendors
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
@@ -157,7 +158,9 @@ def check_channels(files: ChannelFiles) -> Check:
     problems = files.problems()
     if problems:
         text = "; ".join(str(problem) for problem in problems)
-        return Check("channels", "fail", text, "Fix the files; `dayreel channels validate` checks them again.")
+        of_packages = all(isinstance(problem, VendorProblem) for problem in problems)
+        step = UPDATE_IT if of_packages else "Fix the files; `dayreel channels validate` checks them again."
+        return Check("channels", "fail", text, step)
     names = files.names()
     if not names:
         return Check("channels", "warn", "there is no channel", "Copy one of channels/*.example to channels/NAME.yaml.")
@@ -219,7 +222,7 @@ def check_env_file(path: Path) -> list[Check]:
 
 def check_vendors() -> list[Check]:
     """Look for vendors of other packages that cannot be used; without any, there is nothing to report."""
-    step = "Update or uninstall that package; nothing else is affected."
+    step = f"{UPDATE_IT} Nothing else is affected."
     return [
         Check(f"vendor {vendor.name}", "warn", f"{vendor.distribution}: {vendor.reason}", step) for vendor in unusable()
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from dayreel.settings import Settings
 from dayreel.vendors.record import Vendor
-from dayreel.vendors.registry import vendors
+from dayreel.vendors.registry import sandbox_variables, vendors
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,7 @@ def _listed(settings: Settings, vendor: Vendor) -> Listed:
         needs=needs,
         takes={variable: settings.variable(variable) is not None for variable in vendor.takes},
         # The sandbox world has stand-ins with keys of their own.
-        ready=settings.world == "sandbox" or all(needs.values()),
+        ready=all(sandbox_variables().get(name) for name in needs)
+        if settings.world == "sandbox"
+        else all(needs.values()),
     )

@@ -84,6 +84,8 @@ def new_decisions(project: Project, cursor: int, *, days: Container[str]) -> New
         days: the partition keys that exist.
     """
     names = set(project.channels.names())
+    # The graph has no assets of theirs: a run for one would stop the tick, and with it every later decision.
+    without_assets = project.channels.left_out()
     due: list[DueReview] = []
     left_out: list[str] = []
     with project.catalog.read() as connection:
@@ -92,6 +94,8 @@ def new_decisions(project: Project, cursor: int, *, days: Container[str]) -> New
             content = get_content(connection, row.content_id)
             if content.channel not in names:
                 left_out.append(f"decision {row.id}: there is no channel {content.channel!r} any more")
+            elif content.channel in without_assets:
+                left_out.append(f"decision {row.id}: {without_assets[content.channel]}")
             elif content.day.isoformat() not in days:
                 left_out.append(f"decision {row.id}: {content.day} is not a partition")
             else:

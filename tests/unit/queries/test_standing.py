@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from dayreel.cli import run
-from dayreel.queries.contents import ContentStatus, status_of
+from dayreel.queries.contents import ContentStatus, status_of, urgent_first
+from dayreel.queries.queue import dashboard
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from tests.fakes.desk import desk_on, person
 from tests.fakes.project import reviewable
-from tests.fakes.rows import add_try
+from tests.fakes.rows import add_content, add_decision, add_try
 
 ID = "crafts-2026-11-20"
 MakeProject = Callable[..., Project]
@@ -56,6 +57,39 @@ def test_a_refused_post_is_red_with_its_error_on_every_face(
     printed = capsys.readouterr().out
     assert "post failed" in printed
     assert f"not out on instagram: {REFUSED}" in printed
+
+
+def test_what_has_a_newer_take_is_not_urgent(make_project: MakeProject) -> None:
+    """What is advised must not be refused: only the newest take of a day goes on, or is followed by another."""
+    project = make_project()
+    for day, state in (("11", "rejected"), ("12", "failed"), ("13", "expired")):
+        add_content(project.catalog, f"crafts-2026-11-{day}", state)
+        add_content(project.catalog, f"crafts-2026-11-{day}-t2", "posted")
+    add_content(project.catalog, "crafts-2026-11-14", "failed")
+    contents = {status.row.id[-5:]: status for status in urgent_first(status_of(project).contents)}
+    stopped = {name: (status.standing, status.next_step, status.can_continue) for name, status in contents.items()}
+    assert stopped == {
+        "11-14": ("failed", "dayreel retry crafts-2026-11-14", True),
+        "11-13": ("expired", None, False),
+        "11-11": ("rejected", None, False),
+        "11-12": ("superseded", None, False),
+        "13-t2": ("posted", None, False),
+        "12-t2": ("posted", None, False),
+        "11-t2": ("posted", None, False),
+    }
+    assert next(iter(contents)) == "11-14"
+    assert [group.standing for group in dashboard(project).groups] == list(
+        dict.fromkeys(status.standing for status in contents.values())
+    )
+
+
+def test_a_hold_of_what_goes_out_ends_by_an_approval(make_project: MakeProject) -> None:
+    project = make_project()
+    add_content(project.catalog, ID, "publishing")
+    add_decision(project.catalog, ID, verdict="held")
+    [status] = status_of(project).contents
+    assert (status.standing, status.next_step) == ("on hold", f"dayreel review approve {ID}")
+    assert "Publish now" not in person(desk_on(project), "Olga", "operator").open(f"/content/{ID}")
 
 
 def test_what_is_held_says_so_and_nothing_else_changes(make_project: MakeProject) -> None:

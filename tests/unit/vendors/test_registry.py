@@ -1,5 +1,6 @@
 """Vendors of other packages: found by entry point, chosen by name, and in nobody's way when they cannot be used."""
 
+import html
 import os
 import subprocess
 import sys
@@ -9,13 +10,24 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from dayreel.cli import run
+from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError, UsageError
+from dayreel.queries.alarms import alarms
 from dayreel.queries.config import key_named
+from dayreel.sandbox.server import create_app
 from dayreel.schemas.channel import Channel, Platforms
-from dayreel.services.setting_up.examine import check_vendors
+from dayreel.services.project import Project
+from dayreel.services.setting_up.examine import check_channels, check_vendors
+from dayreel.services.setting_up.list_providers import list_providers
+from dayreel.services.upkeep.due_work import new_decisions
+from dayreel.settings import Settings
 from dayreel.vendors import registry
+from dayreel.vendors.access import Access
 from dayreel.vendors.registry import label_of, names, unusable, vendor_named, where_to_look
+from tests.fakes.desk import desk_on, person
 from tests.fakes.project import CRAFTS
+from tests.fakes.rows import add_content, add_decision
 
 VOICE = """
 from dayreel.vendors.record import Setting, Vendor
@@ -133,6 +145,20 @@ def test_a_name_that_nobody_has_lists_those_there_are(install: Install) -> None:
         ("VENDOR = 'acme'", "is not a Vendor"),
         (VOICE.replace('"acme"', '"acne"'), "have to be the same"),
         (VOICE.replace("speech", "platforms"), "has a `platform` where its family is platforms"),
+        ("import sys; sys.exit('no licence')", "cannot be loaded (SystemExit: no licence)"),
+        (VOICE.replace("speech", "voice"), "`family` of its Vendor does not fit: it has to be 'llm'"),
+        (VOICE.replace('"ACME_KEY", "', '"acme-key", "'), "none of dayreel's own: acme-key"),
+        (VOICE.replace('"ACME_KEY", "', '"DAYREEL_WORLD", "'), "none of dayreel's own: DAYREEL_WORLD"),
+        (
+            VOICE.replace('Setting("ACME_KEY", "acme.example", sandbox="sandbox-acme")', '"ACME"'),
+            "`settings` of its Vendor does not fit",
+        ),
+        (VOICE.replace("settings=", "order='first', settings="), "`order` of its Vendor does not fit"),
+        (PLATFORM.replace('"bytes"', '"words"'), "`unit` of its CaptionRules does not fit"),
+        (
+            PLATFORM.replace("schemas.posts import PostFields", "schemas.strict import Strict as PostFields"),
+            "`platform` lack ai_disclosure, hashtags",
+        ),
     ],
 )
 def test_a_package_that_cannot_be_used_harms_nothing_else(install: Install, code: str, reason: str) -> None:
@@ -155,6 +181,90 @@ def test_a_name_of_ours_stays_ours(install: Install) -> None:
     (problem,) = unusable()
     assert (problem.name, problem.reason) == ("edge", "dayreel has a vendor of that name itself")
     assert vendor_named("edge").label == "Edge"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        *((name, "means something else") for name in ("project", "io_manager", "approvals", "desk", "copy", "class")),
+        ("a" * 31, "at most 30 small letters"),
+    ],
+)
+def test_a_name_that_has_no_room_is_refused(install: Install, name: str, reason: str) -> None:
+    install(VOICE.replace('"acme"', f'"{name}"'), name=name)
+    assert [(problem.name, reason in problem.reason) for problem in unusable()] == [(name, True)]
+
+
+def test_what_a_package_prints_is_in_no_answer(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install("print('welcome')\n" + VOICE)
+    assert "acme" in names("speech")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_client_that_cannot_be_made_names_its_package(install: Install) -> None:
+    install(VOICE.replace('access.secret("ACME_KEY")', "1 / 0"))
+    access = Access("sandbox", lambda _name: "", "http://127.0.0.1:1", SystemClock(), Path())
+    with pytest.raises(ConfigurationError, match=r"'acme' of acme_package 1.0 cannot be used.*ZeroDivisionError"):
+        vendor_named("acme").connect(access)
+
+
+def test_a_channel_waits_for_its_vendors_package(
+    install: Install,
+    make_project: Callable[..., Project],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The others go on; what is missing stands on every face, with what to do."""
+    project = make_project(channels={"crafts": {}, "spoken": {"narration": {"provider": "acme", "voice": "x"}}})
+    day, content_id = CRAFTS["active_from"], "spoken-2026-11-20"
+    add_content(project.catalog, content_id, "review_pending")
+    decision = add_decision(project.catalog, content_id)
+    install("raise ValueError('no licence')")
+    assert list(project.channels.load_all()) == ["crafts"]
+    [sentence] = alarms(project).held
+    assert "'spoken' is left out" in sentence
+    assert "no licence" in sentence
+    assert "Update or uninstall that package" in sentence
+    assert sentence.split(":")[0] in html.unescape(person(desk_on(project), "Vera", "viewer").open("/"))
+    news = new_decisions(project, 0, days={content_id[-10:], str(day)})
+    assert (news.due, [reason.startswith(f"decision {decision}: Channel") for reason in news.left_out]) == ([], [True])
+    monkeypatch.chdir(project.settings.root)
+    assert run(["status"]) == 0
+    assert sentence in capsys.readouterr().out
+    assert check_channels(project.channels).next_step.startswith("Update or uninstall that package")
+
+
+def test_a_broken_file_still_stops_the_graph(install: Install, make_project: Callable[..., Project]) -> None:
+    project = make_project(channels={"spoken": {"narration": {"provider": "acme", "voice": "x"}, "title": ""}})
+    install("raise ValueError('no licence')")
+    with pytest.raises(ConfigurationError, match="no licence"):
+        project.channels.load_all()
+
+
+def test_a_shared_variable_keeps_our_value(install: Install) -> None:
+    ours = registry.sandbox_variables()["FAL_KEY"]
+    install(VOICE.replace("ACME_KEY", "FAL_KEY"))
+    assert vendor_named("acme").settings[0].sandbox != ours
+    assert registry.sandbox_variables()["FAL_KEY"] == ours
+
+
+@pytest.mark.parametrize("stand_in", ["nowhere:routes", "acme_package:routes", "acme_package"])
+def test_a_stand_in_that_fails_leaves_the_others(install: Install, tmp_path: Path, stand_in: str) -> None:
+    routes = "\ndef routes(world):\n    raise RuntimeError('not today')\n"
+    install(VOICE.replace("where_to_look=", f'stand_in="{stand_in}", where_to_look=') + routes)
+    app = create_app(tmp_path / "world", code="test")
+    assert vendor_named("acme").stand_in == stand_in
+    assert len(app.routes) > 50
+    app.state.world.store.close()
+
+
+def test_a_vendor_without_a_sandbox_key_is_not_ready(install: Install) -> None:
+    install(VOICE.replace(', sandbox="sandbox-acme"', ""))
+    ready = {listed.name: listed.ready for listed in list_providers(Settings(_env_file=None))}
+    assert (ready["acme"], ready["fal"], ready["log"]) == (False, True, True)
+    access = Access("sandbox", lambda _name: None, "http://127.0.0.1:1", SystemClock(), Path())
+    with pytest.raises(ConfigurationError, match=r"ACME_KEY has no value in the sandbox world.*Use another vendor"):
+        vendor_named("acme").connect(access)
 
 
 def test_a_name_that_two_packages_bring_names_both(install: Install) -> None:
