@@ -15,7 +15,7 @@ from typing import Literal
 from sqlalchemy import Connection, select
 
 from dayreel.errors import UsageError
-from dayreel.rules.gates import ALLOWED, STOPPED
+from dayreel.rules.kill_switch import ALLOWED, STOPPED
 from dayreel.stores.catalog.tables import acts, config
 from dayreel.vendors.registry import names, platform_named
 

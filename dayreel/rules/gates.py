@@ -11,6 +11,7 @@ from typing import Literal
 
 from dayreel.rules.approval import ApprovalScope, what_changed
 from dayreel.rules.calendar import WindowState
+from dayreel.rules.kill_switch import ALLOWED, STOPPED
 from dayreel.rules.quality import JudgedCheck, failed_checks, summary
 
 GateName = Literal[
@@ -28,10 +29,6 @@ GateName = Literal[
     "novelty",
     "state",
 ]
-
-STOPPED = "the kill switch has stopped everything: nothing is bought and nothing is posted until `dayreel switch on`"
-ALLOWED = "buying and posting are allowed until `dayreel switch off`"
-"""What the kill switch does, wherever it is shown: its positions alone can be read the wrong way round."""
 
 
 @dataclass(frozen=True)

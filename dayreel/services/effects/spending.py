@@ -10,7 +10,7 @@ from dayreel.errors import GateClosedError
 from dayreel.queries.config import read_config
 from dayreel.queries.money import spent
 from dayreel.queries.rows import pause_of
-from dayreel.rules.gates import STOPPED
+from dayreel.rules.kill_switch import STOPPED
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import effects
