@@ -50,9 +50,9 @@ def test_a_model_without_a_price_names_those_that_have_one(tmp_path: Path) -> No
     [
         ("- {provider: fal, model: x}", "source"),
         ("- {provider: acme, model: x, source: s, checked_on: 2026-11-20}", "provider"),
-        ("- {provider: fal, model: x, source: s, checked_on: 2026-11-20}", "either per million tokens"),
+        ("- {provider: fal, model: x, source: s, checked_on: 2026-11-20}", "a price is per million tokens"),
         (OWN.replace("per_second_usd", "per_minute_usd"), "per_minute_usd"),
-        (OWN.rstrip()[:-1] + ', input_per_mtok_usd: "1", output_per_mtok_usd: "1"}', "either per million tokens"),
+        (OWN.rstrip()[:-1] + ', input_per_mtok_usd: "1", output_per_mtok_usd: "1"}', "a price is per million tokens"),
         ("prices: [", "prices.yaml:1: file: expected the node content"),
         ("just words", "Price"),
         ("7", "int"),
