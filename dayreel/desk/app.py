@@ -120,6 +120,7 @@ def _routes(
         act("/content/{content_id}/waive", content.waive, "reviewer"),
         act("/content/{content_id}/regenerate", content.regenerate, "reviewer"),
         act("/content/{content_id}/retake", content.retake, "reviewer"),
+        act("/content/{content_id}/retry", content.retry, "reviewer"),
         act("/content/{content_id}/publish", content.publish, "operator"),
         see("/calendar", calendar.calendar),
         see("/calendar/{channel}/{day}", calendar.day),

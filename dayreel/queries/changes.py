@@ -1,6 +1,6 @@
 """What has changed since a moment? For readers that follow contents along.
 
-The number of the newest row of `state_transitions` is the change marker: every step of a content and of a render
+The number of the newest row of `state_transitions` is the change marker: every step of a content, a render and a post
 writes one. Finding out that nothing changed is one look at a primary key, however long the history. Sending the changes
 to anybody is the desk's `live`.
 """
@@ -60,15 +60,12 @@ def changes_since(records: Records, marker: int, window: int | None = None) -> C
             present = None if is_sqlite else _count_after(connection, marker - _LOOK_BACK)
             if window is None or present == window:
                 return Changes(marker, {}, present)
-        query = select(state_transitions.c.entity, state_transitions.c.entity_id).where(
+        query = select(state_transitions.c.entity_id).where(
             state_transitions.c.id > marker - (0 if is_sqlite else _LOOK_BACK),
             state_transitions.c.id <= newest,
-            state_transitions.c.entity.in_(("content", "render")),
+            state_transitions.c.entity.in_(("content", "render", "post")),
         )
-        ids = {
-            entity_id.rpartition("#")[0] if entity == "render" else entity_id
-            for entity, entity_id in connection.execute(query)
-        }
+        ids = {entity_id.partition("#")[0] for entity_id in connection.execute(query).scalars()}
         present = None if is_sqlite else _count_after(connection, newest - _LOOK_BACK)
         return Changes(newest, _contents(records, connection, sorted(ids)), present)
 

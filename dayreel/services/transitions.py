@@ -1,6 +1,7 @@
 """Moving a row along its lifecycle: one compare-and-set UPDATE and one audit row, in the caller's transaction.
 
-Which moves exist is `rules.lifecycle`; nothing else writes a `state` column of content, renders, media items or jobs.
+Which moves exist is `rules.lifecycle`; nothing else writes a `state` column of content, renders, media items or jobs. A
+post has none: its state is what its platform says, and only that it has changed is written here.
 """
 
 from datetime import datetime
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.rules.lifecycle import Move, move
-from dayreel.stores.catalog.tables import content, jobs, media_items, renders, state_transitions
+from dayreel.stores.catalog.tables import content, jobs, media_items, platform_posts, renders, state_transitions
 
 Trigger = Literal["auto", "manual", "approval"]
 
@@ -77,6 +78,31 @@ def advance(
         )
     )
     return step
+
+
+def note_post_step(
+    connection: Connection,
+    content_id: str,
+    platform: str,
+    state: str,
+    *,
+    at: datetime,
+    actor: str,
+    unless: tuple[str, ...] = (),
+) -> None:
+    """Write that a post is about to stand otherwise, so that whoever follows its content along sees it.
+
+    Args:
+        unless: states that it keeps.
+    """
+    post = (platform_posts.c.content_id == content_id) & (platform_posts.c.platform == platform)
+    before = connection.execute(select(platform_posts.c.state).where(post)).scalar()
+    if before is None or before in (state, *unless):
+        return
+    version = connection.execute(select(content.c.version).where(content.c.id == content_id)).scalar_one()
+    step = {"entity": "post", "entity_id": f"{content_id}#{platform}", "from_state": before, "to_state": state}
+    how = {"event": "post", "trigger": "auto", "actor": actor, "version": version, "at": at}
+    connection.execute(insert(state_transitions).values(**step, **how))
 
 
 def _who_won(connection: Connection, entity: str, entity_id: str) -> str:

@@ -24,7 +24,7 @@ from dayreel.services.making.open_content import open_new_take
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.waive import waive_check
-from dayreel.services.upkeep.start_work import making_of
+from dayreel.services.upkeep.start_work import continuing_of, making_of
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
 from dayreel.tui.live import LiveScreen
 from dayreel.tui.pictures import HalfBlocks, half_blocks
@@ -49,6 +49,7 @@ class ReviewScreen(LiveScreen[ContentReview]):
         Binding("w", "waive", "Waive"),
         Binding("h", "hold", "Hold"),
         Binding("c", "recall", "Recall"),
+        Binding("t", "retry", "Try again"),
         Binding("n", "retake", "New take"),
         Binding("o", "play", "Player"),
         Binding("p", "pictures", "Pictures"),
@@ -99,6 +100,8 @@ class ReviewScreen(LiveScreen[ContentReview]):
             return self.view is not None and bool(self.view.failed_checks)
         if action == "update":
             return self._newer is not None
+        if action == "retry":
+            return self.view is not None and self.view.status.can_continue
         if action == "retake":
             return self.view is not None and self.view.can_retake
         return True
@@ -174,6 +177,22 @@ class ReviewScreen(LiveScreen[ContentReview]):
         self.ask(
             Confirm(f"Recall {seen.row.id}? It waits for its review again."),
             lambda _yes: self._decide(seen, "recalled"),
+        )
+
+    def action_retry(self) -> None:
+        """Ask, then have a content that stopped go on."""
+        seen = self.view
+        if seen is None:
+            return
+        person = self.terminal.link.person
+
+        def begin(project: Project) -> str:
+            self.terminal.start(project, continuing_of(seen.row.id), person)
+            return f"{seen.row.id} goes on from where it stopped."
+
+        self.ask(
+            Confirm(f"Try {seen.row.id} again? What is done and paid is kept."),
+            lambda _yes: self.act(begin, meanwhile=f"Starting {seen.row.id} again ..."),
         )
 
     def action_retake(self) -> None:

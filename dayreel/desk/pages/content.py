@@ -20,7 +20,7 @@ from dayreel.services.publishing.plan_posts import Plan, plan_posts
 from dayreel.services.reviewing.decide import Via, decide
 from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.retry_content import regenerate_segment
-from dayreel.services.upkeep.start_work import making_of, publishing_of
+from dayreel.services.upkeep.start_work import continuing_of, making_of, publishing_of
 
 
 def show(request: PageRequest) -> Response:
@@ -123,6 +123,24 @@ def retake(request: PageRequest) -> Response:
     request.note("new take", row.id)
     request.desk.start(request.project, making_of(row.channel, row.day), request.person.name)
     return request.done(f"/content/{row.id}", "retaking", content_id=row.id)
+
+
+def retry(request: PageRequest) -> Response:
+    """Have a content that stopped go on, beginning now; what is done and paid is kept.
+
+    Raises:
+        UsageError: it has not stopped, or a newer take of its day is there.
+        GateClosedError: what failed is a post, and this person may not publish.
+    """
+    content_id = request.path("content_id")
+    status = review_of(request.desk.project, content_id).status
+    if not status.can_continue:
+        raise UsageError(f"{content_id} has not stopped: it is {status.standing}.", next_step="Load the page again.")
+    if status.has_failed_post and not request.may("operator"):
+        raise GateClosedError("Publishing takes the role operator.", next_step="Ask an admin of this desk.")
+    request.note("retry", content_id)
+    request.desk.start(request.project, continuing_of(content_id), request.person.name)
+    return request.done(f"/content/{content_id}", "continuing", content_id=content_id)
 
 
 def publish(request: PageRequest) -> Response:

@@ -51,6 +51,7 @@ NOTICES = {
     "unskipped": "Day no longer skipped.",
     "publishing": "Publishing: every gate is checked before it is sent.",
     "retaking": "Another take of the day is being made.",
+    "continuing": "It goes on from where it stopped; what is done and paid is kept.",
     "switched-off": "Kill switch turned: nothing is bought and nothing is posted.",
     "switched-on": "Kill switch turned: buying and posting are allowed again.",
     "resolved": "Recorded, with your name.",

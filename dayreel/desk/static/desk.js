@@ -27,8 +27,12 @@ function apply(status, box) {
     show(row, "render-state", render.state);
     find(row, "render-progress").value = render.progress;
   }
+  // Posts move without a step of their content; the first event only says how they stand on the page already.
+  const posts = JSON.stringify(status.posts);
+  const areMoved = (box.dataset.posts || posts) !== posts;
+  box.dataset.posts = posts;
   // Every step counts the version up, an edited caption and a hold too; an older one is an event that comes late.
-  if (!isNew && status.version <= Number(box.dataset.version)) return;
+  if (!isNew && !areMoved && status.version <= Number(box.dataset.version)) return;
   box.dataset.version = Math.max(status.version, box.dataset.version);
   if (isDetail) refresh();
   else say("Something has changed.");

@@ -27,7 +27,7 @@ from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of, record_account
-from dayreel.services.transitions import advance
+from dayreel.services.transitions import advance, note_post_step
 from dayreel.stores.catalog.tables import effects, platform_posts
 
 
@@ -188,6 +188,7 @@ def settle_post(
     posted_at = sent_at or now
     with project.catalog.write() as connection:
         channel = project.channels.load(get_content(connection, content_id).channel)
+        note_post_step(connection, content_id, platform, receipt.state, at=now, actor=project.actor)
         connection.execute(
             update(platform_posts)
             .where(platform_posts.c.content_id == content_id, platform_posts.c.platform == platform)
@@ -231,7 +232,9 @@ def note_post(
     """
     # A late failure of one try must not hide what another one has brought out.
     settled = ("posted",) if was_processing else ("posted", "processing")
+    now = project.clock.now()
     with project.catalog.write() as connection:
+        note_post_step(connection, content_id, platform, state, at=now, actor=project.actor, unless=settled)
         connection.execute(
             update(platform_posts)
             .where(
@@ -239,7 +242,7 @@ def note_post(
                 platform_posts.c.platform == platform,
                 platform_posts.c.state.not_in(settled),
             )
-            .values(state=state, error_message=error, updated_at=project.clock.now())
+            .values(state=state, error_message=error, updated_at=now)
         )
 
 

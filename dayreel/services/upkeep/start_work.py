@@ -19,6 +19,11 @@ def making_of(channel: str, day: date) -> tuple[str, ...]:
     return ("run", "--date", day.isoformat(), "--channel", channel)
 
 
+def continuing_of(content_id: str) -> tuple[str, ...]:
+    """Return the command that continues a content that stopped."""
+    return ("retry", content_id)
+
+
 def publishing_of(content_id: str) -> tuple[str, ...]:
     """Return the command that publishes a content, through every gate."""
     return ("publish", content_id)

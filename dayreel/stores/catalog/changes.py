@@ -126,7 +126,7 @@ def _content_of(table: Table, row: Mapping[str, Any]) -> str | None:
     if table is content:
         return str(row["id"])
     if table is state_transitions:
-        return str(row["entity_id"]).partition("#")[0] if row["entity"] in ("content", "render") else None
+        return str(row["entity_id"]).partition("#")[0] if row["entity"] in ("content", "render", "post") else None
     content_id = row.get("content_id")
     return None if content_id is None else str(content_id)
 

@@ -116,8 +116,9 @@ def _of(table: Table, content_id: str) -> Any:
         return select(table).where(table.c.id == content_id)
     if table is state_transitions:
         own = (table.c.entity == "content") & (table.c.entity_id == content_id)
-        of_segments = (table.c.entity == "render") & table.c.entity_id.startswith(f"{content_id}#", autoescape=True)
-        return select(table).where(or_(own, of_segments))
+        its_parts = table.c.entity.in_(("render", "post"))
+        of_parts = its_parts & table.c.entity_id.startswith(f"{content_id}#", autoescape=True)
+        return select(table).where(or_(own, of_parts))
     return select(table).where(table.c.content_id == content_id)
 
 

@@ -14,7 +14,7 @@ from dayreel.services.reviewing.decide import decide
 from tests.fakes.desk import Browser, desk_on, person, seen_on
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import channel_of, check_result, content_row, ledger_rows, reviewable, write_channel
-from tests.fakes.rows import add_effect
+from tests.fakes.rows import add_content, add_effect, add_try
 
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
@@ -270,6 +270,23 @@ def test_a_rejected_day_is_offered_another_take_with_its_price(project: Project)
     assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "it is not the newest any more"
     assert 'class="banner bad"' not in ana.open(f"{PAGE}-t2"), "that it has no folder yet is not a problem"
     assert "Another take" not in person(app, "Vera", "viewer").open(PAGE)
+
+
+def test_a_failed_content_goes_on_with_what_is_paid(project: Project) -> None:
+    started: list[tuple[Sequence[str], str]] = []
+    app = desk_on(project, start=lambda _project, line, by: started.append((line, by)))
+    ana, failed = person(app, "Ana", "reviewer"), "/content/crafts-2026-11-18"
+    assert ana.submit(f"{PAGE}/retry", PAGE).status_code == 400, "it has not stopped"
+    add_content(project.catalog, "crafts-2026-11-18", "failed", error="the disk is full")
+    page = ana.open(failed)
+    assert page.index("What is done and paid is kept") < page.index("Another take of this day")
+    answer = ana.submit(f"{failed}/retry", failed)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{failed}?done=continuing")
+    assert started == [(("retry", "crafts-2026-11-18"), "Ana")]
+    out = "/content/" + add_try(project.catalog, "crafts-2026-11-17", state="failed", effect="refused", error="no")
+    assert "Try again" not in ana.open(out), "it would be published"
+    assert ana.submit(f"{out}/retry").status_code == 403
+    assert person(app, "Olga", "operator").submit(f"{out}/retry", out).status_code == 303
 
 
 def test_an_approved_content_goes_out_now_through_its_gates(project: Project) -> None:

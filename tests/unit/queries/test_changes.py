@@ -5,13 +5,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
+from dayreel.providers.platforms.contract import Receipt
 from dayreel.queries.changes import changes_since, newest_marker
 from dayreel.queries.renders import render_state
 from dayreel.services.making.renders import fire
 from dayreel.services.project import Project
+from dayreel.services.publishing.publish_post import note_post, settle_post
 from dayreel.stores.catalog.tables import state_transitions
 from tests.fakes.catalogs import fresh_catalog
 from tests.fakes.project import reviewable
+from tests.fakes.rows import add_try
 
 
 def test_the_change_marker_works_on_both_databases(catalog_url: str, make_project: Callable[..., Project]) -> None:
@@ -24,6 +27,21 @@ def test_the_change_marker_works_on_both_databases(catalog_url: str, make_projec
     changes = changes_since(project, before)
     assert changes.marker > before
     assert changes.contents[row.id].renders[0].sequence == 2
+
+
+def test_a_post_that_fails_or_is_out_is_a_change(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    content_id = add_try(project.catalog, "crafts-2026-11-20", state="sending", effect="sent")
+    steps = []
+    for state in ("failed", "failed", "processing", "unknown"):
+        before = newest_marker(project)
+        if state == "processing":
+            settle_post(project, content_id, "instagram", Receipt("processing", "p1", None))
+        else:
+            note_post(project, content_id, "instagram", state=state, error="refused")
+        contents = changes_since(project, before).contents
+        steps.append([post.state for status in contents.values() for post in status.posts])
+    assert steps == [["failed"], [], ["processing"], []], "neither the same state again nor what is out already"
 
 
 @pytest.mark.postgres

@@ -10,6 +10,7 @@ from dayreel.queries.rows import decisions_after
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from tests.fakes.project import check_result, content_row, reviewable
+from tests.fakes.rows import add_content
 from tests.unit.tui.terminals import Keyboard, WatchedTerminal, run, running, terminal, text, until
 
 MakeProject = Callable[..., Project]
@@ -88,6 +89,25 @@ def test_a_rejected_day_gets_another_take_after_its_price(make_project: MakeProj
 
     run(terminal(project, start=lambda _project, line, by: started.append((line, by))), story)
     assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "alma")]
+
+
+def test_a_failed_content_goes_on_with_what_is_paid(make_project: MakeProject) -> None:
+    project = make_project()
+    failed = add_content(project.catalog, "crafts-2026-11-18", "failed", error="the disk is full")
+    started: list[tuple[Sequence[str], str]] = []
+
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "failed (1)")
+        await keyboard.press("enter")
+        await until(app, "the disk is full", "Try again")
+        await keyboard.press("t")
+        await until(app, f"Try {failed} again? What is done and paid is kept.")
+        assert started == []
+        await keyboard.press("y")
+        await until(app, f"{failed} goes on from where it stopped")
+
+    run(terminal(project, start=lambda _project, line, by: started.append((line, by))), story)
+    assert started == [(("retry", failed), "alma")]
 
 
 def test_a_hold_with_its_reason_is_shown_and_recalled_again(make_project: MakeProject) -> None:
