@@ -44,11 +44,11 @@ def main() -> None:
         dayreel(root, environment, "publish", crafts)
         sheet = Image.open(root / "content" / crafts / "contact_sheet.jpg")
         sheet.save(HERE / "pictures" / "contact_sheet.png", optimize=True)
-        documents = root / "up.log"
-        with documents.open("w") as output:
+        log = root / "up.log"
+        with log.open("w") as output:
             up = subprocess.Popen([*DAYREEL, "up"], cwd=root, env=environment, stdout=output)
         try:
-            welcome = wait_for_link(documents)
+            welcome = wait_for_link(log)
             dayreel(root, environment, "backfill", "--channel", "asmr_crafts", *_three_days_before(crafts), "--yes")
             asyncio.run(_photograph(welcome, crafts.removeprefix("asmr_crafts-")))
         finally:

@@ -62,13 +62,13 @@ def test_a_command_line_is_held_against_the_real_commands(line: str, wrong: str 
 
 
 def test_commands_that_people_are_asked_to_type_exist() -> None:
-    wrong, problems = [], 0
+    wrong, count = [], 0
     for name in tracked():
         if name.startswith("tests/") or not name.endswith((".md", ".py", ".html", ".yaml", ".example")):
             continue
         for line in commands_in((ROOT / name).read_text(encoding="utf-8")):
-            problems += 1
+            count += 1
             reason = why_not(line)
             wrong += [f"{name}: `dayreel {line}`: {reason}"] if reason else []
     assert not wrong, wrong
-    assert problems > 200, f"only {problems} commands were found: are they written in another way now?"
+    assert count > 200, f"only {count} commands were found: are they written in another way now?"

@@ -52,14 +52,14 @@ def backfilled(tmp_path: Path) -> Iterator[tuple[Daemons, RunningSandbox]]:
         with daemons_on(deployment) as daemons:
             daemons.start_webserver()
             daemons.start_daemon()
-            server = daemons.until("the daemon is healthy", lambda: found(daemons))
+            server = daemons.until("the daemon is healthy", lambda: running_server(daemons))
             days = [days_ago(number).isoformat() for number in range(1, RUNS + 1)]
             server.launch("make_day_crafts", days, title="month", tags={})
             daemons.until("the month is queued", lambda: len(month(daemons)) == RUNS)
             yield daemons, world
 
 
-def found(daemons: Daemons) -> DagsterServer | None:
+def running_server(daemons: Daemons) -> DagsterServer | None:
     return find_server(daemons.deployment.settings, str(daemons.home))
 
 

@@ -1,4 +1,4 @@
-"""Every zone that there is, at every half hour, through a whole year: each day is begun once, inside itself."""
+"""Every zone at every half hour around its changes, and a zone of each kind through a year: a day is begun once."""
 
 import zoneinfo
 from collections.abc import Callable
