@@ -6,6 +6,7 @@ it is installed for the tests, because a machine without a registry has to be ab
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -19,11 +20,12 @@ import pytest
 import requests
 
 from tests.fakes.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "dayreel-acme"
+WORLD = Path("var", "sandbox", "server.json")
 CHANNEL = """
 title: Acme
 topic: A craft on {date}
@@ -93,14 +95,19 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Iterator[Path]:
+    """A project whose sandbox world, which outlives the command that started it, ends with the test."""
     (tmp_path / "channels").mkdir()
     (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     (tmp_path / "channels" / "acme.yaml").write_text(CHANNEL)
     (tmp_path / "prices.yaml").write_text(PRICE)
     ports = ("SANDBOX", "WEBSERVER", "DESK")
     (tmp_path / ".env").write_text("".join(f"DAYREEL_{name}_PORT={free_port()}\n" for name in ports))
-    return tmp_path
+    yield tmp_path
+    if (tmp_path / WORLD).exists():
+        pid = json.loads((tmp_path / WORLD).read_text())["pid"]
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not is_running(pid))
 
 
 @contextmanager
@@ -152,7 +159,7 @@ def test_its_vendors_make_ask_decide_and_post(fresh: Environment, project: Path)
     assert {"acme_video", "acme_voice"} <= set(manifest.read_text().split('"'))
 
     with running_desk(fresh, project) as desk:
-        world = json.loads((project / "var" / "sandbox" / "server.json").read_text())["url"]
+        world = json.loads((project / WORLD).read_text())["url"]
         press = {"service": "acme_pager", "button": "approve", "user": "U7", "name": "ana"}
         wish = {**press, "to": f"{desk}/callbacks/acme_pager"}
         pressed = requests.post(f"{world}/_world/press", json=wish, timeout=60)
