@@ -23,7 +23,7 @@ class ListedItem:
     """One post or request as its vendor lists it.
 
     Attributes:
-        words: every text of it that people see; of a request, its prompt.
+        words: every text of it that people see; none of a request.
         made_at: None where the list does not say.
         duration_s: None where the list does not say, as while a video is being processed.
         raw: the vendor's own item.
@@ -136,6 +136,14 @@ def begun_at(handle: dict[str, Any], sent_at: datetime | None) -> datetime | Non
     """Return since when a post may be out: when its handle began, or, in one from before handles said so, `sent_at`."""
     noted = handle.get("begun_at")
     return datetime.fromisoformat(noted) if noted else sent_at
+
+
+def moment(text: object) -> datetime | None:
+    """Return when a vendor says that something was made, None where it does not say."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
 
 
 def _plain(text: str) -> str:

@@ -463,10 +463,11 @@ async def list_requests(call: Call) -> Response:
         and call.world.age_s(request["submitted_at"]) >= float(call.world.pace("fal_listing_s"))
     ]
     start = page * int(limit)
-    items = [_listed(call.world, request, with_payloads="payloads" in query.getlist("expand")) for request in listed]
-    has_more = start + int(limit) < len(items)
+    end = start + int(limit)
+    with_payloads, has_more = "payloads" in query.getlist("expand"), end < len(listed)
+    items = [_listed(call.world, request, with_payloads=with_payloads) for request in listed[start:end]]
     cursor = base64.b64encode(str(page + 1).encode()).decode() if has_more else None
-    return JSONResponse({"items": items[start : start + int(limit)], "next_cursor": cursor, "has_more": has_more})
+    return JSONResponse({"items": items, "next_cursor": cursor, "has_more": has_more})
 
 
 def _listed(world: SandboxWorld, request: Document, *, with_payloads: bool) -> Document:

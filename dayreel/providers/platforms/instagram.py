@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, read_pages
+from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, moment, read_pages
 from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import (
     Progress,
@@ -495,13 +495,8 @@ def _posted_as(media: ListedItem) -> Receipt:
 
 
 def _listed(media: dict[str, Any]) -> ListedItem:
-    try:
-        made_at = datetime.fromisoformat(str(media.get("timestamp")))
-    except ValueError:
-        made_at = None
-    return ListedItem(
-        str(media["id"]), (str(media.get("caption") or ""),), made_at, None, media.get("permalink"), media
-    )
+    words, made_at = (str(media.get("caption") or ""),), moment(media.get("timestamp"))
+    return ListedItem(str(media["id"]), words, made_at, None, media.get("permalink"), media)
 
 
 def connect(access: Access) -> InstagramPlatform:

@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, reveal
-from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, read_pages
+from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, moment, read_pages
 from dayreel.providers.platforms.approved import (
     Progress,
     doubt_remains,
@@ -257,7 +257,7 @@ class YouTubePlatform:
             next_step="The next try opens another one.",
         )
 
-    # -- and finding out -------------------------------------------------------------------------------
+    # -- following, and finding out -------------------------------------------------------------------------------
 
     def _follow(self, progress: Progress) -> Receipt:
         """Wait until the video is processed. It exists: only YouTube's own failed or rejected means it is not kept."""
@@ -364,11 +364,7 @@ class YouTubePlatform:
 
     def _listed(self, video_id: str, item: dict[str, Any], duration_s: float | None) -> ListedItem:
         snippet = item.get("snippet") or {}
-        try:
-            made_at = datetime.fromisoformat(str(snippet.get("publishedAt")))
-        except ValueError:
-            made_at = None
-        words = (str(snippet.get("description") or ""),)
+        words, made_at = (str(snippet.get("description") or ""),), moment(snippet.get("publishedAt"))
         return ListedItem(video_id, words, made_at, duration_s, f"{self._watch_url}/{video_id}", item)
 
 

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
-from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, read_pages
+from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, moment, read_pages
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.providers.video.fal_models import MODELS, FalModel
 from dayreel.providers.video.request_check import check_request
@@ -352,12 +352,7 @@ def own_seed(key: EffectKey) -> int:
 
 
 def _listed(item: dict[str, Any]) -> ListedItem:
-    try:
-        made_at = datetime.fromisoformat(str(item.get("sent_at")))
-    except ValueError:
-        made_at = None
-    prompt = str((item.get("json_input") or {}).get("prompt") or "")
-    return ListedItem(str(item["request_id"]), (prompt,), made_at, raw=item)
+    return ListedItem(str(item["request_id"]), (), moment(item.get("sent_at")), raw=item)
 
 
 def _adapter(model: str) -> FalModel:

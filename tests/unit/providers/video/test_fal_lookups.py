@@ -1,9 +1,7 @@
 """A submit to fal whose answer was lost is looked for in fal's list: by own seed, input and time; only one counts."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,23 +23,11 @@ PERMIT = make_permit("segment", "fal", sequence=2)
 KEY = RunningSandbox.credentials["FAL_KEY"]
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path) -> Iterator[RunningSandbox]:
-    pace = {"fal_queue_s": 0, "fal_render_s": 0}
-    with RunningSandbox(tmp_path_factory.mktemp("world"), pace=pace, clip=tiny_clip) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def world(running: RunningSandbox) -> RunningSandbox:
-    running.reset()
-    running.clear_faults()
-    running.pace(fal_queue_s=0, fal_render_s=0)
-    return running
-
-
 @pytest.fixture
 def fal(world: RunningSandbox) -> FalVideo:
+    world.reset()
+    world.clear_faults()
+    world.pace(fal_queue_s=0, fal_render_s=0)
     return FalVideo(key=KEY, queue_url=f"{world.url}/fal/queue/", api_url=f"{world.url}/fal/api/")
 
 

@@ -37,13 +37,6 @@ HANDLE = {"request_id": "req-1", "model": WAN}
 KEY = RunningSandbox.credentials["FAL_KEY"]
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path) -> Iterator[RunningSandbox]:
-    pace = {"fal_queue_s": 0, "fal_render_s": 0}
-    with RunningSandbox(tmp_path_factory.mktemp("world"), pace=pace, clip=tiny_clip) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def fal(world: RunningSandbox) -> Iterator[FalVideo]:
     yield FalVideo(key=KEY, queue_url=f"{world.url}/fal/queue/")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ from tests.waiting import wait_until
 
 NOW = datetime.now(UTC)
 REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", duration_s=5, resolution="720p")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path) -> Iterator[RunningSandbox]:
-    with RunningSandbox(tmp_path_factory.mktemp("world"), pace={"kling_render_s": 0}, clip=tiny_clip) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
