@@ -41,7 +41,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         partitions_def=partitions,
         group_name="engagement",
         owners=["team:content"],
-        kinds={"pandas"},
+        kinds={"table"},
         pool=ANALYTICS_POOL,
         code_version="1",
         io_manager_key="tables",

@@ -34,14 +34,8 @@ def asset_specs(settings: Settings) -> list[dg.AssetSpec]:
     with chosen_warnings_ignored():
         assets = table_assets(_channels(settings), daily_partitions(settings), settings)
         return [
-            dg.AssetSpec(
-                spec.key,
-                description=spec.description,
-                metadata=spec.metadata,
-                group_name=spec.group_name,
-                owners=spec.owners,
-                tags=spec.tags,
-                partitions_def=spec.partitions_def,
+            spec.replace_attributes(
+                deps=[], code_version=None, automation_condition=None, freshness_policy=None
             ).with_io_manager_key("tables")
             for asset in assets
             for spec in asset.specs

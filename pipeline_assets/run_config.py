@@ -19,17 +19,6 @@ class CalendarIdeasChange(dg.Config):
     )
 
 
-class IdeasChange(CalendarIdeasChange):
-    """What can be changed of an idea that a language model writes."""
-
-    model: str | None = Field(
-        default=None, description="Another model of the channel's provider, with a price in prices.yaml."
-    )
-    template: str | None = Field(
-        default=None, description="Another template of channels/templates/<content type>/, without .md.j2."
-    )
-
-
 class PromptsChange(dg.Config):
     """What can be changed of the prompts."""
 
@@ -39,6 +28,10 @@ class PromptsChange(dg.Config):
     template: str | None = Field(
         default=None, description="Another template of channels/templates/<content type>/, without .md.j2."
     )
+
+
+class IdeasChange(PromptsChange, CalendarIdeasChange):
+    """What can be changed of an idea that a language model writes."""
 
 
 class SegmentsChange(dg.Config):

@@ -122,13 +122,10 @@ def _error_text(instance: dg.DagsterInstance, run_id: str) -> str:
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     events = [entry.get_dagster_event() for entry in instance.all_logs(run_id, of_type=kinds)]
     parts: list[str] = []
-    for event in events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            ours = data.user_failure_data
-            words = (
-                ours.description if ours is not None and ours.description else data.error.message if data.error else ""
-            )
-            parts.append(f"{str(event.step_key).replace('__', '/')}: {str(words).strip()}")
+    for event in (event for event in events if event.is_step_failure):
+        data = event.step_failure_data
+        ours = data.user_failure_data
+        words = ours.description if ours is not None and ours.description else data.error.message if data.error else ""
+        parts.append(f"{str(event.step_key).replace('__', '/')}: {str(words).strip()}")
     ends = [event.message for event in events if event.is_run_failure and event.message]
     return "; ".join(parts) or "; ".join(ends) or "it gave no reason"

@@ -2,7 +2,7 @@
 
 import calendar
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -83,11 +83,7 @@ def _table_read(records: Records, files: MartFiles, name: str, wanted: Sequence[
     is_bound = tuple(wanted) == ("days",)
     if name in CONTENT_TABLES:
         return read_content_table(records, name, days=set(days) if is_bound else None)
-    keys = [day.isoformat() for day in days] if is_bound else files.partitions(name)
-    table = files.read(name, keys, schema=schema_of(MARTS[name]) if name in MARTS else None)
-    if table is None:
-        raise UsageError(f"No table of {name!r} was written for these days.", next_step="Materialize it first.")
-    return table
+    return read_table(files, name, [day.isoformat() for day in days] if is_bound else None)
 
 
 def days_to_report(records: Records, first: date, last: date) -> list[date]:
@@ -140,10 +136,26 @@ def refresh_marts(records: Records, days: Iterable[date], *, contents_of: Iterab
     return count
 
 
-def read_mart(files: MartFiles, name: str, partitions: Iterable[str] | None = None) -> Any:
-    """Return partitions of a mart (default: all there are) as one pandas frame, see `frames.as_frame`."""
+def read_table(files: MartFiles, name: str, partitions: Collection[str] | None = None) -> Any:
+    """Return partitions of a mart or of a team's own table (default: all there are) as Arrow.
+
+    Raises:
+        UsageError: it is a table of a team's own, and none of these partitions was written.
+    """
     keys = files.partitions(name) if partitions is None else partitions
-    return as_frame(files.read(name, keys, schema=schema_of(MARTS[name])))
+    table = files.read(name, keys, schema=schema_of(MARTS[name]) if name in MARTS else None)
+    if table is None:
+        which = "any partition" if partitions is None else ", ".join(partitions)
+        raise UsageError(
+            f"No table of {name!r} was written for {which}.",
+            next_step="Materialize it first, through the IO manager `tables`.",
+        )
+    return table
+
+
+def read_mart(files: MartFiles, name: str, partitions: Collection[str] | None = None) -> Any:
+    """Return partitions of a mart (default: all there are) as one pandas frame, see `frames.as_frame`."""
+    return as_frame(read_table(files, name, partitions))
 
 
 def period_key(day: date, every: Every) -> str:

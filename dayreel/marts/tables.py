@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from dayreel.errors import UsageError
-from dayreel.marts.build import mart_files
+from dayreel.marts.build import mart_files, read_table
 from dayreel.marts.checks import check_tables
 from dayreel.marts.content_tables import CONTENT_TABLES, content_table_of, read_content_table, read_snapshots
 from dayreel.marts.database import schema_of
@@ -29,7 +29,6 @@ def load_table(records: Records, asset: str, partitions: Collection[str] | None 
         UsageError: it is not one of dayreel's tables, and no file was written for it.
         StoreError, StateError: the catalog, a manifest or a bucket cannot be read.
     """
-    files = mart_files(records)
     of_channel = content_table_of(asset, records.channels.names())
     if of_channel is not None or asset == SNAPSHOTS:
         days = None if partitions is None else {date.fromisoformat(key) for key in partitions}
@@ -37,17 +36,7 @@ def load_table(records: Records, asset: str, partitions: Collection[str] | None 
             return read_snapshots(records, days)
         channel, name, platform = of_channel
         return read_content_table(records, name, channel=channel, days=days, platform=platform)
-    keys = files.partitions(asset) if partitions is None else partitions
-    if asset in MARTS:
-        return files.read(asset, keys, schema=schema_of(MARTS[asset]))
-    table = files.read(asset, keys)
-    if table is None:
-        which = "any partition" if partitions is None else ", ".join(partitions)
-        raise UsageError(
-            f"No table of {asset!r} was written for {which}.",
-            next_step="Materialize it first, through the IO manager `tables`.",
-        )
-    return table
+    return read_table(mart_files(records), asset, partitions)
 
 
 def store_table(records: Records, asset: str, partition: str, table: Any) -> str:
