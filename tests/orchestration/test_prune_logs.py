@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
 from pipeline_assets.prune_logs import MADE, prune_logs
 from tests.days import today
@@ -50,8 +52,8 @@ def test_what_was_made_is_known_after_the_logs_are_gone(
     instance, run_id = kept
     unfinished = instance.create_run_for_job(made.defs.resolve_job_def("maintenance"))
     instance.report_engine_event("it begins", unfinished)
-    check = next(key for key in instance.get_asset_keys() if key == VIDEO)
-    before = instance.get_latest_materialization_event(check)
+    before = instance.get_latest_materialization_event(VIDEO)
+    assert before is not None
     assert prune_logs(instance, before=later(hours=1)).runs == 0
     pruned = prune_logs(instance, before=later(hours=-1))
     assert (pruned.runs, pruned.left) == (1, ())
@@ -65,3 +67,20 @@ def test_what_was_made_is_known_after_the_logs_are_gone(
     assert pruned.made["ASSET_CHECK_EVALUATION"] > 0
     assert set(pruned.made) <= MADE
     assert not list((home / "storage").glob(f"{run_id}/**/*.err"))
+
+
+def test_a_run_that_is_not_indexed_keeps_its_logs(tmp_path: Path) -> None:
+    """On SQLite, where a run's own file and the index are written one after the other."""
+
+    @dg.asset
+    def video() -> None: ...
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run_id = dg.materialize([video], instance=instance).run_id
+        storage: Any = instance.event_log_storage
+        with storage.index_connection() as connection:
+            connection.execute(SqlEventLogStorageTable.delete().where(SqlEventLogStorageTable.c.run_id == run_id))
+        before = len(instance.all_logs(run_id))
+        pruned = prune_logs(instance, before=later(hours=-1))
+        assert (pruned.runs, pruned.left) == (0, (run_id,))
+        assert len(instance.all_logs(run_id)) == before > 0
