@@ -181,7 +181,6 @@ def _outcome(planned: PlannedDay, content: ContentStatus | None) -> str:
     if content is None:
         again = f"dayreel run --date {planned.day} --channel {planned.channel}"
         return f"{planned.channel} {planned.day}: not begun. Its run says why in Dagster; `{again}` tries again here."
-    error = f": {content.row.error}" if content.row.state == "failed" and content.row.error else ""
-    cost = f"${content.cost_usd:.2f}"
+    error = f" {content.row.error}" if content.row.state == "failed" and content.row.error else ""
     step = f" `{content.next_step}`" if content.next_step else ""
-    return f"{content.row.id}: {content.standing}, {cost}{error}.{step}"
+    return f"{content.row.id}: {content.standing}, ${content.cost_usd:.2f}.{error}{step}"

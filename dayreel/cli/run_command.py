@@ -31,7 +31,7 @@ def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json:
     if is_watching:
         if day or names or as_json:
             raise UsageError("--watch does the work of every channel as it becomes due.", next_step="Give it alone.")
-        from dayreel.cli.watch import watch
+        from dayreel.cli.run_watch import watch
 
         return watch(settings)
     wanted = parse_day(day) if day else None

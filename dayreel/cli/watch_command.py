@@ -1,4 +1,7 @@
-"""`dayreel watch`: report what should exist and does not, from outside Dagster, whose daemon may be dead."""
+"""`dayreel watch`: report what should exist and does not, from outside Dagster, whose daemon may be dead.
+
+It does none of the work; the loop that does is `dayreel run --watch`, in `run_watch`.
+"""
 
 from datetime import datetime
 

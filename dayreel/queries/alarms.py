@@ -25,7 +25,7 @@ class Alarms:
     stopped: str | None
     held: tuple[str, ...]
     unknown: UnknownOutcomes
-    silent: tuple[SilenceRow, ...] = ()
+    silent: tuple[SilenceRow, ...]
 
 
 def alarms(records: Records) -> Alarms:

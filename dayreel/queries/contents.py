@@ -134,8 +134,9 @@ class ContentStatus:
     @property
     def can_continue(self) -> bool:
         """Whether a person can have it go on from where it stopped, keeping what is done and paid."""
-        is_current = self.newest_take is None and not self.is_of_other_world
-        return is_current and (self.row.state == "failed" or self.has_failed_post)
+        if self.row.state == "failed":
+            return self.newest_take is None and not self.is_of_other_world
+        return self.can_publish and self.has_failed_post
 
     @property
     def standing(self) -> str:
@@ -226,7 +227,7 @@ def read_status(
     costs, newest, posts = costs_of(connection, ids), newest_verdicts(connection, ids), _posts(connection, ids)
     renders = renders_of(connection, [row.id for row in rows if all_renders or row.state != "posted"])
     unknown = read_unknown_outcomes(records, connection)
-    newest_takes = _newest_takes(connection, [row.id for row in rows if row.state != "posted"])
+    newest_takes = _newest_takes(connection, ids)
     failed, obstacles = _failed_checks(records, connection, rows), _obstacles(records, connection, rows)
     by_content: dict[str | None, tuple[UnknownOutcome, ...]] = {}
     for outcome in unknown.here:
@@ -289,10 +290,12 @@ def _obstacles(
         everything = "dayreel switch on"
     elif read_holds(connection, epoch_beside(records.settings.content_dir)).is_of_other_time:
         everything = "dayreel reconcile"
+    for name in {row.channel for row in under_way}:
+        if everything is not None or _is_paused(records, connection, name):
+            obstacles[name, None] = everything or f"dayreel channels resume {name}"
     for row in under_way:
-        if everything is not None or _is_paused(records, connection, row.channel):
-            obstacles[row.channel, None] = everything or f"dayreel channels resume {row.channel}"
-        elif row.state in (*WORKING, "failed") and skipped_day(connection, row.channel, row.day) is not None:
+        may_be_skipped = (row.channel, None) not in obstacles and row.state in (*WORKING, "failed")
+        if may_be_skipped and skipped_day(connection, row.channel, row.day) is not None:
             obstacles[row.channel, row.day] = f"dayreel channels skip {row.channel} {row.day} --remove"
     return obstacles
 

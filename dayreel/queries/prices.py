@@ -1,7 +1,8 @@
 """What will it cost? Estimates, before anybody is asked for money; what was spent is `money`.
 
-From the price list and the channel's file alone. The reservation of the real purchase is larger, for language models
-it is the most that an answer may take; what is settled afterwards comes close to what stands here.
+From the price list and the channel's file alone; only what today's videos cost still looks at what is made and paid.
+The reservation of the real purchase is larger, for language models it is the most that an answer may take; what is
+settled afterwards comes close to what stands here.
 """
 
 from collections.abc import Container, Iterable

@@ -182,6 +182,7 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
     monkeypatch.setattr("dayreel.cli.backfill_command.find_server", lambda *_: server)
     monkeypatch.chdir(deployment.root)
     monkeypatch.setenv("DAGSTER_HOME", str(deployment.root / "dagster_home"))
+    failed = deployment.add_content(f"notes-{days_ago(1)}", "failed", error="No room is left. Free some.")
     capsys.readouterr()
     assert dayreel(["backfill", "--from", str(days_ago(1)), "--to", str(today()), "--yes"]) == 1
     tags = {"channel": "notes", "dayreel/actor": "backfill by ana"}
@@ -194,6 +195,7 @@ def test_where_a_web_server_runs_the_days_are_launched_there(
     assert "http://127.0.0.1:1/runs/b/abc" in printed.err
     assert "notes: abc could do nothing" in printed.err
     assert f"notes {today()}: not begun. Its run says why in Dagster; `dayreel run --date {today()}" in printed.out
+    assert f"{failed}: failed, $0.00. No room is left. Free some. `dayreel retry {failed}`\n" in printed.out
     assert "0 of 2 days are made" in printed.out
 
 

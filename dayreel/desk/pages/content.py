@@ -129,13 +129,13 @@ def retry(request: PageRequest) -> Response:
     """Have a content that stopped go on, beginning now; what is done and paid is kept.
 
     Raises:
-        UsageError: it has not stopped, or a newer take of its day is there.
+        UsageError: it has not stopped, waits for an approval, or a newer take of its day is there.
         GateClosedError: what failed is a post, and this person may not publish.
     """
     content_id = request.path("content_id")
     status = review_of(request.desk.project, content_id).status
     if not status.can_continue:
-        raise UsageError(f"{content_id} has not stopped: it is {status.standing}.", next_step="Load the page again.")
+        raise UsageError(f"{content_id} cannot go on: it is {status.standing}.", next_step="Load the page again.")
     if status.has_failed_post and not request.may("operator"):
         raise GateClosedError("Publishing takes the role operator.", next_step="Ask an admin of this desk.")
     request.note("retry", content_id)

@@ -7,6 +7,7 @@ import pytest
 from dayreel.cli import run
 from dayreel.queries.contents import ContentStatus, status_of, urgent_first
 from dayreel.queries.queue import dashboard
+from dayreel.queries.review import review_of
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from tests.fakes.desk import desk_on, person
@@ -90,6 +91,24 @@ def test_a_hold_of_what_goes_out_ends_by_an_approval(make_project: MakeProject) 
     [status] = status_of(project).contents
     assert (status.standing, status.next_step) == ("on hold", f"dayreel review approve {ID}")
     assert "Publish now" not in person(desk_on(project), "Olga", "operator").open(f"/content/{ID}")
+
+
+def test_a_failed_post_of_what_is_held_is_not_tried_again(make_project: MakeProject) -> None:
+    project = make_project()
+    assert with_post(project, state="failed", effect="refused").can_continue
+    add_decision(project.catalog, ID, verdict="held")
+    assert not status_of(project).contents[0].can_continue
+    olga, page = person(desk_on(project), "Olga", "operator"), f"/content/{ID}"
+    assert "Try again" not in olga.open(page)
+    assert olga.submit(f"{page}/retry", "/account").status_code == 400
+
+
+def test_what_is_out_in_the_other_world_has_one_newer_take(make_project: MakeProject) -> None:
+    project = make_project()
+    add_content(project.catalog, ID, "posted", world="live")
+    assert review_of(project, ID).can_retake
+    add_content(project.catalog, f"{ID}-t2", "scripting")
+    assert not review_of(project, ID).can_retake
 
 
 def test_what_is_held_says_so_and_nothing_else_changes(make_project: MakeProject) -> None:
