@@ -52,7 +52,7 @@ class Lookup:
     """What a service shows of a submit whose answer was lost.
 
     Attributes:
-        handles: of every request there that can be it.
+        handles: of every request there that can be it; none where the list could not be read to its end.
         proves_absence: whether one that was accepted would be among them for certain, so that none means that none was.
         evidence: what was looked at, for people.
     """

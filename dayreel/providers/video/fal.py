@@ -199,9 +199,8 @@ class FalVideo:
 
         listing = self._list([request.model], since)
         match = listing.match(can_be_it)
-        handles = tuple({"request_id": item.id, "model": request.model} for item in match.candidates)
-        if not listing.is_whole and len(handles) == 1:
-            handles = ()  # another one may follow
+        candidates = match.candidates if listing.is_whole else ()  # another one may follow
+        handles = tuple({"request_id": item.id, "model": request.model} for item in candidates)
         evidence = f"of the requests that fal lists for {request.model} since {sent_at:%Y-%m-%d %H:%M} UTC, {match}"
         return Lookup(handles, proves_absence=False, evidence=evidence)
 

@@ -108,6 +108,19 @@ def test_every_page_is_read(world: RunningSandbox, fal: FalVideo, monkeypatch: p
     assert "goes on" in look(fal).evidence
 
 
+def test_two_alike_in_a_list_that_goes_on_are_none(
+    world: RunningSandbox, fal: FalVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third may follow: where one of the two is another effect's, the other one is not yet the lost one."""
+    lost, again = [lose(world, fal) for _ in range(3)][1:]
+    monkeypatch.setattr(fal_module, "_PAGE_SIZE", 1)
+    monkeypatch.setattr(fal_module, "_PAGES", 2)
+    lookup = look(fal)
+    assert lookup.handles == ()
+    assert lost in lookup.evidence
+    assert again in lookup.evidence
+
+
 @pytest.mark.parametrize(
     ("say", "error"),
     [
