@@ -161,7 +161,7 @@ def _begins_too_late(day: date, channel: Channel, zone: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def _telling_days(zone: str, other: str, first: date) -> tuple[date, ...]:
-    """Return the days of a year that stand for all of it: the first and last, and those about a change of clocks."""
+    """Return the days of a year that stand for all of it: the first, and those about a change of clocks."""
     days, zones = _year_from(first), (ZoneInfo(zone), ZoneInfo(other))
     noons = [tuple(datetime.combine(day, time(12), tzinfo=each).utcoffset() for each in zones) for day in days]
     changes = [number for number in range(1, _YEAR) if noons[number] != noons[number - 1]]

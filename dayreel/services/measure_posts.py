@@ -127,13 +127,13 @@ def measured_on(project: Project, day: date, reasons: Mapping[int, str] | None =
         reasons: why a post has none, by its row's id, as a pull has just learned it.
     """
     reasons = reasons or {}
-    views = _views_on(project, day)
+    views, posts = _views_on(project, day), measurable_posts(project, day)
     missing = {
         post["id"]: reasons.get(post["id"], f"not measured on {day}")
-        for post in measurable_posts(project, day)
+        for post in posts
         if post["id"] not in views and (post["posted_on"] < day or post["id"] in reasons)
     }
-    posts = [post for post in measurable_posts(project, day) if post["id"] in views or post["id"] in missing]
+    posts = [post for post in posts if post["id"] in views or post["id"] in missing]
     measured = []
     for name in sorted({post["platform"] for post in posts}):
         rows = [post for post in posts if post["platform"] == name]

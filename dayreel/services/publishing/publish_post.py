@@ -103,7 +103,7 @@ def publish_post(
                 reference=receipt.post_id,
                 next_step="Look at the account; `dayreel reconcile` lists what takes a person's word.",
             )
-        return Done({"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw})
+        return Done(vars(receipt))
 
     try:
         effect = project.ledger.perform(intent, act)
@@ -375,8 +375,8 @@ def adopt_post(project: Project, channel: Channel, row: ContentRow, platform: Pl
     client: PlatformProvider = project.connect(platform)
     if not _begin(project, row, platform, request, client.account(), key):
         return
-    result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
-    project.ledger.note_found(key, sent_at=sent_at, result=result, evidence=f"{platform} lists it as {listed.id}")
+    evidence = f"{platform} lists it as {listed.id}"
+    project.ledger.note_found(key, sent_at=sent_at, result=vars(receipt), evidence=evidence)
     settle_post(project, row.id, platform, receipt, sent_at=sent_at)
 
 

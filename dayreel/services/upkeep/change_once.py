@@ -63,7 +63,7 @@ def change_once(project: Project, channel: Channel, day: date, stage: Stage, cha
     """
     if change.is_empty:
         return
-    row = _content(project, channel, day, change)
+    row = _content(project, channel, day, stage, change)
     before = override_of(project, row.id, stage)
     if before.request_id == change.request_id:
         return
@@ -81,9 +81,16 @@ def change_once(project: Project, channel: Channel, day: date, stage: Stage, cha
         asked_by=project.actor,
         asked_at=project.clock.now(),
     )
-    _require_usable(project, channel, row, stage, change, override)
-    for sequence in _made_again(project, row, change):
-        regenerate_segment(project, row.id, sequence, seed=change.seed)
+    changed = with_override(channel, stage, override)
+    _require_usable(project, changed, change)
+    prompts = project.contents.manifest(row.id).prompts
+    if stage == "raw_segments" and prompts is not None:
+        generator: VideoGenerator = project.connect(changed.video.provider)
+        for prompt in prompts.prompts:
+            generator.check(segment_request(changed, prompt, seed=change.seed))
+    made_again = _made_again(project, row, change)
+    if made_again:
+        regenerate_segment(project, row.id, *made_again, seed=change.seed)
     with hold(project.settings.var_dir / "locks", row.id, what=f"change {stage} of {row.id}", at=project.clock.now()):
         overrides = {**project.contents.manifest(row.id).overrides, stage: override}
         project.contents.update(row.id, overrides=overrides)
@@ -101,10 +108,11 @@ def change_once(project: Project, channel: Channel, day: date, stage: Stage, cha
         )
 
 
-def _content(project: Project, channel: Channel, day: date, change: Change) -> ContentRow:
+def _content(project: Project, channel: Channel, day: date, stage: Stage, change: Change) -> ContentRow:
     with project.catalog.read() as connection:
         newest = current_content(connection, channel.name, day)
     if change.new_take and newest is not None and newest.run_id != change.request_id:
+        _require_usable(project, with_override(channel, stage, Override(model=change.model)), change)
         open_new_take(project, newest)
     return open_content(project, channel, day)
 
@@ -117,11 +125,8 @@ def _made_again(project: Project, row: ContentRow, change: Change) -> tuple[int,
         return tuple(render.sequence for render in renders_of(connection, [row.id]).get(row.id, ()))
 
 
-def _require_usable(
-    project: Project, channel: Channel, row: ContentRow, stage: Stage, change: Change, override: Override
-) -> None:
-    changed = with_override(channel, stage, override)
-    for _model, problem in priced(project.prices, changed):
+def _require_usable(project: Project, channel: Channel, change: Change) -> None:
+    for _model, problem in priced(project.prices, channel):
         if problem is not None:
             raise problem
     if change.template is not None:
@@ -134,8 +139,3 @@ def _require_usable(
             )
     if change.seed is not None and not 0 <= change.seed <= MOST_SEED:
         raise UsageError(f"{change.seed} is not a seed.", next_step=f"A seed is a number from 0 to {MOST_SEED}.")
-    prompts = project.contents.manifest(row.id).prompts
-    if stage == "raw_segments" and prompts is not None:
-        generator: VideoGenerator = project.connect(changed.video.provider)
-        for prompt in prompts.prompts:
-            generator.check(segment_request(changed, prompt, seed=change.seed))

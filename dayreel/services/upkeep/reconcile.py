@@ -331,8 +331,7 @@ def _sent_at(effect: Effect) -> datetime:
 
 
 def _confirm_post(project: Project, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
-    result = {"state": receipt.state, "post_id": receipt.post_id, "url": receipt.url, "raw": receipt.raw}
-    project.ledger.record_outcome(effect.id, "confirmed", evidence, result=result, cost_usd=Decimal(0))
+    project.ledger.record_outcome(effect.id, "confirmed", evidence, result=vars(receipt), cost_usd=Decimal(0))
     settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _reconciled(effect, "confirmed", evidence)
 

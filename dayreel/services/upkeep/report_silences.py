@@ -8,10 +8,10 @@ Dagster itself should be doing is handed in: the product knows no Dagster.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 
 from dayreel.clock import day_begins, local_day
 from dayreel.errors import ConfigurationError
@@ -100,8 +100,9 @@ def is_news(project: Project, health: SchedulerHealth | None) -> bool:
     """Return whether a look would write or report something; reads only."""
     findings = {silence.subject for silence in find_silences(project, health)}
     with project.catalog.read() as connection:
-        rows = read_silences(connection, project.settings.world)
-    is_due = any(_is_due(row, project) and row.subject in findings for row in rows)
+        not_closed = all_rows(connection, SilenceRow, _not_closed(project))
+    rows = [row for row in not_closed if row.resolved_at is None]
+    is_due = len(rows) < len(not_closed) or any(_is_due(row, project) and row.subject in findings for row in rows)
     return is_due or bool(findings - {row.subject for row in rows}) or bool(_ended(rows, findings, health))
 
 
@@ -125,12 +126,7 @@ def report_silences(project: Project, health: SchedulerHealth | None, *, notifie
             values = {"resolved_at": now, "closed_at": None if is_worth_saying else now}
             connection.execute(update(silences).where(silences.c.id == row.id).values(values))
         free = (silences.c.claimed_at.is_(None)) | (silences.c.claimed_at <= now - _CLAIM)
-        claim = (
-            select(silences)
-            .where(silences.c.world == world, silences.c.closed_at.is_(None), free)
-            .order_by(silences.c.id)
-        )
-        rows = all_rows(connection, SilenceRow, claim)
+        rows = all_rows(connection, SilenceRow, _not_closed(project).where(free))
         silent = [row for row in rows if row.resolved_at is None and _is_due(row, project)]
         resolved = [row for row in rows if row.resolved_at is not None]
         ids = [row.id for row in (*silent, *resolved)]
@@ -139,6 +135,12 @@ def report_silences(project: Project, health: SchedulerHealth | None, *, notifie
     sentences = _notify(project, silent, resolved, known, notifier)
     _close(project, silent, resolved, notified_about(project, target=notifier.name))
     return WatchReport(tuple(present), tuple(resolved), tuple(sentences))
+
+
+def _not_closed(project: Project) -> Select[Any]:
+    """Select what is silent, and what no longer is and people are still to hear so."""
+    ours = (silences.c.world == project.settings.world, silences.c.closed_at.is_(None))
+    return select(silences).where(*ours).order_by(silences.c.id)
 
 
 def _notify(
@@ -207,13 +209,9 @@ def _channels(project: Project) -> tuple[dict[str, Channel], list[Silence]]:
         try:
             channels[name] = project.channels.load(name)
         except ConfigurationError as error:
-            broken.append(
-                Silence(
-                    f"{_CHANNEL}{name}",
-                    f"Dagster's graph does not load because of channel {name}: {error.message}",
-                    error.next_step,
-                )
-            )
+            stopped = f"Dagster's graph does not load because of channel {name}: {error.message}"
+            text = project.channels.left_out().get(name, stopped)
+            broken.append(Silence(f"{_CHANNEL}{name}", text, error.next_step))
     return channels, broken
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from dayreel.errors import BusyError, UsageError
 from dayreel.processes import in_words
@@ -61,8 +61,8 @@ def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> 
     return [(row.id, row.result) for row in rows if row.id not in used and not row.result.get("set_aside")]
 
 
-def regenerate_segment(project: Project, content_id: str, sequence: int, *, seed: int | None = None) -> ContentRow:
-    """Ask for one segment to be made again, with this seed or the next one; the other segments stay as they are.
+def regenerate_segment(project: Project, content_id: str, *sequences: int, seed: int | None = None) -> ContentRow:
+    """Ask for segments to be made again, all or none, with this seed or their next ones; the others stay as they are.
 
     What was decided about the old video is void as soon as the new one is composed. While somebody makes the content,
     nothing is changed: what they are just buying would be bought twice.
@@ -74,7 +74,7 @@ def regenerate_segment(project: Project, content_id: str, sequence: int, *, seed
     with project.catalog.read() as connection:
         row = _newest_take(connection, content_id)
     with (
-        _nobody_makes(project, row, f"make segment {sequence} of {content_id} again"),
+        _nobody_makes(project, row, f"make segment {', '.join(map(str, sequences))} of {content_id} again"),
         project.catalog.write() as connection,
     ):
         row = _newest_take(connection, content_id)
@@ -84,16 +84,16 @@ def regenerate_segment(project: Project, content_id: str, sequence: int, *, seed
                 next_step="Another video of that day needs another take.",
             )
         known = [render.sequence for render in renders_of(connection, [content_id]).get(content_id, ())]
-        if sequence not in known:
-            raise UsageError(
-                f"{content_id} has no segment {sequence}.",
-                next_step=f"It has: {', '.join(map(str, known)) or 'none yet'}.",
-            )
-        _refuse_while_it_is_made(project, connection, content_id, sequence)
-        key = render_id(content_id, sequence)
-        if seed is None:
-            seed = (connection.execute(select(renders.c.seed).where(renders.c.id == key)).scalar() or 0) + 1
-        connection.execute(update(renders).where(renders.c.id == key).values(seed=seed))
+        for sequence in sequences:
+            if sequence not in known:
+                raise UsageError(
+                    f"{content_id} has no segment {sequence}.",
+                    next_step=f"It has: {', '.join(map(str, known)) or 'none yet'}.",
+                )
+            _refuse_while_it_is_made(project, connection, content_id, sequence)
+        its = renders.c.id.in_([render_id(content_id, sequence) for sequence in sequences])
+        next_seed = func.coalesce(renders.c.seed, 0) + 1 if seed is None else seed
+        connection.execute(update(renders).where(its).values(seed=next_seed))
     return row
 
 

@@ -76,9 +76,10 @@ def _remains(hold: VendorHold, evidence: str) -> Searched:
 
 def _since(project: Project, hold: VendorHold) -> datetime | None:
     """Return when the epoch began that the catalog was in before the hold: what came before is in it."""
-    query = select(epochs.c.began_at).where(epochs.c.began_at < hold.since_at).order_by(epochs.c.id.desc()).limit(1)
+    # The newest of those is the one that began with the hold, a moment before it.
+    begun = select(epochs.c.began_at).where(epochs.c.began_at <= hold.since_at).order_by(epochs.c.id.desc())
     with project.catalog.read() as connection:
-        return connection.execute(query).scalar()
+        return connection.execute(begun.offset(1).limit(1)).scalar()
 
 
 def _left_strange(project: Project, target: str, listing: Listing) -> list[str]:

@@ -21,6 +21,7 @@ from dayreel.services.project import Project
 from dayreel.services.setting_up.examine import check_channels, check_vendors
 from dayreel.services.setting_up.list_providers import list_providers
 from dayreel.services.upkeep.due_work import new_decisions
+from dayreel.services.upkeep.report_silences import find_silences
 from dayreel.settings import Settings
 from dayreel.vendors import registry
 from dayreel.vendors.access import Access
@@ -231,6 +232,7 @@ def test_a_channel_waits_for_its_vendors_package(
     monkeypatch.chdir(project.settings.root)
     assert run(["status"]) == 0
     assert sentence in capsys.readouterr().out
+    assert [silence.text for silence in find_silences(project, None) if "channel" in silence.subject] == [sentence]
     assert check_channels(project.channels).next_step.startswith("Update or uninstall that package")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from dayreel.cli.why_command import document_of, page
 from dayreel.errors import ConfigurationError, GateClosedError, UsageError
@@ -20,6 +21,7 @@ from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
 from dayreel.services.upkeep.change_once import Change, change_once
+from dayreel.stores.catalog.tables import content
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.project import DAY, channel_of, ledger_rows
 from tests.fakes.rows import add_content
@@ -131,6 +133,24 @@ def test_what_cannot_be_is_refused_and_not_kept(
     with pytest.raises((UsageError, ConfigurationError), match=refusal):
         change(project, stage, **fields)
     assert project.contents.manifest(ID).overrides == {}
+
+
+def test_segments_are_made_again_all_or_none(project: Project, fal: FakeVideoGenerator) -> None:
+    bought(project, fal)
+    with pytest.raises(UsageError, match="no segment 4"):
+        change(project, "raw_segments", segments=(1, 4))
+    assert bought(project, fal) == []
+
+
+def test_a_refused_change_begins_no_new_take(project: Project) -> None:
+    with project.catalog.write() as connection:
+        connection.execute(update(content).where(content.c.id == ID).values(state="rejected"))
+    with pytest.raises(UsageError, match="no template 'loud'"):
+        change(project, "ideas", new_take=True, template="loud")
+    with project.catalog.read() as connection:
+        newest = current_content(connection, "crafts", DAY)
+    assert newest is not None
+    assert newest.id == ID
 
 
 def test_what_is_out_does_not_change(project: Project, make_project: MakeProject) -> None:

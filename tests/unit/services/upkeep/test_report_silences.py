@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from dayreel.errors import TransientError
 from dayreel.services.making.plan_days import pause_channel, resume_channel, skip_day
 from dayreel.services.project import Project
-from dayreel.services.upkeep.report_silences import SchedulerHealth, find_silences, report_silences
+from dayreel.services.upkeep.report_silences import SchedulerHealth, find_silences, is_news, report_silences
 from tests.fakes.clock import NINE, FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.rows import add_content, add_post
@@ -93,6 +94,21 @@ def test_a_missed_measurement_is_reported_and_not_resolved(project: Project) -> 
     clock.move(hours=15)
     assert report_silences(project, None, notifier=notifier).silent == ()
     assert len(notifier.messages) == 1
+
+
+def test_an_end_that_could_not_be_sent_is_still_news(project: Project) -> None:
+    notifier, clock = FakeNotifier(), project.clock
+    assert isinstance(clock, FakeClock)
+    for _ in range(2):
+        report_silences(project, None, notifier=notifier)
+        clock.move(minutes=5)
+    _make(project)
+    away = FakeNotifier([TransientError(attempted="send", answer="HTTP 503")] * 9)
+    report_silences(project, None, notifier=away)
+    assert (away.messages, is_news(project, None)) == ([], True)
+    report_silences(project, None, notifier=notifier)
+    assert notifier.messages[-1].text.startswith("Resolved: ")
+    assert not is_news(project, None)
 
 
 def test_what_is_silent_in_an_unreadable_channel_is_not_over(project: Project) -> None:

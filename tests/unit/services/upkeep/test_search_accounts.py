@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.services.upkeep.recover import recover
 from dayreel.services.upkeep.search_accounts import Searched, search_accounts
+from tests.fakes.clock import NINE, FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform, Live
 from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable
@@ -25,6 +26,14 @@ from tests.fakes.video_generator import FakeVideoGenerator
 MakeProject = Callable[..., Project]
 CHANNELS: dict[str, Any] = {"crafts": {}, "glass": {}}
 GLASS = "glass-2026-11-20"
+
+
+class TickingClock(FakeClock):
+    """Shows no moment twice, as every real clock."""
+
+    def now(self) -> datetime:
+        self.move(microseconds=1)
+        return super().now()
 
 
 class Account(FakePlatform):
@@ -63,7 +72,7 @@ def publish(project: Project, account: Account, name: str) -> None:
 def forgetful(make_project: MakeProject, account: Account, tmp_path: Path, tiny_clip: Path) -> Project:
     """A project with one post that is known, and one of which catalog and copies are from before it went out."""
     providers = {"instagram": account, "fal": FakeVideoGenerator(tiny_clip)}
-    project = make_project(channels=CHANNELS, providers=providers)
+    project = make_project(channels=CHANNELS, providers=providers, clock=TickingClock())
     publish(project, account, "crafts")
     content_id = reviewable(project, name="glass", video=b"glass").id
     decide(project, content_id, "approved", by="ana", via="desk")
@@ -97,6 +106,9 @@ def test_a_forgotten_post_is_written_down_and_the_hold_ends(forgetful: Project, 
     assert account.asked == [], "its list was believed at once"
     (searched,) = later(forgetful)
     assert searched.is_released, searched
+    [since] = account.asked
+    assert since is not None
+    assert since < NINE + timedelta(minutes=5), "what is missing went out before the hold began"
     assert [hold.target for hold in holds(forgetful).vendors] == ["fal"]
     assert content_row(forgetful, GLASS).state == "posted"
     (effect,) = ledger_rows(forgetful, content_id=GLASS, kind="post")
