@@ -2,8 +2,9 @@
 
 See https://docs.dagster.io/guides/operate/managing-concurrency. A priority orders runs that wait; a run that works is
 never stopped for another. So every kind of work but posts has a pool, which counts whole runs (`granularity: run` in
-dagster.yaml), and `max_concurrent_runs` is more than these pools together: posts always find a place. What each pool
-admits is dagster.yaml's `default_limit`, or `dagster instance concurrency set POOL N`.
+dagster.yaml), and `max_concurrent_runs` is more than these pools together: posts find a place. Only segments that
+people materialize alone, without the video they are for, come on top. What each pool admits is dagster.yaml's
+`default_limit`, or `dagster instance concurrency set POOL N`.
 """
 
 from collections.abc import Mapping

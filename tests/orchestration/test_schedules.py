@@ -66,5 +66,5 @@ def test_posts_are_measured_for_the_day_of_the_installation(make_deployment: Any
 
 @pytest.mark.parametrize("make_at", ["00:00", "01:30", "02:15"])
 def test_ticks_partitions_and_days_agree_in_every_zone(make_at: str) -> None:
-    """Around each change of the clocks; `make soak PART=time` does every zone, hour and day."""
+    """Around each change of the clocks; `make soak PART=time` does every zone, at every half hour."""
     assert sum(check_ticks(zone, make_at, days_of_changes(zone)) for zone in ZONES) > 300

@@ -23,8 +23,8 @@ _LISTS = {
     "fal": (fal, "_PAGE_SIZE"),
     "instagram": (instagram, "_PAGE_SIZE"),
     "tiktok": (tiktok_metrics, "VIDEOS_PER_CALL"),
+    "youtube": (youtube, "_BATCH"),
 }
-_LISTS |= {"tiktok": (tiktok_metrics, "VIDEOS_PER_CALL"), "youtube": (youtube, "_BATCH")}
 _HANDLES = {"instagram": "instagram_container", "tiktok": "tiktok_publish", "youtube": "youtube_session"}
 
 
