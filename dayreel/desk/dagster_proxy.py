@@ -31,7 +31,7 @@ from dayreel.errors import ConfigurationError, DayreelError, GateClosedError, Us
 from dayreel.rules.roles import may
 from dayreel.services.audit import note_act, note_outcome
 from dayreel.services.dagster_address import PATH_PREFIX
-from dayreel.services.desk.sessions import Visitor
+from dayreel.services.desk.sessions import ASK_AGAIN_S, Visitor
 
 _PASSED_ON = ("accept", "accept-encoding", "if-none-match", "if-modified-since", "if-range", "range", "user-agent")
 # RFC 9110, section 7.6.1; Dagster redirects nobody, and what it says of itself is not for browsers.
@@ -45,8 +45,6 @@ _GRAPHQL = DagsterRoute("graphql", f"{PATH_PREFIX}/graphql", "graphql")
 _JSON = {"content-type": "application/json"}
 _TAGS = """query Tags($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"""
 _POLICY_VIOLATED, _TRY_AGAIN = 1008, 1013
-ASK_AGAIN_S = 30.0
-"""So often an open websocket's person is asked for again."""
 
 
 class DagsterProxy:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import HTTPConnection, Request
 
+from dayreel.desk.middleware import USE_OWN_PAGES
 from dayreel.desk.sessions import is_csrf_token, is_same_origin, login_nonce
 from dayreel.desk.state import DeskState
 from dayreel.errors import GateClosedError, UsageError
@@ -18,8 +19,6 @@ MOST_BYTES = 256 * 1024
 BODY_DEADLINE_S = 60.0
 _MOST_FIELDS = 500
 _FORM = "application/x-www-form-urlencoded"
-
-_OWN_PAGES = "Nothing was done. Use the desk's own pages; behind a proxy with TLS, set DAYREEL_DESK_URL to its address."
 
 Form = Mapping[str, Sequence[str]]
 
@@ -85,7 +84,7 @@ def require_csrf(desk: DeskState, connection: HTTPConnection, visitor: Visitor |
     if visitor is not None and visitor.how == "token":
         return
     if not is_same_origin(desk, connection):
-        raise GateClosedError("Another site sent this form.", next_step=_OWN_PAGES)
+        raise GateClosedError("Another site sent this form.", next_step=USE_OWN_PAGES)
     if not is_csrf_token(desk, visitor, login_nonce(desk, connection), value_of(form, "csrf")):
         raise GateClosedError(
             "This form belongs to another session, or cookies are off.",

@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio.to_thread
@@ -24,13 +24,12 @@ from dayreel.queries.changes import changes_since, newest_marker, status_now
 from dayreel.queries.contents import ContentStatus
 from dayreel.queries.renders import mean_progress, render_state
 from dayreel.records import Records
+from dayreel.services.desk.sessions import ASK_AGAIN_S
 
 # SQLite notifies nobody of a commit; so often one primary key is looked at, and nothing else while nothing changes.
 POLL_S = 0.1
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
-# A stream is let in once; this often it has to come back and show that its person may still look.
-LONGEST_STREAM_S = 600.0
 _REMEMBERED = 1000
 _TROUBLE_PAUSE_S = 2.0
 _MOST_MISSED = 5000
@@ -321,11 +320,11 @@ async def begin_all(feed: Feed, last_event_id: int | None) -> tuple[Stream, byte
 class EventStream(StreamingResponse):
     """A stream as an answer; it leaves the feed however it ends, also when the client was gone before it began."""
 
-    def __init__(self, feed: Feed, stream: Stream, first: bytes) -> None:
+    def __init__(self, feed: Feed, stream: Stream, first: bytes, *, may_look: Callable[[], Awaitable[bool]]) -> None:
         """Prepare; no proxy may gather events before it passes them on."""
         # nginx gathers answers by default and would hand events over in bursts of kilobytes.
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(_events(feed, stream, first), media_type="text/event-stream", headers=headers)
+        super().__init__(_events(feed, stream, first, may_look), media_type="text/event-stream", headers=headers)
         self._feed, self._stream = feed, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -336,18 +335,21 @@ class EventStream(StreamingResponse):
             self._feed.leave(self._stream)
 
 
-async def _events(feed: Feed, stream: Stream, first: bytes) -> AsyncIterator[bytes]:
-    """Yield news and heartbeats until the content's end, ten minutes at most.
-
-    Whoever still watches then comes back, and is asked again who they are.
-    """
+async def _events(
+    feed: Feed, stream: Stream, first: bytes, may_look: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
+    """Yield news and heartbeats until the content's end, or until whoever watches may not look any more."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + LONGEST_STREAM_S
+    ask_at = loop.time() + ASK_AGAIN_S
     yield first
     # The first event was read while the stream was joined already, so the feed may have pushed the same one.
     stream.skip(first)
-    while loop.time() < end and not feed.is_over(stream.content_id):
+    while not feed.is_over(stream.content_id):
         events = await stream.take(HEARTBEAT_S)
+        if loop.time() >= ask_at:
+            if not await may_look():
+                return
+            ask_at = loop.time() + ASK_AGAIN_S
         if events is None:
             return
         yield b"".join(events) or b": heartbeat\n\n"

@@ -72,7 +72,24 @@ class SecurityHeaders:
 
 
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::\d{1,5})?")
+USE_OWN_PAGES = (
+    "Nothing was done. Use the desk's own pages; behind a proxy with TLS, set DAYREEL_DESK_URL to its address."
+)
 _CALLBACKS = "/callbacks/"  # signed by who sends them, and sent by servers
+
+
+def own_origin(public_url: str | None, host: str) -> str:
+    """Return what browsers call the place that the desk's pages come from, in lower case.
+
+    Args:
+        public_url: the desk's address as people type it, where it is another one than it listens on.
+        host: the request's `Host`.
+    """
+    if public_url is not None:
+        public = urlsplit(public_url)
+        return f"{public.scheme}://{public.netloc}".lower()
+    # Without a public address there is no TLS in between: what the browser calls Host is where the page came from.
+    return f"http://{host}".lower()
 
 
 class OwnHosts:
@@ -80,8 +97,8 @@ class OwnHosts:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self.app = app
+        self._public_url = settings.desk_url
         public = urlsplit(settings.desk_url) if settings.desk_url else None
-        self._origin = f"{public.scheme}://{public.netloc}".lower() if public else None
         names = ("localhost", socket.gethostname(), settings.desk_host, public.hostname if public else None)
         self._names = frozenset(name.lower() for name in names if name)
 
@@ -93,19 +110,19 @@ class OwnHosts:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
         else:
-            await PlainTextResponse(f"{problem}\n", 421 if "address" in problem else 403)(scope, receive, send)
+            status, text = problem
+            await PlainTextResponse(f"{text}\n", status)(scope, receive, send)
 
-    def _problem(self, scope: Scope) -> str | None:
+    def _problem(self, scope: Scope) -> tuple[int, str] | None:
+        """Return the status and the words of a refusal."""
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._is_own(hosts[0]):
-            return (
-                f"This desk is not at the address {', '.join(hosts)[:200] or '(none)'!r}. "
-                "If people type it, set DAYREEL_DESK_URL to it."
-            )
-        own = self._origin or f"http://{hosts[0].lower()}"
+            address = ", ".join(hosts)[:200] or "(none)"
+            return 421, f"This desk is not at the address {address!r}. If people type it, set DAYREEL_DESK_URL to it."
+        own = own_origin(self._public_url, hosts[0])
         if [origin for origin in origins if origin.lower() != own] and not scope["path"].startswith(_CALLBACKS):
-            return "Another site sent this request. Nothing was done."
+            return 403, f"Another site sent this request, as it seems. {USE_OWN_PAGES}"
         return None
 
     def _is_own(self, host: str) -> bool:

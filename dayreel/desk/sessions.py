@@ -6,12 +6,12 @@ Cookies are read and set here alone. Every login gets a new session secret, what
 import hmac
 import secrets
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from dayreel.desk.middleware import own_origin
 from dayreel.desk.state import DeskState
 from dayreel.services.desk.sessions import LONGEST, Visitor
 
@@ -112,15 +112,7 @@ def is_same_origin(desk: DeskState, connection: HTTPConnection, *, must_say: boo
     if origin is None:
         site = connection.headers.get("sec-fetch-site")
         return not must_say if site is None else site in ("same-origin", "none")
-    return origin.lower() == _own_origin(desk, connection)
-
-
-def _own_origin(desk: DeskState, connection: HTTPConnection) -> str:
-    if desk.public_url is not None:
-        ours = urlsplit(desk.public_url)
-        return f"{ours.scheme}://{ours.netloc}".lower()
-    # Without a public address there is no TLS in between: what the browser calls Host is where the page came from.
-    return f"http://{connection.headers.get('host', '')}".lower()
+    return origin.lower() == own_origin(desk.public_url, connection.headers.get("host", ""))
 
 
 def _name(desk: DeskState, name: str) -> str:

@@ -93,6 +93,8 @@ class ListsWhatItHas(Protocol):
     def list_since(self, since: datetime | None) -> Listing:
         """Return what was made since then, None for as far back as one may page. A free read.
 
+        It begins `CLOCK_SKEW` earlier: `since` is a time of our clock, and the list goes by the vendor's.
+
         Raises:
             TransientError, PermanentError: it could not be read.
         """

@@ -1,7 +1,8 @@
 """What is held because the catalog does not know all that was sent? One definition, for the ledger and the faces.
 
 A catalog of another time holds everything until `services.upkeep.recover` has searched; what nobody can know after that
-holds each vendor that may have got it, until a person has looked there.
+holds each vendor that may have got it, until its own list was searched (`services.upkeep.search_accounts`) or a person
+has looked there.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ OTHER_TIME = "the catalog does not know everything that was sent from here: it i
 
 @dataclass(frozen=True)
 class VendorHold:
-    """One vendor that nothing is sent to until a person has looked there.
+    """One vendor that nothing is sent to until its list was searched, or a person has looked there.
 
     Attributes:
         missing: how many sends were counted that neither catalog nor copies know; they may be this vendor's or not.
@@ -38,7 +39,7 @@ class Holds:
 
     Attributes:
         is_of_other_time: everything is: the catalog is older than what stands beside the contents, or new.
-        vendors: what only a person can end.
+        vendors: each is held until it is released, by a search of its own list or by a person.
     """
 
     is_of_other_time: bool

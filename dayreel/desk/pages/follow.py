@@ -33,15 +33,19 @@ def events(desk: DeskState) -> AsyncEndpoint:
         if who is None:
             return JSONResponse({"error": "Nobody is logged in."}, 401, headers={"www-authenticate": "Bearer"})
         content_id = request.path_params.get("content_id")
+
+        async def may_look() -> bool:
+            return await run_in_threadpool(sessions.identify, desk, request) is not None
+
         try:
             if content_id is None:
-                return EventStream(desk.feed, *await begin_all(desk.feed, _last_event_id(request)))
+                return EventStream(desk.feed, *await begin_all(desk.feed, _last_event_id(request)), may_look=may_look)
             begun = await begin(desk.feed, content_id, _last_event_id(request))
         except DayreelError as error:
             code = status_code(error, request.method)
             return JSONResponse({"error": error.message, "next_step": error.next_step}, code)
         # 204 is the one answer after which an EventSource does not come back.
-        return Response(status_code=204) if begun is None else EventStream(desk.feed, *begun)
+        return Response(status_code=204) if begun is None else EventStream(desk.feed, *begun, may_look=may_look)
 
     return endpoint
 

@@ -191,13 +191,12 @@ class FalVideo:
         it proves nothing.
         """
         wanted = _adapter(request.model).arguments(request, own_seed=own_seed(key))
-        since = sent_at - CLOCK_SKEW
 
         def can_be_it(item: ListedItem) -> bool:
-            is_in_time = item.made_at is None or item.made_at >= since
+            is_in_time = item.made_at is None or item.made_at >= sent_at - CLOCK_SKEW
             return is_in_time and wanted.items() <= (item.raw.get("json_input") or {}).items()
 
-        listing = self._list([request.model], since)
+        listing = self._list([request.model], sent_at)
         match = listing.match(can_be_it)
         candidates = match.candidates if listing.is_whole else ()  # another one may follow
         handles = tuple({"request_id": item.id, "model": request.model} for item in candidates)
@@ -212,6 +211,9 @@ class FalVideo:
         return Listing(made, listing.is_whole)
 
     def _list(self, models: Sequence[str], since: datetime | None) -> Listing:
+        # `start` is compared with fal's clock, `since` was read from ours, which may be ahead.
+        start = {} if since is None else {"start": f"{(since - CLOCK_SKEW).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+
         def page(cursor: str | None) -> tuple[list[ListedItem], str | None]:
             reply = self._http.send(
                 "GET",
@@ -222,7 +224,7 @@ class FalVideo:
                     "endpoint_id": ",".join(models),
                     "expand": "payloads",
                     "limit": _PAGE_SIZE,
-                    **({} if since is None else {"start": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}),
+                    **start,
                     **({"cursor": cursor} if cursor else {}),
                 },
             )

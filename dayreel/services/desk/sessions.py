@@ -20,6 +20,8 @@ from dayreel.stores.catalog.tables import api_tokens, sessions, users
 LONGEST = timedelta(days=14)
 IDLE = timedelta(days=3)
 _NOTE_EVERY = timedelta(minutes=5)
+ASK_AGAIN_S = 30.0
+"""So often it is asked again who holds a stream of events or a websocket open."""
 TOKEN_PREFIX = "dr_"  # noqa: S105  what a token begins with, so that scanners for leaked secrets recognise it
 How = Literal["session", "token", "header"]
 

@@ -42,11 +42,11 @@ def why_left_out(project: Project, channel: Channel, day: date, now: datetime) -
     return paused or (skipped.reason if skipped is not None else None)
 
 
-def open_content(project: Project, channel: Channel, day: date) -> ContentRow:
-    """Return the current take of a channel's day, made pending when there is none yet.
+def require_may_begin(project: Project, channel: Channel, day: date) -> None:
+    """Refuse a day that must not be made now.
 
     Raises:
-        UsageError: this channel is not made on this day; says why. Nothing was done.
+        UsageError: by its file or because of a person's word; says why. Nothing was done.
     """
     refusal = why_not_begun(project, channel, day)
     if refusal is not None:
@@ -55,6 +55,15 @@ def open_content(project: Project, channel: Channel, day: date) -> ContentRow:
             next_step=f"See channels/{channel.name}.yaml, or `dayreel channels resume {channel.name}` if it is paused, "
             f"`dayreel channels skip {channel.name} {day} --remove` if the day is skipped.",
         )
+
+
+def open_content(project: Project, channel: Channel, day: date) -> ContentRow:
+    """Return the current take of a channel's day, made pending when there is none yet.
+
+    Raises:
+        UsageError: this channel is not made on this day; says why. Nothing was done.
+    """
+    require_may_begin(project, channel, day)
     with project.catalog.write() as connection:
         row = current_content(connection, channel.name, day)
         if row is None:

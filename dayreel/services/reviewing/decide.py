@@ -25,7 +25,7 @@ from dayreel.queries.review import (
     possible_events,
     snapshot_for_review,
 )
-from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict
+from dayreel.queries.rows import ContentRow, DecisionRow, get_content, newest_verdict, other_open_take
 from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.captions import kept_caption
 from dayreel.rules.content_ids import parse_content_id
@@ -67,7 +67,8 @@ def decide(
 
     Raises:
         UsageError: no such content, it waits for no such decision, or the caption cannot be kept.
-        GateClosedError: `by` may not decide on this channel, or a failed check is not waived.
+        GateClosedError: `by` may not decide on this channel, a failed check is not waived, or another take of the day
+            is under way or out.
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
         StoreError: what would go out with an approval cannot be read.
     """
@@ -86,6 +87,7 @@ def decide(
         _saw_all_of_it(connection, row, channel, seen, bound)
         if manifest is not None:
             _require_quality(connection, row, manifest)
+            _require_only_take(connection, row)
         return _record(project, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
 
 
@@ -123,6 +125,17 @@ def _require_quality(connection: Connection, row: ContentRow, manifest: Manifest
             f"{row.id} was not approved: {not_passed(failed)}.",
             next_step=f"Reject it, or waive each failed check with a reason: `dayreel review waive {row.id} "
             f"{failed[0].name} --reason TEXT`; nothing was recorded.",
+        )
+
+
+def _require_only_take(connection: Connection, row: ContentRow) -> None:
+    """Refuse a second video of one day: a take that was rejected may be approved later, but not beside another one."""
+    other = other_open_take(connection, row)
+    if other is not None:
+        raise GateClosedError(
+            f"{row.id} was not approved: another take of that day, {other.id}, is {other.state}.",
+            next_step=f"A day has one video. `dayreel review reject {other.id}` makes room for this one, as long as "
+            "that is not out; nothing was recorded.",
         )
 
 

@@ -15,7 +15,7 @@ from dayreel.queries.rows import ContentRow, current_content
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Override, Stage
 from dayreel.services.audit import note_act
-from dayreel.services.making.open_content import open_content, open_new_take
+from dayreel.services.making.open_content import open_content, open_new_take, require_may_begin
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.preflight import priced
 from dayreel.services.making.render_segments import segment_request
@@ -113,6 +113,7 @@ def _content(project: Project, channel: Channel, day: date, stage: Stage, change
         newest = current_content(connection, channel.name, day)
     if change.new_take and newest is not None and newest.run_id != change.request_id:
         _require_usable(project, with_override(channel, stage, Override(model=change.model)), change)
+        require_may_begin(project, channel, day)
         open_new_take(project, newest)
     return open_content(project, channel, day)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -165,6 +166,20 @@ def test_strangers_follow_nothing(desk: Starlette) -> None:
     with served(desk) as url, httpx.Client(base_url=url, trust_env=False) as stranger:
         for path in (EVENTS, "/events", f"/renders/{CONTENT}"):
             assert stranger.get(path).status_code == 401
+
+
+@pytest.mark.parametrize("path", [EVENTS, "/events"])
+def test_a_disabled_persons_stream_ends(
+    client: httpx.Client, desk: Starlette, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    for name in ("ASK_AGAIN_S", "HEARTBEAT_S"):
+        monkeypatch.setattr(f"dayreel.desk.live.{name}", 0.02)
+    with client.stream("GET", path) as answer:
+        lines = answer.iter_lines()
+        assert next(line for line in lines if "heartbeat" in line), "whoever may look goes on looking"
+        desk.state.desk.users.disable("Watcher", by="test")
+        assert len(list(islice(lines, 1000))) < 1000, "it went on"
+    wait_until(lambda: desk.state.desk.feed.watching == 0)
 
 
 @pytest.mark.postgres

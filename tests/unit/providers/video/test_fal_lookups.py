@@ -77,6 +77,13 @@ def test_another_input_is_another_request(world: RunningSandbox, fal: FalVideo, 
     assert look(fal).handles == ()
 
 
+def test_a_clock_that_is_ahead_loses_no_request(world: RunningSandbox, fal: FalVideo) -> None:
+    lost, now = lose(world, fal), datetime.now(UTC)
+    for ahead, seen in ((CLOCK_SKEW - timedelta(minutes=1), [lost]), (CLOCK_SKEW + timedelta(minutes=1), [])):
+        assert [item.id for item in fal.list_since(now + ahead).items] == seen
+        assert [handle["request_id"] for handle in look(fal, sent_at=now + ahead).handles] == seen
+
+
 def test_the_seed_separates_two_with_the_same_prompt(world: RunningSandbox, fal: FalVideo) -> None:
     lost = lose(world, fal)
     other = make_permit("segment", "fal", sequence=3)

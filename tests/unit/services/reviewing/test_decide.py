@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from dayreel.errors import ConfigurationError, GateClosedError, StaleState, UsageError
 from dayreel.queries.review import (
@@ -21,10 +21,11 @@ from dayreel.queries.review import (
 )
 from dayreel.queries.rows import DecisionRow, get_content, newest_verdict
 from dayreel.schemas.channel import Channel
+from dayreel.services.making.open_content import open_content, open_new_take
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import decisions
+from dayreel.stores.catalog.tables import content, decisions
 from tests.fakes.catalogs import PostgresServer, fresh_catalog
 from tests.fakes.clock import FakeClock
 from tests.fakes.prepared import lay_out, reviewable_project
@@ -266,12 +267,21 @@ def test_minds_may_change(project: Project) -> None:
         assert content_row(project, ID).state == verdict
 
 
+def test_a_take_is_not_approved_beside_another_one(project: Project) -> None:
+    say(project, "rejected")
+    take = open_new_take(project, content_row(project, ID))
+    with pytest.raises(GateClosedError, match=f"another take of that day, {take.id}, is pending.*review reject"):
+        say(project, "approved")
+    assert all_decisions(project) == [("rejected", "ana")]
+    with project.catalog.write() as connection:
+        connection.execute(update(content).where(content.c.id == take.id).values(state="rejected"))
+    say(project, "approved")
+
+
 def test_missing_or_unfinished_content_cannot_be_decided(make_project: MakeProject) -> None:
     project = make_project()
     with pytest.raises(UsageError, match="There is no content 'crafts-2026-11-20'"):
         say(project, "approved")
-    from dayreel.services.making.open_content import open_content
-
     channel: Channel = channel_of(project)
     open_content(project, channel, project.clock.now().date())
     with pytest.raises(UsageError, match="has no final video yet"):

@@ -17,6 +17,7 @@ from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.plan_days import pause_channel
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
@@ -142,11 +143,14 @@ def test_segments_are_made_again_all_or_none(project: Project, fal: FakeVideoGen
     assert bought(project, fal) == []
 
 
-def test_a_refused_change_begins_no_new_take(project: Project) -> None:
+@pytest.mark.parametrize(("template", "why"), [("loud", "no template 'loud'"), (None, "is paused by ana")])
+def test_a_refused_change_begins_no_new_take(project: Project, template: str | None, why: str) -> None:
     with project.catalog.write() as connection:
         connection.execute(update(content).where(content.c.id == ID).values(state="rejected"))
-    with pytest.raises(UsageError, match="no template 'loud'"):
-        change(project, "ideas", new_take=True, template="loud")
+    if template is None:
+        pause_channel(project, "crafts", by="ana", via="cli")
+    with pytest.raises(UsageError, match=why):
+        change(project, "ideas", new_take=True, template=template)
     with project.catalog.read() as connection:
         newest = current_content(connection, "crafts", DAY)
     assert newest is not None
