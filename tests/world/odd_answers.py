@@ -1,15 +1,14 @@
 """What an acting request may be answered with after the vendor has acted, and whether we act twice for it.
 
 A scenario is one acting route, one of 18 answers (a proxy's, an empty one, half of the vendor's own, its own error),
-how long the service cannot be read afterwards, and what happens then. It plays through the real services against the
-stand-ins, and ends when reads work again and a person has seen to what only a person can. Then what the vendors saw is
-compared with the ledger.
+how long the service cannot be read afterwards, and what happens then; Hypothesis chooses. It plays through the real
+services against the stand-ins, and ends when reads work again and a person has seen to what only a person can. Then
+what the vendors saw is compared with the ledger.
 """
 
 import hashlib
 import itertools
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -26,6 +25,8 @@ from typing import Any
 from unittest import mock
 
 import yaml
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from dayreel.clock import SystemClock
@@ -131,7 +132,14 @@ MODELS = frozenset({"anthropic", "openai"})
 
 @dataclass(frozen=True)
 class Scenario:
-    """One acting route, how it is answered, and what follows."""
+    """One acting route, how it is answered, and what follows.
+
+    Attributes:
+        reads: how many reads fail afterwards.
+        number: which of the vendor's own errors it is, where it is one.
+        is_killed: the process that dies at the answer is one of its own, and gets SIGKILL.
+        listing: how the vendor lists what it did, where only its list is left to look at.
+    """
 
     route: str
     answer: str
@@ -139,7 +147,6 @@ class Scenario:
     then: str
     number: int = 0
     is_killed: bool = False
-    """Whether the process that dies at the answer is one of its own, and gets SIGKILL."""
     listing: str = ""
 
     @property
@@ -148,12 +155,24 @@ class Scenario:
         return {**(ANSWERS[self.answer] or own[self.number % len(own)]), "reads": self.reads}
 
 
-def every_scenario() -> list[Scenario]:
-    """Return the whole matrix, in an order that is the same every time and begins with a bit of everything."""
-    cells = itertools.product(ROUTES, ANSWERS, READS, THEN)
-    scenarios = [Scenario(*cell, number=number) for number, cell in enumerate(cells)]
-    random.Random("odd answers").shuffle(scenarios)
-    return scenarios
+def scenarios(**given: Any) -> st.SearchStrategy[Scenario]:
+    """Return what Hypothesis draws scenarios from; what is given is the same in all of them."""
+    drawn = {
+        "route": st.sampled_from(ROUTES),
+        "answer": st.sampled_from(tuple(ANSWERS)),
+        "reads": st.sampled_from(READS),
+        "then": st.sampled_from(THEN),
+        "number": st.integers(0, max(map(len, OWN_ERRORS.values())) - 1),
+    }
+    return st.builds(Scenario, **{**drawn, **{name: st.just(value) for name, value in given.items()}})
+
+
+def of_examples(number: int) -> settings:
+    """Return the settings for so many scenarios: the same ones each time, so that a failure comes again."""
+    return settings(
+        max_examples=number, derandomize=True, database=None, deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )  # fmt: skip
 
 
 def every_lookup() -> list[Scenario]:
@@ -200,6 +219,12 @@ class Verdict:
     looked_by_a_person: int = 0
     wrong: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+
+def holds(verdict: Verdict) -> None:
+    """Fail where something was done twice, or the books are wrong."""
+    assert verdict.wrong == [], verdict
+    assert verdict.extra_posts == verdict.extra_bills == 0, verdict
 
 
 class Stage:
