@@ -1,6 +1,7 @@
 """Dagster's own web server behind the desk's door, in a real browser: lineage is seen, and a viewer cannot launch."""
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import websockets
 
 from dayreel.clock import SystemClock
 from dayreel.services.audit import recent_acts
@@ -135,6 +138,104 @@ def test_a_launch_through_the_desk_is_tagged_and_repeated(deployment: Path, dags
         ]
     finally:
         project.catalog.close()
+
+
+LIMITS = "{ instance { concurrencyLimits { concurrencyKey } } }"
+
+
+def forms_of(key: str) -> dict[str, dict[str, Any]]:
+    """Every form that a GraphQL mutation is sent in over HTTP, as arguments of a request; it sets a limit for `key`."""
+    document = f'mutation {{ setConcurrencyLimit(concurrencyKey: "{key}", limit: 1) }}'
+    whole = {"query": document}
+    digest = {"version": 1, "sha256Hash": hashlib.sha256(document.encode()).hexdigest()}
+    persisted = {"extensions": {"persistedQuery": digest}}
+    upload = {"operations": (None, json.dumps(whole)), "map": (None, "{}")}
+
+    def typed(kind: str, content: str) -> dict[str, Any]:
+        return {"headers": {"content-type": kind}, "content": content}
+
+    return {
+        "json": {"json": whole},
+        "json of another kind": typed("application/json-patch+json, application/json", json.dumps(whole)),
+        "batch": {"json": [whole]},
+        "batch behind a query": {"json": [{"query": LIMITS}, whole]},
+        "persisted": {"json": persisted},
+        "persisted with its text": {"json": {**persisted, **whole}},
+        "persisted in the address": {"method": "GET", "params": {"extensions": json.dumps(persisted["extensions"])}},
+        "graphql": typed("application/graphql", document),
+        "text": typed("text/plain", json.dumps(whole)),
+        "form": {"data": whole},
+        "multipart": {"files": upload},
+        "multipart called json": typed("multipart/form-data; x=application/json", json.dumps(whole)),
+        "get": {"method": "GET", "params": whole},
+        "head": {"method": "HEAD", "params": whole},
+        "post with the text in the address": {"params": whole},
+    }
+
+
+def messages_of(key: str) -> list[tuple[str | None, str]]:
+    """Every way to send it over a websocket: the protocol that is offered, and the message."""
+    document = f'mutation {{ setConcurrencyLimit(concurrencyKey: "{key}", limit: 1) }}'
+    behind = f'subscription S {{ pipelineRunLogs(runId: "1") {{ __typename }} }} {document.replace("{", "M {", 1)}'
+    payloads: tuple[dict[str, Any], ...] = (
+        {"query": document},
+        {"query": behind, "operationName": "M"},
+        {"extensions": {"persistedQuery": {}}},
+    )
+    messages = [
+        json.dumps({"type": kind, "id": "1", "payload": payload})
+        for kind in ("start", "subscribe", "connection_init")
+        for payload in payloads
+    ]
+    return [(protocol, text) for protocol in ("graphql-ws", "graphql-transport-ws", None) for text in messages]
+
+
+async def over_websocket(url: str, headers: dict[str, str], protocol: str | None, text: str) -> bool:
+    """Send a message; return whether anything but an acknowledgement came back."""
+    offered = [websockets.Subprotocol(protocol)] if protocol else None
+    target = url.replace("http", "ws", 1) + "/dagster/graphql"
+    try:
+        async with websockets.connect(target, additional_headers=headers, subprotocols=offered, proxy=None) as socket:
+            await socket.send(text)
+            await socket.send(json.dumps({"type": "connection_terminate"}))
+            return not all(["connection_ack" in str(answer) async for answer in socket])
+    except (websockets.InvalidHandshake, websockets.ConnectionClosedError):
+        return False
+
+
+def test_no_form_of_a_viewers_mutation_acts(deployment: Path, dagster: DagsterAddress) -> None:
+    """Each form singly; which of them Dagster itself carries out is seen on its own socket."""
+    project = make_project(deployment, clock=SystemClock())
+    app = desk_on(project, dagster=dagster)
+    transport = httpx.HTTPTransport(uds=dagster.socket)
+
+    def limited(client: httpx.Client) -> set[str]:
+        limits = client.post("/dagster/graphql", json={"query": LIMITS}).json()["data"]["instance"]["concurrencyLimits"]
+        return {limit["concurrencyKey"] for limit in limits}
+
+    with (
+        served(app) as url,
+        person(app, "Vik", "viewer") as vik,
+        httpx.Client(base_url="http://dagster", transport=transport) as direct,
+        httpx.Client(base_url=url, trust_env=False, headers={"origin": url, "accept": "*/*"}) as desk,
+    ):
+        desk.cookies.set("dayreel_session", vik.cookies["dayreel_session"])
+        for number, form in enumerate(forms_of("viewer")):
+            sent = forms_of(f"viewer {number}")[form]
+            answer = desk.request(sent.pop("method", "POST"), "/dagster/graphql", **sent)
+            assert answer.status_code in (400, 403, 405), (form, answer.status_code)
+            sent = forms_of(f"direct {form}")[form]
+            direct.request(sent.pop("method", "POST"), "/dagster/graphql", **sent)
+        headers = {"cookie": f"dayreel_session={vik.cookies['dayreel_session']}", "origin": url}
+        for protocol, text in messages_of("websocket"):
+            assert not asyncio.run(over_websocket(url, headers, protocol, text)), (protocol, text)
+        acted = limited(direct)
+        assert {key.removeprefix("direct ") for key in acted} == {
+            *("json", "json of another kind", "persisted with its text", "graphql", "multipart called json"),
+            *("get", "post with the text in the address"),
+        }
+        assert limited(desk) == acted, "a viewer may look"
+    project.catalog.close()
 
 
 @needs_browser

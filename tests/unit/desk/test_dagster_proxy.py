@@ -193,7 +193,10 @@ def test_graphql_from_a_foreign_or_missing_origin_is_refused(
     assert dagster.asked == []
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/graphql", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/graphql", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
 def test_graphql_in_a_form_that_any_site_could_send_is_refused(people: People, dagster: Dagster, kind: str) -> None:
     with people["operator"] as browser:
         body = json.dumps({"query": QUERY}).encode()
@@ -479,7 +482,9 @@ def test_websockets_pass_subscriptions_and_refuse_mutations(
     hello, follow = json.dumps({"type": "connection_init"}), start("subscription { pipelineRunLogs { __typename } }")
     assert talk(proxied, hello, follow, headers=ours) == (["heard 1", "heard 2"], True)
     nested = json.dumps({"type": "start", "id": {"a": 1}, "payload": json.loads(follow)["payload"]})
-    for bad in (start(LAUNCH), start(QUERY), start("{"), "no json", json.dumps({"type": "surprise"}), "[]", nested):
+    newer = follow.replace("start", "subscribe")  # graphql-transport-ws, which Dagster does not speak
+    odd = (start("{"), "no json", json.dumps({"type": "surprise"}), "[]", f"[{follow}]")
+    for bad in (start(LAUNCH), start(QUERY), *odd, nested, newer, newer.replace("subscription", "mutation")):
         assert talk(proxied, bad, headers=ours) == ([], False)
     passed = [json.loads(text) for text in dagster.received]
     assert passed[0] == {"type": "connection_init"}
