@@ -14,6 +14,7 @@
     └── ProviderError               an outside service; has a `verdict`
         ├── TransientError          `retry`: certainly not delivered (or a read); trying again can help
         ├── PermanentError          `refuse`: the service said no; trying again unchanged cannot help
+        │   └── ContentRefusedError it said no because of what was asked for: other words can help
         └── UnknownOutcomeError     `unknown`: it may have happened; look before doing anything again
 
 The state manager's errors (`StateError` and below) live with it, because it is written to be used on its own.
@@ -130,6 +131,12 @@ class PermanentError(ProviderError):
 
     verdict = "refuse"
     _retry_words = "Trying again unchanged cannot help."
+
+
+class ContentRefusedError(PermanentError):
+    """The service will not make this, because of its content policy: other words, or another subject, can help."""
+
+    _retry_words = "Trying again in the same words cannot help."
 
 
 class UnknownOutcomeError(ProviderError):

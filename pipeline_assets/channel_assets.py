@@ -26,7 +26,7 @@ from dayreel.services.making.compose_video import compose_video
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.render_segments import render_segments
-from dayreel.services.making.stages import StageResult
+from dayreel.services.making.stages import StageResult, part_of_stage
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import read_accounts
@@ -198,8 +198,9 @@ class _Build:
                 if once is not None:
                     change = change_of(once(**context.op_execution_context.op_config), context.run)
                     change_once(project, self.channel, step.day, name, change)
-                # A marker wins, so that a file made elsewhere is never bought a second time.
-                made = adopt_external_output(project, self.channel, step.day, name) or make(step)
+                with part_of_stage(project, self.channel, step.day, name):
+                    # A marker wins, so that a file made elsewhere is never bought a second time.
+                    made = adopt_external_output(project, self.channel, step.day, name) or make(step)
                 # Dagster fails a step whose declared checks yield no result, also where files were made elsewhere and
                 # nothing was checked.
                 is_here = name in made.manifest.stages

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from tests.days import days_ago, today
-from tests.fakes.project import status_documents
+from tests.fakes.project import content_row, status_documents
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.conftest import Made
 from tests.orchestration.deployment import CRAFTS, NOTES, Deployment, failures, metadata_of
@@ -109,6 +109,26 @@ def test_days_outside_the_active_dates_are_refused_before_spend(
     assert sandbox.effects()["generations"] == []
     with deployment.project() as project:
         assert status_documents(project) == []
+
+
+def test_a_day_fails_for_what_a_stage_needs_first(deployment: Deployment, instance: dg.DagsterInstance) -> None:
+    """A calendar without the day, footage that is away: each was refused at every try, and nothing was `failed`."""
+    calendar, clips = (deployment.root / "channels" / "notes" / name for name in ("calendar.csv", "clips"))
+    text = calendar.read_text(encoding="utf-8")
+    calendar.write_text("day,idea,caption,hashtags,topic\n", encoding="utf-8")
+    clips.rename(clips.with_name("away"))
+    for mend, words in (
+        (lambda: calendar.write_text(text, encoding="utf-8"), "has no rows"),
+        (lambda: clips.with_name("away").rename(clips), "does not exist"),
+    ):
+        assert not deployment.run(instance, "make_day_notes", DAY).success
+        with deployment.project() as project:
+            row = content_row(project, NOTES_ID)
+        assert (row.state, words in str(row.error)) == ("failed", True)
+        assert _status(deployment, NOTES_ID)["next"] == f"dayreel retry {NOTES_ID}"
+        mend()
+    assert deployment.run(instance, "make_day_notes", DAY).success
+    assert _status(deployment, NOTES_ID)["state"] == "review_pending"
 
 
 def test_a_rejected_day_cannot_be_published_by_materializing(made: Deployment, instance: dg.DagsterInstance) -> None:

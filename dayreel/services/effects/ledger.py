@@ -20,11 +20,14 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from dayreel.clock import Clock, local_day
 from dayreel.errors import (
     BusyError,
+    ConfigurationError,
+    ContentRefusedError,
     DayreelError,
     PermanentError,
     StoreError,
     TransientError,
     UnknownOutcomeError,
+    UsageError,
 )
 from dayreel.processes import in_words, this_process
 from dayreel.rules.fingerprint import fingerprint
@@ -44,6 +47,9 @@ from dayreel.stores.catalog_copies import CatalogCopies
 # waited for, with the id in hand.
 _RECORD_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _DIED = "the process that sent it died before the answer came"
+_WRONG = (UsageError, ConfigurationError)
+CONTENT_REFUSED = "content_refused"
+"""In the result of an act that was refused for what it asked for: the refusal's own words."""
 
 
 class EffectLedger:
@@ -210,6 +216,15 @@ class EffectLedger:
                 .values(**values, version=effects.c.version + 1)
             )
 
+    def refuse(self, connection: Connection, effect_id: int, reason: str) -> None:
+        """Write down, in the caller's transaction, that an act which is only intended cannot be sent as it is."""
+        settled = {"settled_usd": Decimal(0), "settled_at": self._clock.now()}
+        connection.execute(
+            update(effects)
+            .where(effects.c.id == effect_id, effects.c.state == "intended")
+            .values(state="refused", error=reason, **settled, version=effects.c.version + 1)
+        )
+
     # -- steps, each one transaction -----------------------------------------------------------------------------
 
     def _attempt(self, intent: Intent, act: SendCall) -> Effect:
@@ -251,7 +266,8 @@ class EffectLedger:
             # next try submits again instead of following a dead request.
             again = isinstance(ended.error, TransientError)
             cost_usd = None if again else Decimal(0)
-            self._settle(effect.id, "intended" if again else "refused", error=str(ended), cost_usd=cost_usd, handle={})
+            state, refusal = ("intended", None) if again else ("refused", _refusal(ended.error))
+            self._settle(effect.id, state, error=str(ended), cost_usd=cost_usd, handle={}, result=refusal)
             raise ended.error from None
         except DayreelError as error:
             # When the catalog is unreachable, the row stays sent and is looked up later; the first error is the one
@@ -279,8 +295,10 @@ class EffectLedger:
             # The request may still run, or be done, whatever went wrong while asking for it: it stays sent, with its
             # reservation, for the next try to continue.
             self._settle(effect_id, "sent", error=str(error), cost_usd=None)
-        elif isinstance(error, PermanentError):
-            self._settle(effect_id, "refused", error=str(error), cost_usd=Decimal(0))
+        # Of a post, also a request that can never be sent as it is: a video that is gone, or longer than is taken. Each
+        # try would find it wrong again.
+        elif isinstance(error, PermanentError) or (intent.key.kind == "post" and isinstance(error, _WRONG)):
+            self._settle(effect_id, "refused", error=str(error), cost_usd=Decimal(0), result=_refusal(error))
         elif isinstance(error, StoreError) and not intent.records_first:
             # It may have been sent, and its handle could not be written down.
             self._settle(effect_id, "unknown", error=str(error), cost_usd=None)
@@ -573,6 +591,10 @@ def effect_of(row: RowMapping) -> Effect:
         settled_usd=row["settled_usd"],
         error=row["error"],
     )
+
+
+def _refusal(error: DayreelError) -> dict[str, Any]:
+    return {CONTENT_REFUSED: error.answer} if isinstance(error, ContentRefusedError) else {}
 
 
 def _words(key: EffectKey) -> str:

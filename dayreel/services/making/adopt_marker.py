@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dayreel.atomic_write import put_in_place
-from dayreel.errors import MediaError, UsageError
+from dayreel.errors import ConfigurationError, MediaError
 from dayreel.media.checks import ExpectedVideo, analyse, check_final_video
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
@@ -88,7 +88,8 @@ def adopt_external_output(project: Project, channel: Channel, day: date, stage: 
     """Return a stage that was made elsewhere, adopted now or earlier; None when it is ours to make.
 
     Raises:
-        UsageError: this channel is not made on this day, or a final video came without an idea and a caption.
+        UsageError: this channel is not made on this day.
+        ConfigurationError: a final video came without an idea and a caption.
         MediaError: a marker's file is not what the marker says, or not what the channel makes. Nothing was changed.
     """
     with project.catalog.read() as connection:
@@ -220,7 +221,7 @@ def _adopt_final(
     project: Project, channel: Channel, row: ContentRow, manifest: Manifest, marker: Marker
 ) -> StageResult:
     if manifest.idea is None and _adopt_idea(project, row, marker) is None:
-        raise UsageError(
+        raise ConfigurationError(
             f"{row.id} has no idea, and the marker of its final video has no caption.",
             next_step=f"Put `caption` into the marker, or `dayreel run --date {row.day} --channel {row.channel}`.",
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dayreel.atomic_write import atomic_write_text
-from dayreel.errors import ConfigurationError, UsageError
+from dayreel.errors import ConfigurationError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
 from dayreel.rules.fingerprint import fingerprint
@@ -41,8 +41,9 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
         model: the channel's language model; None where ideas come from a calendar.
 
     Raises:
-        UsageError: the channel is not made on this day, or the calendar has no row for it.
-        ConfigurationError: what the channel names is not there, or has no price: nothing was bought.
+        UsageError: the channel is not made on this day.
+        ConfigurationError: what the channel names is not there, or has no price, or its calendar has no row for the
+            day: nothing was bought.
         ProviderError, GateClosedError: as in `services.making.ask`.
     """
     row = open_content(project, channel, day)
@@ -230,7 +231,7 @@ def _calendar_row(project: Project, channel: Channel, day: date) -> dict[str, st
         ) from error
     matching = [row for row in rows if (row.get("day") or "").strip() == day.isoformat()]
     if len(matching) != 1:
-        raise UsageError(
+        raise ConfigurationError(
             f"The calendar {_shown(path)} has {len(matching) or 'no'} rows for {day}; there must be exactly one.",
             next_step=f"Write one row that begins with {day.isoformat()}, then run again.",
         )

@@ -1,19 +1,25 @@
 """Running one stage of a content: skip what its fingerprint says is done, log, record, move the lifecycle on.
 
-What a stage does is its own module; this one makes sure that it is done once, resumed after a crash, and traced.
+What a stage does is its own module; this one makes sure that it is done once, resumed after a crash, and traced, and
+that whatever makes it impossible fails the content (the table is in docs/how-to/when-something-stops.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import insert, update
 
-from dayreel.errors import DayreelError
+from dayreel.errors import BusyError, DayreelError, StaleState, StoreError, UsageError
 from dayreel.queries.rows import ContentRow, get_content
+from dayreel.rules.lifecycle import WORKING
+from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FileRecord, Layer
 from dayreel.schemas.manifest import Manifest, Stage, StageRecord
+from dayreel.services.making.open_content import open_content
 from dayreel.services.project import Project
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import content, processing_logs
@@ -101,6 +107,37 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
         result = _finish(project, row.id, work, log_id, product, project.clock.monotonic() - started)
         project.contents.keep(row.id)
         return result
+
+
+@contextmanager
+def part_of_stage(project: Project, channel: Channel, day: date, stage: Stage) -> Iterator[None]:
+    """Let what a stage needs before it can begin be part of it: an error of the block fails the content.
+
+    A key, a file, a template, a prompt that is too long for its model: outside the stage, each was refused at every
+    try, and the content stayed where it was, for ever. What is not in the making (a video in review, a post that is
+    out) stays as it is, and so does a request that is itself wrong (`UsageError`).
+    """
+    try:
+        yield
+    except (UsageError, BusyError, StaleState):
+        raise
+    except DayreelError as error:
+        # The first error is the one to raise; where a process is at work, it says itself how that ends.
+        with suppress(UsageError, BusyError, StoreError):
+            _fail_unbegun(project, channel, open_content(project, channel, day), stage, error)
+        raise
+
+
+def _fail_unbegun(project: Project, channel: Channel, row: ContentRow, stage: Stage, error: DayreelError) -> None:
+    sources = {"ideas": channel.ideas, "prompts": channel.prompts, "raw_segments": channel.video}
+    provider = getattr(sources.get(stage) or channel.narration, "provider", None) or "ffmpeg"
+    with hold(project.settings.var_dir / "locks", row.id, what=f"make {stage} of {row.id}", at=project.clock.now()):
+        with project.catalog.read() as connection:
+            row = get_content(connection, row.id)
+        if row.state not in (*WORKING, "failed") or row.error == str(error):  # `run_stage` has said it already
+            return
+        work = Work(stage, "", provider)
+        _fail(project, row.id, work, _begin(project, row.id, work), error)
 
 
 def _is_intact(project: Project, manifest: Manifest, stage: Stage) -> bool:

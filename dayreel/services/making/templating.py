@@ -38,9 +38,19 @@ def template_names(channels_dir: Path, content_type: str) -> list[str]:
 
 
 def source_of(channels_dir: Path, content_type: str, name: str) -> str:
-    """Return the text of the template that a content type uses: its own, or the packaged one."""
+    """Return the text of the template that a content type uses: its own, or the packaged one.
+
+    Raises:
+        ConfigurationError: there is none of that name, or it cannot be read.
+    """
     own = channels_dir / "templates" / content_type / f"{name}.md.j2"
-    return (own if own.is_file() else _PACKAGED / own.name).read_text(encoding="utf-8")
+    try:
+        return (own if own.is_file() else _PACKAGED / own.name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"Tried to read the template {name}.md.j2 for {content_type!r}; it answered: {error}.",
+            next_step=f"Put it into channels/templates/{content_type}/ as UTF-8 text; then the same command continues.",
+        ) from error
 
 
 def render(channels_dir: Path, content_type: str, name: str, **values: Any) -> str:

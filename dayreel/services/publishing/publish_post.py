@@ -44,6 +44,10 @@ class Posted:
     fresh: bool
 
 
+class UnfitWordsError(UsageError):
+    """The platform does not take a content's words as they are; nothing was sent."""
+
+
 def publish_post(
     project: Project, channel: Channel, content_id: str, platform: Platform, *, provider: PlatformProvider
 ) -> Posted:
@@ -52,6 +56,7 @@ def publish_post(
     Raises:
         GateClosedError: names each gate that holds the post back; nothing was sent.
         UsageError: no such content, or the channel does not publish there.
+        UnfitWordsError: its caption is not taken there; the post has failed until it is edited.
         ProviderError: as the platform's contract says; an unknown outcome waits for `dayreel reconcile`.
     """
     with project.catalog.read() as connection:
@@ -65,7 +70,11 @@ def publish_post(
     # Over the network, so before any transaction: a vendor that hangs must not hold the catalog.
     account = ask_account(project, provider)
     record_account(project, platform, account.identity)
-    request = post_request(project, channel, row, platform)
+    try:
+        request = post_request(project, channel, row, platform)
+    except UnfitWordsError as refusal:
+        _refuse_words(project, channel, row, platform, account.id, refusal)
+        raise
     key = _key(request, platform)
 
     def gates_hold(connection: Connection) -> None:
@@ -250,7 +259,8 @@ def post_request(project: Project, channel: Channel, row: ContentRow, platform: 
     """Return what would be posted, read from the catalog and the manifest as they are now.
 
     Raises:
-        UsageError: the channel does not publish there, there is no final video, or the caption does not fit.
+        UsageError: the channel does not publish there, or there is no final video.
+        UnfitWordsError: the platform does not take its caption.
     """
     with project.catalog.read() as connection:
         newest = newest_verdict(connection, row.id)
@@ -269,7 +279,13 @@ def _request(
     final = manifest.final_video
     if final is None:
         raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")
-    caption = post_caption(channel, platform, content_id=row.id, caption=row.caption or "", idea=manifest.idea)
+    try:
+        caption = post_caption(channel, platform, content_id=row.id, caption=row.caption or "", idea=manifest.idea)
+    except UsageError as refusal:
+        raise UnfitWordsError(
+            f"{row.id} cannot be posted to {platform}: {refusal.message}",
+            next_step=f"`dayreel review edit {row.id} --caption TEXT`, then approve it again; what is out stays out.",
+        ) from None
     return PostRequest(
         content_id=row.id,
         video=project.contents.path(row.id, final.file),
@@ -334,7 +350,6 @@ def _begin(
 
     What is out keeps its row as it is: it says by which decision it went out, and when.
     """
-    now = project.clock.now()
     with project.catalog.write("money") as connection:
         # Two runs may be here for the same post (a click and a sensor): the row lock lets one of them find it done.
         if _out(connection, row.id, platform, lock=True) is not None:
@@ -342,25 +357,53 @@ def _begin(
         effect_id = project.ledger.intend(
             connection, key, channel=row.channel, day=row.day, layer="distribution", request=_as_json(request)
         )
-        decision = newest_verdict(connection, row.id)
-        if decision is None:
-            raise GateClosedError(f"Nobody has decided on {row.id}.", next_step=f"`dayreel review approve {row.id}`.")
-        # The post's row names the effect and the decision before anything is sent: whoever looks later finds out by
-        # which approval it went out.
-        values = {
-            "account": account,
-            "effect_id": effect_id,
-            "decision_id": decision.id,
-            "state": "sending",
-            "video_sha256": request.video_sha256,
-            "updated_at": now,
-        }
-        of_this = (platform_posts.c.content_id == row.id, platform_posts.c.platform == platform)
-        if connection.execute(update(platform_posts).where(*of_this).values(**values)).rowcount == 0:
-            connection.execute(insert(platform_posts).values(content_id=row.id, platform=platform, **values))
-        if get_content(connection, row.id).state == "approved":
-            advance(connection, "content", row.id, "publish", at=now, actor=project.actor)
+        _put_post(project, connection, row, platform, account, effect_id)
     return True
+
+
+def _refuse_words(
+    project: Project, channel: Channel, row: ContentRow, platform: Platform, account: str, refusal: UnfitWordsError
+) -> None:
+    """Let a post fail whose words its platform does not take: until they are edited it would be due at every tick."""
+    words = fingerprint(video=row.video_sha256, caption=row.caption, fields=bound_fields(channel)[platform])
+    with project.catalog.write("money") as connection:
+        newest = newest_verdict(connection, row.id)
+        if newest is None or newest.verdict != "approved" or _out(connection, row.id, platform, lock=True) is not None:
+            return
+        key = EffectKey(row.id, "post", platform, 1, words)
+        effect_id = project.ledger.intend(
+            connection, key, channel=row.channel, day=row.day, layer="distribution", request={"caption": row.caption}
+        )
+        project.ledger.refuse(connection, effect_id, str(refusal))
+        _put_post(project, connection, row, platform, account, effect_id)
+    note_post(project, row.id, platform, state="failed", error=str(refusal))
+
+
+def _put_post(
+    project: Project, connection: Connection, row: ContentRow, platform: Platform, account: str, effect_id: int
+) -> None:
+    """Make a post's row, or begin it again, and let its content be publishing.
+
+    The row names the effect and the decision before anything is sent: whoever looks later finds out by which approval
+    it went out.
+    """
+    now = project.clock.now()
+    decision = newest_verdict(connection, row.id)
+    if decision is None:
+        raise GateClosedError(f"Nobody has decided on {row.id}.", next_step=f"`dayreel review approve {row.id}`.")
+    values = {
+        "account": account,
+        "effect_id": effect_id,
+        "decision_id": decision.id,
+        "state": "sending",
+        "video_sha256": row.video_sha256,
+        "updated_at": now,
+    }
+    of_this = (platform_posts.c.content_id == row.id, platform_posts.c.platform == platform)
+    if connection.execute(update(platform_posts).where(*of_this).values(**values)).rowcount == 0:
+        connection.execute(insert(platform_posts).values(content_id=row.id, platform=platform, **values))
+    if get_content(connection, row.id).state == "approved":
+        advance(connection, "content", row.id, "publish", at=now, actor=project.actor)
 
 
 def adopt_post(project: Project, channel: Channel, row: ContentRow, platform: Platform, listed: ListedItem) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, ScalarSelect, and_, func, select
 
 from dayreel.errors import ConfigurationError
 from dayreel.queries.accounts import newest_accounts
@@ -20,7 +20,8 @@ from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import posted_today
-from dayreel.stores.catalog.tables import effects, platform_posts
+from dayreel.stores.catalog.tables import decisions, effects, platform_posts
+from dayreel.vendors.registry import vendor_named
 
 BATCH = 100
 TRY_AGAIN_AFTER = timedelta(minutes=10)
@@ -109,7 +110,8 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
     """Return the posts that should be started now: approved, in this world, in a window with room, not out yet.
 
     A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
-    whose outcome is not known, is not: that takes a person (`dayreel retry`), or a look (`dayreel reconcile`).
+    whose outcome is not known, is not: that takes a person (`dayreel retry`, or another approval), or a look
+    (`dayreel reconcile`).
 
     Args:
         days: the partition keys that exist.
@@ -134,6 +136,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
             name: (account.id,) for name, account in newest_accounts(connection, project.settings.world).items()
         }
         channels: dict[str, Channel] = {}
+        without_keys: dict[Platform, list[str]] = {}
         for row in waiting:
             decision = newest_verdict(connection, row.id)
             fits = row.channel in names and row.day.isoformat() in days and row.world == project.settings.world
@@ -146,6 +149,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                     left_out.append(f"{row.id}: {error}")
                 continue
             channels[row.channel] = channel
+            without_keys |= {name: _missing_keys(project, name) for name in channel.platforms.chosen()}
             is_paused = why_paused(channel, pause_of(connection, channel.name), now) is not None
             window = window_state(channel, now)
             if is_paused or not window.is_open:
@@ -166,6 +170,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried
                 and held.reason(platform) is None
+                and not without_keys[platform]
                 and (
                     project.settings.world == "sandbox"
                     or read_config(connection, f"publish.{platform}").value == "live"
@@ -175,13 +180,34 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                 )
                 < channel.max_posts_per_day
             ]
+    if left_out is not None:
+        left_out += [
+            f"{platform}: nothing is posted there before its variables are set: {', '.join(missing)}"
+            for platform, missing in without_keys.items()
+            if missing
+        ]
     return due[:BATCH]
+
+
+def _missing_keys(project: Project, platform: Platform) -> list[str]:
+    """Return what the live world needs for a platform and nobody has set: each run would only find that out again."""
+    if project.settings.world == "sandbox":
+        return []
+    return [variable for variable in vendor_named(platform).needs if project.settings.variable(variable) is None]
 
 
 def _attempts(
     connection: Connection, content_ids: list[str], *, before: datetime
 ) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
-    """Return how often each post was sent, and those that must not be started automatically (again)."""
+    """Return how often each post was sent, and those that must not be started automatically (again).
+
+    What was refused may be started by a newer decision than the one it was refused under: it goes out as it is now.
+    """
+    refused_before = and_(
+        platform_posts.c.state == "failed",
+        effects.c.state == "refused",
+        platform_posts.c.decision_id < _newest_approval(),
+    )
     query = select(
         platform_posts.c.content_id,
         platform_posts.c.platform,
@@ -189,13 +215,21 @@ def _attempts(
         platform_posts.c.updated_at,
         effects.c.state.label("effect"),
         effects.c.attempts,
+        refused_before.label("refused_before"),
     ).join(effects, effects.c.id == platform_posts.c.effect_id)
     attempts: dict[tuple[str, str], int] = {}
     tried: set[tuple[str, str]] = set()
     for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))):
         attempts[(post.content_id, post.platform)] = post.attempts
+        if post.refused_before:
+            continue
         # An effect that is only intended is certainly not out, whatever its row was left with by a process that died.
         certainly_not_out = post.state in ("failed", "sending") and post.effect == "intended"
         if not certainly_not_out or post.updated_at > before or post.attempts >= MOST_ATTEMPTS:
             tried.add((post.content_id, post.platform))
     return attempts, tried
+
+
+def _newest_approval() -> ScalarSelect[int | None]:
+    approved = (decisions.c.content_id == platform_posts.c.content_id, decisions.c.verdict == "approved")
+    return select(func.max(decisions.c.id)).where(*approved).scalar_subquery()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dayreel.errors import ConfigurationError, PermanentError, UsageError
+from dayreel.errors import ConfigurationError, PermanentError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.project import Project
 from tests.fakes.language_model import SUBJECTS, FakeLanguageModel, answer, idea
@@ -160,11 +160,11 @@ def test_a_row_too_long_to_speak_is_refused_before_any_purchase(make_project: Ma
 
 
 CALENDARS: list[tuple[str, type[Exception], str]] = [
-    (HEAD, UsageError, "channels/days.csv has no rows for 2026-11-20"),
-    (HEAD + ROW.replace("11-20", "11-21"), UsageError, "has no rows for 2026-11-20"),
-    (HEAD + ROW + ROW, UsageError, "has 2 rows for 2026-11-20; there must be exactly one"),
-    ("", UsageError, "has no rows"),
-    ("date;idea\n", UsageError, "has no rows"),
+    (HEAD, ConfigurationError, "channels/days.csv has no rows for 2026-11-20"),
+    (HEAD + ROW.replace("11-20", "11-21"), ConfigurationError, "has no rows for 2026-11-20"),
+    (HEAD + ROW + ROW, ConfigurationError, "has 2 rows for 2026-11-20; there must be exactly one"),
+    ("", ConfigurationError, "has no rows"),
+    ("date;idea\n", ConfigurationError, "has no rows"),
     (HEAD + "2026-11-20,too short,Caption,,topic\n", ConfigurationError, "idea: String should have at least 10"),
     (HEAD + "2026-11-20,A heron stands in the reeds,,,t\n", ConfigurationError, "caption: String should have"),
     (HEAD + '2026-11-20,"A heron stands in the reeds\n', ConfigurationError, "caption"),

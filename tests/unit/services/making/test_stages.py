@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from dayreel.errors import BusyError, PermanentError
+from dayreel.errors import BusyError, ConfigurationError, GateClosedError, MediaError, PermanentError, UsageError
 from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import Idea, NarrationTrack
 from dayreel.services.making.open_content import open_content
-from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.making.stages import Product, StageResult, Work, part_of_stage, run_stage
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import processing_logs
 from dayreel.stores.locks import hold
-from tests.fakes.project import DAY, channel_of, content_row, transitions
+from tests.fakes.project import DAY, channel_of, content_row, reviewable, transitions
 
 ID = "crafts-2026-11-20"
 IDEA = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
@@ -154,3 +154,42 @@ def test_the_record_shows_provider_duration_cost_and_parameters(project: Project
         "effect_ids": [3, 4],
         "parameters": {"count": 2},
     }
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("no key"), MediaError("no frame"), GateClosedError("held")])
+def test_what_a_stage_needs_first_is_part_of_it(project: Project, error: Exception) -> None:
+    for _ in range(2):  # tried again, it stays failed, and nothing piles up
+        with pytest.raises(type(error)), part_of_stage(project, channel_of(project), DAY, "ideas"):
+            raise error
+    failed = content_row(project, ID)
+    assert (failed.state, failed.last_good_state, failed.error) == ("failed", "scripting", str(error))
+    assert [(log["status"], log["error_message"]) for log in logs(project)] == [("failed", str(error))]
+    assert run(project, failed).reused is False
+    assert content_row(project, ID).state == "scripting"
+
+
+def test_another_reason_replaces_the_first_one(project: Project) -> None:
+    for words in ("no key", "no template"):
+        with pytest.raises(ConfigurationError), part_of_stage(project, channel_of(project), DAY, "prompts"):
+            raise ConfigurationError(words)
+    assert content_row(project, ID).error == "no template"
+
+
+def test_a_failed_stage_is_not_written_down_twice(project: Project, row: ContentRow) -> None:
+    with pytest.raises(PermanentError), part_of_stage(project, channel_of(project), DAY, "prompts"):
+        fail(project, row)
+    assert [log["status"] for log in logs(project)] == ["failed"]
+
+
+@pytest.mark.parametrize("error", [UsageError("no idea yet"), BusyError("another is at it")])
+def test_a_wrong_request_fails_no_content(project: Project, row: ContentRow, error: Exception) -> None:
+    with pytest.raises(type(error)), part_of_stage(project, channel_of(project), DAY, "prompts"):
+        raise error
+    assert content_row(project, ID).state == "pending"
+
+
+def test_a_video_in_review_is_not_failed_by_a_look(project: Project) -> None:
+    reviewable(project, day=DAY)
+    with pytest.raises(ConfigurationError), part_of_stage(project, channel_of(project), DAY, "raw_segments"):
+        raise ConfigurationError("the model is gone")
+    assert content_row(project, ID).state == "review_pending"

@@ -12,6 +12,7 @@ from sqlalchemy import null, update
 
 from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import PostFinding, Quota, Receipt
+from dayreel.queries.contents import read_status
 from dayreel.queries.rows import posts_of
 from dayreel.rules.gates import GateName
 from dayreel.rules.post_words import post_marker
@@ -20,9 +21,11 @@ from dayreel.services.effects.ledger import EffectLedger
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import read_accounts
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
-from dayreel.services.publishing.publish_post import Posted, publish_post
+from dayreel.services.publishing.publish_post import Posted, UnfitWordsError, publish_post
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.upkeep.due_work import due_posts
 from dayreel.services.upkeep.reconcile import reconcile
+from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.catalog.tables import content, decisions, effects
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
@@ -110,6 +113,43 @@ def test_an_approval_without_a_marker_goes_out_without_it(make_project: MakeProj
     platform = FakePlatform()
     publish(project, platform)
     assert platform.world.live[0].caption == "Clay, patience\n\n#craft"
+
+
+def test_words_that_are_not_taken_fail_the_post(make_project: MakeProject) -> None:
+    """Nothing had said so: the content stayed approved, and the same refusal came back at every tick."""
+    project = make_project()
+    row = reviewable(project)
+    decide(project, row.id, "edited", by="ana", via="cli", caption="clay " * 500)
+    decide(project, row.id, "approved", by="ana", via="cli")
+    platform = FakePlatform()
+    for _ in range(2):
+        with pytest.raises(UnfitWordsError, match="review edit"):
+            publish(project, platform)
+    post = post_row(project)
+    assert (post["state"], "instagram takes" in post["error_message"]) == ("failed", True)
+    assert due_posts(project, days={"2026-11-20"}) == []
+    with project.catalog.read() as connection:
+        (status,) = read_status(project, connection, [content_row(project, ID)]).contents
+    assert (status.standing, status.next_step) == ("post failed", f"dayreel why {ID}")
+    decide(project, row.id, "edited", by="ana", via="cli", caption="Clay, patience")
+    decide(project, row.id, "approved", by="ana", via="cli")
+    assert [due.platform for due in due_posts(project, days={"2026-11-20"})] == ["instagram"]
+    assert publish(project, platform).state == "posted"
+    assert len(platform.world.live) == 1
+
+
+def test_a_post_that_can_never_be_sent_is_tried_once(project: Project) -> None:
+    """A video that is gone, or longer than the platform takes, was sent off six times."""
+    gone = UsageError("The video cannot be read.", next_step="Put that file back.")
+    platform = FakePlatform(steps=[gone])
+    with pytest.raises(UsageError):
+        publish(project, platform)
+    (effect,) = [row for row in ledger_rows(project) if row["kind"] == "post"]
+    assert (effect["state"], post_row(project)["state"]) == ("refused", "failed")
+    project.clock.sleep(3600)
+    assert due_posts(project, days={"2026-11-20"}) == []
+    reopen_refused(project, ID)
+    assert publish(project, FakePlatform()).state == "posted"
 
 
 def test_another_contents_post_is_not_the_lost_one(make_project: MakeProject) -> None:
@@ -505,14 +545,6 @@ def test_a_refused_post_is_failed_with_the_platforms_words(project: Project) -> 
         with pytest.raises(PermanentError, match="the caption is not allowed"):
             publish(project, platform)
     assert (post_row(project)["state"], len(platform.posted)) == ("failed", 1)
-
-
-def test_an_unpostable_request_is_shown_as_failed_not_sending(project: Project) -> None:
-    platform = FakePlatform(steps=[UsageError("the video has 91 s and instagram takes 90")])
-    with pytest.raises(UsageError):
-        publish(project, platform)
-    assert (post_row(project)["state"], "91 s" in post_row(project)["error_message"]) == ("failed", True)
-    assert ledger_rows(project, kind="post")[0]["state"] == "intended"
 
 
 @pytest.mark.parametrize("step", ["lost_answer", "lost_request"])

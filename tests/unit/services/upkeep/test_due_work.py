@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Container
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.due_work import BATCH, MOST_ATTEMPTS, TRY_AGAIN_AFTER, due_posts, new_decisions
 from dayreel.stores.catalog.tables import effects
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import DAY, channel_of, reviewable, write_channel
@@ -199,7 +201,7 @@ def test_broken_or_vanished_channels_and_days_hold_nobody_back(make_project: Mak
     assert [reason.split(":")[0] for reason in left_out] == ["glass-2026-11-20", "paper-2026-11-20"]
 
 
-def test_due_posts_need_the_same_world_and_live_permission(make_project: MakeProject) -> None:
+def test_due_posts_need_the_same_world_permission_and_keys(make_project: MakeProject) -> None:
     sandbox = make_project(channels={"crafts": {}, "glass": {}})
     approve(sandbox)
     live = make_project(world="live", channels={})
@@ -208,4 +210,10 @@ def test_due_posts_need_the_same_world_and_live_permission(make_project: MakePro
     assert due(live) == []
     with live.catalog.write() as connection:
         write_config(connection, "publish.instagram", "live", by="ana", at=live.clock.now())
-    assert due(live) == [(content_id, "instagram", 0)]
+    left_out: list[str] = []
+    assert due_posts(live, days=DAYS, left_out=left_out) == []
+    (missing,) = [reason for reason in left_out if reason.startswith("instagram: nothing is posted there before")]
+    needs = vendor_named("instagram").needs
+    assert all(variable in missing for variable in needs)
+    with_keys = replace(live, settings=live.settings.with_variables(**dict.fromkeys(needs, "a key")))
+    assert due(with_keys) == [(content_id, "instagram", 0)]
