@@ -27,7 +27,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Table
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
-from dayreel.vendors.registry import vendors
+from dayreel.vendors.registry import vendor_named, vendors
 
 PROJECT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:, (.+))? -->$", re.MULTILINE)
@@ -234,6 +234,19 @@ def catalog() -> Iterator[str]:
         yield from _table(("column", "type", "", "points to"), rows)
 
 
+def refusals(name: str) -> Iterator[str]:
+    """Yield a table of what a vendor refuses: codes with the same meaning in one row."""
+    known = vendor_named(name).refusals
+    if not isinstance(known, Mapping):
+        raise KeyError(name)
+    codes: dict[Any, list[str]] = {}
+    for code, row in known.items():
+        codes.setdefault(row, []).append(f"`{code}`")
+    helps = {"retry": "tried again", "refuse": "refused"}
+    rows = ((" ".join(same), f"{row.meaning} ({helps[row.verdict]})", row.next_step) for row, same in codes.items())
+    yield from _table(("it says", "it means", "what to do"), rows)
+
+
 def changelog() -> Iterator[str]:
     """Yield the changelog without its heading."""
     text = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -256,6 +269,7 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "marts": marts,
     "content tables": content_tables,
     "catalog": catalog,
+    "refusals": refusals,
     "changelog": changelog,
     "decisions": decisions,
 }

@@ -14,7 +14,7 @@ from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import day_lock, why_not_begun
 from dayreel.services.project import opened_project, person
-from dayreel.services.sandbox_world import ensure_sandbox
+from dayreel.services.sandbox_world import ensure_sandbox, preset_of
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.locks import hold
@@ -50,7 +50,7 @@ def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json:
         failed = failed or bool(names) or wanted is not None
     if due and settings.world == "sandbox":
         url = ensure_sandbox(settings, SystemClock())
-        click.echo(f"The sandbox world is at {url} (simulated, nothing is real).", err=True)
+        click.echo(f"The sandbox world is at {url} (simulated, preset {preset_of(url)}; nothing is real).", err=True)
     for channel, its_day in due:
         failed = not make_channel_day(settings, channel, its_day) or failed
     show_days(settings, {day for _, day in due}, set(channels), as_json=as_json)

@@ -15,9 +15,15 @@ from dayreel.errors import UsageError
 from dayreel.sandbox.activity import Activity
 from dayreel.sandbox.faults import Faults
 from dayreel.sandbox.interactions import press
+from dayreel.sandbox.presets import AUDITED, NEW_DEVELOPER
 from dayreel.sandbox.world import Document, SandboxWorld
 
 VERSION: Final = 1
+_MEANING: Final = {
+    AUDITED: "Preset <b>audited</b>: the vendors meet somebody whose apps are audited, and limits do not hold. A first "
+    "day outside is harder: <code>dayreel sandbox --preset new_developer</code>.",
+    NEW_DEVELOPER: "Preset <b>new_developer</b>: the vendors are met as on a first day, before any audit, with limits.",
+}
 Control = Callable[[Request], Awaitable[Response]]
 
 
@@ -40,6 +46,7 @@ def mount(world: SandboxWorld, token: str | None, activity: Activity, code: str)
         ("POST", "/_world/clock"): plane.clock,
         ("GET", "/_world/pace"): plane.pace,
         ("POST", "/_world/pace"): plane.pace,
+        ("POST", "/_world/preset"): plane.preset,
         ("POST", "/_world/press"): plane.press,
         ("POST", "/_world/reset"): plane.reset,
         ("POST", "/_world/leave"): plane.leave,
@@ -102,6 +109,7 @@ class ControlPlane:
                 "now": self._world.now().isoformat(),
                 "version": VERSION,
                 "code": self._code,
+                "preset": self._world.preset,
                 "stays": self._activity.stays_s is None,
             }
         )
@@ -139,6 +147,11 @@ class ControlPlane:
         """Read or change the world's settings."""
         return JSONResponse(self._world.set_pace(await _body(request) if request.method == "POST" else {}))
 
+    async def preset(self, request: Request) -> Response:
+        """Begin with another preset."""
+        self._world.choose_preset(str((await _body(request)).get("name")))
+        return JSONResponse(self._world.set_pace({}))
+
     async def press(self, request: Request) -> Response:
         """Press a button of a message in a chat, or send the form that was opened."""
         return JSONResponse(await press(self._world, await _body(request)))
@@ -168,6 +181,7 @@ class ControlPlane:
         )
         body = (
             "<p>Nothing here is real: this server stands in for the outside services, on this machine only.</p>"
+            f"<p>{_MEANING[self._world.preset]}</p>"
             f"<h2>Posts</h2><ul>{posts or '<li>none</li>'}</ul>"
             f"<h2>Paid generations</h2><ul>{made or '<li>none</li>'}</ul>"
         )

@@ -26,6 +26,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.sandbox import control
 from dayreel.sandbox.activity import Activity, CountActivity
 from dayreel.sandbox.code_version import code_version
+from dayreel.sandbox.presets import NEW_DEVELOPER
 from dayreel.sandbox.wire import DroppableHTTP
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.vendors.registry import ours_first, stand_in_of
@@ -106,6 +107,7 @@ def build_server(
     idle_exit_s: float | None = None,
     ready: Callable[[str], None] | None = None,
     code: str | None = None,
+    preset: str = NEW_DEVELOPER,
 ) -> tuple[SandboxServer, socket.socket]:
     """Return a server that is bound but not yet running, and its socket; for running it in a thread.
 
@@ -124,13 +126,18 @@ def build_server(
         ) from problem
     root.mkdir(parents=True, exist_ok=True)
     activity = Activity(idle_exit_s)
-    app = create_app(root, activity=activity, code=code)
+    app = create_app(root, activity=activity, code=code, preset=preset)
     server = SandboxServer(app, listener=listener, root=root.resolve(), activity=activity, ready=ready)
     return server, listener
 
 
 def serve(
-    root: Path, *, port: int | None = None, idle_exit_s: float | None = None, ready: Callable[[str], None] | None = None
+    root: Path,
+    *,
+    port: int | None = None,
+    idle_exit_s: float | None = None,
+    ready: Callable[[str], None] | None = None,
+    preset: str = NEW_DEVELOPER,
 ) -> None:
     """Run the sandbox world until it is asked to stop or nobody has called for `idle_exit_s`.
 
@@ -139,17 +146,18 @@ def serve(
         port: 0 takes a free one; None the usual one, or a free one where that is taken.
         idle_exit_s: None stays for ever.
         ready: called with the URL once it listens.
+        preset: how a new folder begins, see `presets`.
 
     Raises:
         ConfigurationError: the port is taken.
     """
     try:
         wanted = USUAL_PORT if port is None else port
-        server, listener = build_server(root, port=wanted, idle_exit_s=idle_exit_s, ready=ready)
+        server, listener = build_server(root, port=wanted, idle_exit_s=idle_exit_s, ready=ready, preset=preset)
     except ConfigurationError:
         if port is not None:
             raise
-        server, listener = build_server(root, idle_exit_s=idle_exit_s, ready=ready)
+        server, listener = build_server(root, idle_exit_s=idle_exit_s, ready=ready, preset=preset)
     asyncio.run(server.serve(sockets=[listener]))
 
 
@@ -172,6 +180,7 @@ def create_app(
     token: str | None = None,
     activity: Activity | None = None,
     code: str | None = None,
+    preset: str = NEW_DEVELOPER,
 ) -> Starlette:
     """Return the sandbox world under `root` as an ASGI app, which has it as `state.world`.
 
@@ -181,8 +190,9 @@ def create_app(
         token: when given, `/_world` wants it as a bearer token.
         activity: filled with when requests came.
         code: what it says it runs; None is this code.
+        preset: how a new folder begins, see `presets`.
     """
-    world = SandboxWorld(root, clock=clock)
+    world = SandboxWorld(root, clock=clock, preset=preset)
     activity = activity or Activity()
 
     @asynccontextmanager

@@ -1,9 +1,13 @@
-"""Stand-in for TikTok's Content Posting and Display APIs: creator info, init, chunked PUT, status, list, OAuth."""
+"""Stand-in for TikTok's Content Posting and Display APIs: creator info, init, chunked PUT, status, list, OAuth.
+
+TikTok publishes no machine-readable specification. The tables here are its direct-post, media-transfer and scopes pages
+as of 2026-09-11, and what was reported since 2026-08-12: one chunk of more than 64 MB is refused.
+"""
 
 import asyncio
 import re
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,16 +20,43 @@ from dayreel.sandbox import credentials
 from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
+from dayreel.sandbox.shapes import shape_problem
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 
 PUBLIC_OPTIONS: Final = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
 PRIVATE_OPTIONS: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
-MIN_CHUNK: Final = 5_000_000
-MAX_CHUNK: Final = 64 * 1024 * 1024
-MAX_LAST_CHUNK: Final = 128 * 1024 * 1024
+# "5 MB" and "64 MB" on the page: of the two readings of each the one that takes less.
+MIN_CHUNK: Final = 5 * 1024 * 1024
+MAX_CHUNK: Final = 64_000_000
+MAX_LAST_CHUNK: Final = 128_000_000
 MAX_FILE: Final = 4 * 1024**3
+POST_INFO: Final[dict[str, type]] = {
+    "title": str,
+    "privacy_level": str,
+    "disable_duet": bool,
+    "disable_stitch": bool,
+    "disable_comment": bool,
+    "video_cover_timestamp_ms": int,
+    "brand_content_toggle": bool,
+    "brand_organic_toggle": bool,
+    "is_aigc": bool,
+}
+SOURCES: Final[dict[str, dict[str, type]]] = {
+    "FILE_UPLOAD": {"source": str, "video_size": int, "chunk_size": int, "total_chunk_count": int},
+    "PULL_FROM_URL": {"source": str, "video_url": str},
+}
+SCOPES: Final = {
+    "creator": ("video.publish",),
+    "init": ("video.publish",),
+    "inbox": ("video.upload",),
+    "status": ("video.publish", "video.upload"),
+    "list": ("video.list",),
+}
+"""Scopes of each route, of which a token needs one."""
+POSTS_PER_DAY: Final = 15
 TITLE_LIMIT: Final = 2200
+_DAY_S: Final = 86_400
 MAX_DURATION_S: Final = 600
 UPLOAD_URL_LIFE_S: Final = 3600
 PER_MINUTE: Final = {"creator": 20, "init": 6, "status": 30, "list": 600, "token": 600}
@@ -66,6 +97,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             "tiktok_public_id_s": 1.5,
             "tiktok_audited": True,
             "tiktok_private_account": False,
+            "tiktok_scopes": "user.info.basic,video.publish,video.upload,video.list",
             "tiktok_single_use_refresh": False,
             "tiktok_list_private": True,
             "tiktok_listing_s": 0.0,
@@ -105,17 +137,23 @@ def _fault_answer(route: str, fault: Fault) -> Response:
 # -- who is asking ----------------------------------------------------------------------------------------
 
 
-async def _checked(call: Call) -> Document:
+async def _checked(call: Call, scope_of: str = "") -> Document:
     """Return the JSON body of an authorised call.
 
+    Args:
+        scope_of: the key in `SCOPES` where it is not the route's name.
+
     Raises:
-        Refused: a bad token, too many calls, or no JSON.
+        Refused: a bad token, a scope that is missing, too many calls, or no JSON.
     """
     token = call.bearer()
     issued = call.world.store.get("tiktok_token", token)
-    is_expired = bool(issued) and call.world.age_s((issued or {})["issued_at"]) > 86_400  # noqa: PLR2004
+    is_expired = bool(issued) and call.world.age_s((issued or {})["issued_at"]) > _DAY_S
     if (token != credentials.TIKTOK_ACCESS_TOKEN and not issued) or is_expired:
         raise Refused(error(401, "access_token_invalid", "The access token is invalid or has expired."))
+    granted = str(call.world.pace("tiktok_scopes")).split(",")
+    if not set(SCOPES[scope_of or call.route]) & set(granted):
+        raise Refused(error(401, "scope_not_authorized", "The user did not authorize the scope required."))
     _limit_rate(call)
     raw = await call.request.body()
     if not raw.strip():
@@ -145,8 +183,10 @@ def _options(world: SandboxWorld) -> tuple[str, ...]:
 
 
 async def creator_info(call: Call) -> Response:
-    """Answer what the creator may post, and how."""
+    """Answer what the creator may post, and how; what forbids posting has HTTP status 200 here."""
     await _checked(call)
+    if _is_day_full(call.world):
+        raise Refused(error(200, "spam_risk_too_many_posts"))
     return answer(
         {
             "creator_avatar_url": f"{call.origin}/tiktok/avatar.png",
@@ -164,12 +204,28 @@ async def creator_info(call: Call) -> Response:
 # -- starting a post --------------------------------------------------------------------------------------
 
 
+def _is_day_full(world: SandboxWorld) -> bool:
+    """Return whether the creator's posts of 24 hours are used up, where limits are on."""
+    rows = world.store.all("tiktok_publish") if world.pace("rate_limits") else []
+    posts = [row for row in rows if row["flow"] == "v_pub_file" and row["uploaded_at"]]
+    return sum(world.age_s(row["uploaded_at"]) < _DAY_S for row in posts) >= POSTS_PER_DAY
+
+
+def _check_shape(body: Document, fields: Mapping[str, type], where: str = "") -> None:
+    problem = shape_problem(body, fields, where)
+    if problem:
+        raise Refused(error(400, "invalid_params", problem))
+
+
 async def init_post(call: Call) -> Response:
     """Answer the direct post init."""
     body = await _checked(call)
     post_info = body.get("post_info")
     if not isinstance(post_info, dict):
         raise Refused(error(400, "invalid_param", "post_info is required"))
+    _check_shape(body, {"post_info": dict, "source_info": dict})
+    if _is_day_full(call.world):
+        raise Refused(error(403, "spam_risk_too_many_posts"))
     _check_post(call.world, post_info)
     source = _check_source(body.get("source_info"))
     return _start(call, post_info, source, flow="v_pub_file")
@@ -177,11 +233,12 @@ async def init_post(call: Call) -> Response:
 
 async def init_inbox(call: Call) -> Response:
     """Answer the inbox init: no caption, the owner finishes in the app."""
-    body = await _checked(call)
+    body = await _checked(call, "inbox")
     if "post_info" in body:
         raise Refused(error(400, "invalid_param", "post_info is not supported for inbox uploads"))
+    _check_shape(body, {"source_info": dict})
     pending = [row for row in call.world.store.all("tiktok_publish") if row["flow"] == "v_inbox_file"]
-    if sum(call.world.age_s(row["created_at"]) < 86_400 for row in pending) >= 5:  # noqa: PLR2004
+    if sum(call.world.age_s(row["created_at"]) < _DAY_S for row in pending) >= 5:  # noqa: PLR2004
         raise Refused(error(403, "spam_risk_too_many_pending_share"))
     return _start(call, {}, _check_source(body.get("source_info")), flow="v_inbox_file")
 
@@ -216,6 +273,7 @@ def _check_post(world: SandboxWorld, post: Document) -> None:
     Raises:
         Refused: with TikTok's code.
     """
+    _check_shape(post, POST_INFO, "post_info.")
     privacy = post.get("privacy_level")
     if privacy not in {*PUBLIC_OPTIONS, *PRIVATE_OPTIONS}:
         raise Refused(error(400, "invalid_param", "privacy_level is required and must be one of the known values"))
@@ -223,18 +281,14 @@ def _check_post(world: SandboxWorld, post: Document) -> None:
         raise Refused(error(403, "unaudited_client_can_only_post_to_private_accounts"))
     if privacy not in _options(world):
         raise Refused(error(403, "privacy_level_option_mismatch"))
-    if not isinstance(post.get("brand_content_toggle"), bool):
+    if "brand_content_toggle" not in post:
         raise Refused(error(400, "invalid_param", "brand_content_toggle is required"))
     if post["brand_content_toggle"] and privacy == "SELF_ONLY":
         raise Refused(error(400, "invalid_param", "Branded content cannot be posted as SELF_ONLY"))
-    for name in ("disable_duet", "disable_stitch", "disable_comment", "brand_organic_toggle", "is_aigc"):
-        if name in post and not isinstance(post[name], bool):
-            raise Refused(error(400, "invalid_param", f"{name} must be a boolean"))
-    title = post.get("title", "")
-    if not isinstance(title, str) or len(title.encode("utf-16-le")) // 2 > TITLE_LIMIT:
-        raise Refused(error(400, "invalid_param", "title must be a string of at most 2200 UTF-16 units"))
-    if not isinstance(post.get("video_cover_timestamp_ms", 0), int):
-        raise Refused(error(400, "invalid_param", "video_cover_timestamp_ms must be an integer"))
+    if len(post.get("title", "").encode("utf-16-le")) // 2 > TITLE_LIMIT:
+        raise Refused(error(400, "invalid_param", "title has at most 2200 UTF-16 units"))
+    if post.get("video_cover_timestamp_ms", 0) < 0:
+        raise Refused(error(400, "invalid_param", "video_cover_timestamp_ms must not be negative"))
 
 
 def _check_source(source: Any) -> Document:
@@ -243,31 +297,31 @@ def _check_source(source: Any) -> Document:
     Raises:
         Refused: with TikTok's code.
     """
-    if not isinstance(source, dict) or source.get("source") not in ("FILE_UPLOAD", "PULL_FROM_URL"):
+    if not isinstance(source, dict) or source.get("source") not in SOURCES:
         raise Refused(error(400, "invalid_param", "source_info.source must be FILE_UPLOAD or PULL_FROM_URL"))
+    _check_shape(source, SOURCES[source["source"]], "source_info.")
     if source["source"] == "PULL_FROM_URL":
         raise Refused(error(403, "url_ownership_unverified", "Verify the URL prefix in the developer portal first."))
     numbers = [source.get(name) for name in ("video_size", "chunk_size", "total_chunk_count")]
-    if any(type(number) is not int or number < 1 for number in numbers):
-        raise Refused(error(400, "invalid_param", "video_size, chunk_size and total_chunk_count must be integers"))
+    if any(number is None or number < 1 for number in numbers):
+        raise Refused(error(400, "invalid_params", "video_size, chunk_size and total_chunk_count are required"))
     problem = chunk_problem(source["video_size"], source["chunk_size"], source["total_chunk_count"])
     if problem:
-        raise Refused(error(400, "invalid_param", problem))
+        raise Refused(error(400, "invalid_params", problem))
     return source
 
 
 def chunk_problem(size: int, chunk: int, count: int) -> str | None:
-    """Return what is wrong with a division into chunks, or None."""
-    last = size - (count - 1) * chunk
+    """Return what is wrong with a division into chunks, or None: one chunk is the whole file of at most 64 MB."""
+    is_one, last = count == 1, size - (count - 1) * chunk
     rules = (
-        (size > MAX_FILE, "The video is too large."),
-        (chunk > size, "The chunk size is larger than the video."),
-        (size < MIN_CHUNK and (chunk != size or count != 1), "A video under 5 MB is sent as one chunk."),
-        (size >= MIN_CHUNK > chunk, "The chunk size must be at least 5 MB."),
-        (chunk > MAX_CHUNK, "The chunk size must be at most 64 MB."),
+        (size > MAX_FILE, "The video size is invalid"),
+        (chunk > min(size, MAX_CHUNK), "The chunk size is invalid"),
+        (is_one and chunk != size, "The chunk size is invalid"),
+        (not is_one and chunk < MIN_CHUNK, "The chunk size is invalid"),
         (size // chunk != count, "The total chunk count is invalid"),
-        (not 1 <= count <= 1000, "There must be 1 to 1000 chunks."),  # noqa: PLR2004
-        (last > MAX_LAST_CHUNK, "The last chunk must be at most 128 MB."),
+        (count > 1000, "The total chunk count is invalid"),  # noqa: PLR2004
+        (last > MAX_LAST_CHUNK, "The chunk size is invalid"),
     )
     return next((text for is_wrong, text in rules if is_wrong), None)
 

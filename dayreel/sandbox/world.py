@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import UsageError
+from dayreel.sandbox.presets import NEW_DEVELOPER, preset_named
 
 Document = dict[str, Any]
 
@@ -136,10 +137,16 @@ class SandboxWorld:
     Args:
         root: its folder; made when missing. Everything it knows survives in there.
         clock: where real time comes from; world time is this plus what was advanced.
+        preset: how a new folder begins, see `presets`; one that was chosen later is remembered in the folder.
+
+    Raises:
+        ValueError: there is no such preset.
     """
 
-    def __init__(self, root: Path, *, clock: Clock | None = None) -> None:
+    def __init__(self, root: Path, *, clock: Clock | None = None, preset: str = NEW_DEVELOPER) -> None:
         """Open or make the world in `root`."""
+        preset_named(preset)
+        self._first_preset = preset
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.clock = clock or SystemClock()
@@ -195,9 +202,30 @@ class SandboxWorld:
         known.chat = chat or known.chat
         self.default_pace |= pace or {}
 
+    @property
+    def preset(self) -> str:
+        """The name of the preset, on which the settings are that nobody has changed."""
+        return str((self.store.get("world", "preset") or {"name": self._first_preset})["name"])
+
+    def choose_preset(self, name: str) -> None:
+        """Begin with another preset; settings that were changed one by one are forgotten.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        preset_named(name)
+        with self.store.lock:
+            self.store.delete("world", "pace")
+            self.store.put("world", "preset", {"name": name})
+
+    def _defaults(self) -> Document:
+        preset = preset_named(self.preset)
+        return {name: preset.get(name, value) for name, value in self.default_pace.items()}
+
     def pace(self, name: str) -> Any:
         """Return one of the world's settings."""
-        return (self.store.get("world", "pace") or {}).get(name, self.default_pace[name])
+        changed = self.store.get("world", "pace") or {}
+        return changed[name] if name in changed else self._defaults()[name]
 
     def set_pace(self, changes: Document) -> Document:
         """Change settings and return them all.
@@ -208,7 +236,7 @@ class SandboxWorld:
         unknown = sorted(set(changes) - set(self.default_pace))
         if unknown:
             raise UsageError(f"The sandbox world has no setting {unknown[0]!r}; it has {', '.join(self.default_pace)}.")
-        return {**self.default_pace, **self.store.merge("world", "pace", **changes)}
+        return {**self._defaults(), **self.store.merge("world", "pace", **changes)}
 
     # -- ids and files ------------------------------------------------------------------------------------
 
@@ -231,7 +259,7 @@ class SandboxWorld:
         return path
 
     def reset(self) -> None:
-        """Forget everything and delete the files; time and pace return to their defaults."""
+        """Forget everything and delete the files; time, preset and settings are again as in a new folder."""
         self.store.clear()
         for name in ("uploads", "files"):
             shutil.rmtree(self.root / name, ignore_errors=True)

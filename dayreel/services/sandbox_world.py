@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -21,6 +22,7 @@ from dayreel.atomic_write import PRIVATE_FOLDER
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError
 from dayreel.sandbox.code_version import code_version
+from dayreel.sandbox.presets import AUDITED
 from dayreel.settings import Settings
 from dayreel.stores.locks import hold
 
@@ -148,6 +150,36 @@ def _wait_for(settings: Settings, clock: Clock, process: "subprocess.Popen[bytes
     )
 
 
+def preset_of(url: str) -> str:
+    """Return the name of the preset that the world at `url` has.
+
+    Raises:
+        ConfigurationError: it does not answer.
+    """
+    return str(_asked("GET", f"{url}/_world").get("preset"))
+
+
+def choose_preset(url: str, name: str) -> None:
+    """Let the world at `url` begin with another preset.
+
+    Raises:
+        ConfigurationError: it does not answer, or has none of that name.
+    """
+    _asked("POST", f"{url}/_world/preset", json={"name": name})
+
+
+def _asked(method: str, url: str, **more: Any) -> dict[str, Any]:
+    try:
+        answer = requests.request(method, url, timeout=_ASK_TIMEOUT_S, **more)
+        answer.raise_for_status()
+        return dict(answer.json())
+    except (requests.RequestException, ValueError) as error:
+        raise ConfigurationError(
+            f"Asked the sandbox world at {url} and got no answer to use: {error}.",
+            next_step="Stop it and start it again with `dayreel sandbox`.",
+        ) from error
+
+
 def sandbox_log(settings: Settings) -> Path:
     """Return where a world that runs in no terminal writes what it says."""
     return settings.var_dir / "logs" / "sandbox.log"
@@ -156,6 +188,7 @@ def sandbox_log(settings: Settings) -> Path:
 def sandbox_command(settings: Settings, *, idle_exit_s: int | None = IDLE_EXIT_S) -> list[str]:
     """Return the command line that runs this project's sandbox world."""
     command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(settings.sandbox_dir)]
+    command += ["--preset", AUDITED]  # what a day is made in; `dayreel sandbox --preset` chooses another
     if settings.sandbox_port is not None:
         command += ["--port", str(settings.sandbox_port)]
     return command if idle_exit_s is None else [*command, "--idle-exit-s", str(idle_exit_s)]

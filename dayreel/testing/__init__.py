@@ -92,6 +92,7 @@ class Sample:
         address: the variable that holds its address, where people choose it (a server of their own). Such a vendor is
             connected as in the live world, at the stand-in with `path` behind it.
         count: how many effects there are below a folder, for a vendor that leaves them there.
+        cleared: what a person has done on a first day, as settings of the world, which has the preset `new_developer`.
     """
 
     model: str = ""
@@ -104,6 +105,7 @@ class Sample:
     address: str = ""
     path: str = ""
     count: Callable[[Path], int] | None = None
+    cleared: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _QuickClock:
@@ -253,10 +255,14 @@ class Bench:
         lookup: Lookup = client.find(key, self.segment(), sent_at=sent_at)
         return lookup
 
+    def _begin(self, world: SandboxWorld) -> None:
+        world.reset()
+        world.set_pace(dict(self.sample.cleared))
+
     def outcomes(self, shape: str) -> Iterator[tuple[int, Any]]:
         """Act again and again, the answer to one request after the other spoilt; yield which, and what came of it."""
         for step in itertools.count(1):
-            self._ask(lambda world: world.reset())
+            self._ask(self._begin)
             self.proxy.begin(step, shape)
             try:
                 outcome = self.act(self.client())
@@ -274,6 +280,7 @@ def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[
     sample, world = sample or Sample(), SandboxWorld(root / "world")
     module, _, function = (record.stand_in or sample.stand_in).partition(":")
     app = Starlette(routes=getattr(import_module(module), function)(world) if module else [])
+    world.set_pace(dict(sample.cleared))
     with _served(app) as (url, loop), hostile_proxy(url) as proxy:
 
         def wait_for(question: Callable[[SandboxWorld], Awaitable[Any]]) -> Any:

@@ -169,7 +169,8 @@ class Vendor:
         free: whether it never bills; a voice that is not free needs a price, and what it says is paid through the caps.
         models: model to what it can make, as a dataclass.
         handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.
-        refusals: the codes whose meaning the client knows; docs/reference/vendors/ explains each.
+        refusals: the codes whose meaning the client knows, or a mapping from them to their `ErrorRow`;
+            docs/reference/vendors/ explains each.
         stand_in: `module:function` that returns the routes of the stand-in, given the sandbox world.
     """
 
@@ -187,7 +188,7 @@ class Vendor:
     free: bool = False
     models: Mapping[str, Any] = field(default_factory=dict)
     handle: str = "request_id"
-    refusals: frozenset[str] = frozenset()
+    refusals: frozenset[str] | Mapping[str, Any] = frozenset()
     stand_in: str | None = None
     platform: Platform | None = None
     chat: Chat | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from reference_tables import filled
 
 from dayreel.cli.providers_command import command
 from dayreel.vendors.registry import vendors
@@ -20,7 +21,7 @@ REFUSALS = {vendor.name: vendor.refusals for vendor in vendors() if vendor.refus
 @cache
 def sections(family: str) -> dict[str, str]:
     page = PAGES / f"{family.replace('_', '-')}.md"
-    parts = re.split(r"^## (\w+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    parts = re.split(r"^## (\w+)$", filled(page.read_text(encoding="utf-8")), flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 

@@ -22,6 +22,7 @@ from dayreel.sandbox import clips
 from dayreel.sandbox.credentials import SANDBOX_CREDENTIALS
 from dayreel.sandbox.faults import Faults
 from dayreel.sandbox.interactions import press
+from dayreel.sandbox.presets import AUDITED
 from dayreel.sandbox.server import SandboxServer, build_server
 from dayreel.sandbox.world import SandboxWorld
 from tests.fakes.clock import FakeClock
@@ -38,6 +39,7 @@ class RunningSandbox:
         code: which code it says it runs; None is this code.
         idle_exit_s: how long it stays when nobody calls; None for ever.
         clip: what every paid segment looks like, where no test is about what is in it; None renders each.
+        preset: how it begins, see `dayreel.sandbox.presets`.
         pace: settings to change at once, such as `fal_render_s`, see `dayreel.sandbox.world`.
     """
 
@@ -51,8 +53,10 @@ class RunningSandbox:
         code: str | None = None,
         idle_exit_s: float | None = None,
         clip: Path | None = None,
+        preset: str = AUDITED,
     ) -> None:
         self.root = root
+        self._preset = preset
         self.url = ""
         self._pace = dict(pace or {})
         self._code = code
@@ -67,7 +71,12 @@ class RunningSandbox:
         self._rendering.__enter__()
         is_ready = threading.Event()
         self._server, listener = build_server(
-            self.root, port=port, idle_exit_s=self._idle_exit_s, ready=lambda _url: is_ready.set(), code=self._code
+            self.root,
+            port=port,
+            idle_exit_s=self._idle_exit_s,
+            ready=lambda _url: is_ready.set(),
+            code=self._code,
+            preset=self._preset,
         )
         self.url = self._server.url
         self._loop = asyncio.new_event_loop()
@@ -125,7 +134,7 @@ class RunningSandbox:
         """Move the world's time and return its new moment."""
         return self._ask(lambda world: world.advance(seconds)).isoformat()
 
-    def pace(self, **changes: float) -> dict[str, Any]:
+    def pace(self, **changes: Any) -> dict[str, Any]:
         """Change settings of the world and return them all."""
         return self._ask(lambda world: world.set_pace(changes))
 

@@ -35,7 +35,7 @@ from dayreel.providers.platforms.contract import (
 from dayreel.providers.platforms.instagram_errors import BY_CODE, BY_SUBCODE, find_row_in_status
 from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
 from dayreel.providers.platforms.instagram_insights import read_counters
-from dayreel.providers.platforms.verdicts import to_error
+from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.schemas.effect import Permit, RecordHandle
@@ -573,7 +573,7 @@ VENDOR: Final = Vendor(
     where_to_look="the account's profile in the Instagram app, newest reels first",
     uses=_public_url_vendors,
     order=1,
-    refusals=frozenset(map(str, (*BY_SUBCODE, *BY_CODE))),
+    refusals=explained(BY_SUBCODE, BY_CODE),
     stand_in="dayreel.sandbox.instagram:mount",
     platform=Platform(
         fields=InstagramPost,

@@ -41,7 +41,7 @@ from dayreel.providers.platforms.tiktok_metrics import (
     query_videos,
     read_counters,
 )
-from dayreel.providers.platforms.verdicts import to_error
+from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
@@ -550,7 +550,7 @@ VENDOR: Final = Vendor(
     prove=prove,
     where_to_look="the account's profile and its drafts in the TikTok app",
     order=2,
-    refusals=frozenset((*BY_CODE, *BY_FAIL_REASON)),
+    refusals=explained(BY_CODE, BY_FAIL_REASON),
     stand_in="dayreel.sandbox.tiktok:mount",
     platform=Platform(
         fields=TikTokPost,

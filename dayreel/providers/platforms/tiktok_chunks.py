@@ -1,8 +1,9 @@
 """TikTok's chunk arithmetic (protocol reference, 5.3): how a file is divided and which bytes a PUT carries.
 
-Pure; sending is `tiktok_upload.py`.
+Pure; sending is `tiktok_api.py`.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -31,18 +32,21 @@ class ChunkPlan:
 
 
 def plan_chunks(size_bytes: int, *, chunk_bytes: int = MAX_CHUNK_BYTES) -> ChunkPlan:
-    """Return the plan for a file: one chunk where it fits into `chunk_bytes`, else chunks of that size.
+    """Return the plan for a file: one chunk where it fits into `chunk_bytes`, else equal ones of that size at most.
+
+    Equal, since a remainder goes with the last chunk: 66 MB in chunks of 64 MB would be one of 66 MB, which TikTok
+    refuses since 2026-08-12 ("The chunk size is invalid").
 
     Raises:
         UsageError: an empty file, a chunk size TikTok does not take, or more than 1000 chunks.
     """
     if not MIN_CHUNK_BYTES <= chunk_bytes <= MAX_CHUNK_BYTES:
         raise UsageError(f"TikTok takes chunks of {MIN_CHUNK_BYTES} to {MAX_CHUNK_BYTES} bytes, not {chunk_bytes}.")
-    chunk_size = min(size_bytes, chunk_bytes)
-    count = size_bytes // chunk_size if chunk_size else 0
+    # No chunk but the only one is smaller than the smallest, so that two of them take ten megabytes at least.
+    count = min(max(1, size_bytes // MIN_CHUNK_BYTES), math.ceil(size_bytes / chunk_bytes))
     if not 1 <= count <= MAX_CHUNKS:
         raise UsageError(f"A file of {size_bytes} bytes makes {count} chunks; TikTok takes 1 to {MAX_CHUNKS}.")
-    return ChunkPlan(size_bytes, chunk_size, count)
+    return ChunkPlan(size_bytes, size_bytes // count, count)
 
 
 def held_bytes(content_range: str | None) -> int | None:

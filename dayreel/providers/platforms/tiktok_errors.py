@@ -6,20 +6,28 @@ Only rows and how to find one. Calls live in `tiktok.py`.
 from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
 _RENEW = "Renew TIKTOK_ACCESS_TOKEN; `dayreel doctor --live` shows whether the new one works."
-_FIX_FILE = "Compose the video again within TikTok's limits (MP4, H.264, 23-60 fps, 360-4096 px)."
-_TOMORROW = "Wait until tomorrow; posts made in the app count too."
-_BANNED = ErrorRow("refuse", "TikTok has banned this user from posting", "Open the TikTok app.")
+_TOMORROW = "Wait 24 hours; posts made in the app count too."
+_BANNED = ErrorRow(
+    "refuse",
+    "TikTok has banned this user from posting",
+    "Open the TikTok app: its notices say why and for how long, and take an appeal.",
+)
 _TOO_MANY = ErrorRow("retry", "too many posts within 24 h", _TOMORROW, DAY_S)
-_SPAM = ErrorRow("refuse", "TikTok takes it for spam", "Look at caption and account in the TikTok app.")
+_SPAM = ErrorRow(
+    "refuse", "TikTok takes it for spam", "Look at the account's notices in the TikTok app; post less often."
+)
 
 BY_CODE: dict[str, ErrorRow] = {
     "invalid_param": ErrorRow("refuse", "a field of the request is wrong", "Correct the channel's TikTok fields."),
-    "invalid_params": ErrorRow("refuse", "a field of the request is wrong", "Report it: dayreel asked wrongly."),
+    "invalid_params": ErrorRow(
+        "refuse", "a field of the request is wrong", "Report it with the log_id: dayreel asked wrongly."
+    ),
     "access_token_invalid": ErrorRow("refuse", "the access token is invalid or has expired", _RENEW),
     "scope_not_authorized": ErrorRow(
         "refuse",
         "the token lacks a scope",
-        "Connect the account again and grant video.publish, video.upload and video.list.",
+        "Add the Content Posting API to the app at developers.tiktok.com, connect the account again, and grant "
+        "video.publish, video.upload and video.list.",
     ),
     "spam_risk_too_many_posts": _TOO_MANY,
     "spam_risk_too_many_pending_share": ErrorRow(
@@ -27,15 +35,21 @@ BY_CODE: dict[str, ErrorRow] = {
     ),
     "spam_risk_user_banned_from_posting": _BANNED,
     "reached_active_user_cap": ErrorRow(
-        "retry", "the app's daily number of posting users is reached", "Wait until tomorrow.", DAY_S
+        "retry",
+        "as many accounts as the app may serve in 24 h have posted (five before its audit)",
+        "Wait 24 hours, post with fewer accounts by this app, or have the app audited.",
+        DAY_S,
     ),
     "unaudited_client_can_only_post_to_private_accounts": ErrorRow(
         "refuse",
         "an unaudited app can only post to an account that is set to private",
-        "Set the TikTok account to private and `privacy: SELF_ONLY`, or have the app audited.",
+        "Set the account itself to private in the TikTok app (Settings and privacy, Privacy), and `privacy: SELF_ONLY` "
+        "in the channel's file; both are needed. Or use `mode: inbox`, or have the app audited.",
     ),
     "url_ownership_unverified": ErrorRow(
-        "refuse", "the video's URL is not verified", "dayreel uploads files; this should not happen: report it."
+        "refuse",
+        "the video's URL is not verified",
+        "dayreel sends the file itself, so report it; a URL prefix is verified at developers.tiktok.com.",
     ),
     "privacy_level_option_mismatch": ErrorRow(
         "refuse",
@@ -54,14 +68,30 @@ BY_CODE: dict[str, ErrorRow] = {
 BY_FAIL_REASON: dict[str, ErrorRow] = {
     "internal": ErrorRow("retry", "TikTok's own error while processing", "dayreel starts the post again.", MINUTE_S),
     "video_pull_failed": ErrorRow("retry", "TikTok could not fetch the video", "dayreel starts the post again."),
-    "file_format_check_failed": ErrorRow("refuse", "the file format is not accepted", _FIX_FILE),
-    "duration_check_failed": ErrorRow("refuse", "the duration is not accepted", _FIX_FILE),
-    "frame_rate_check_failed": ErrorRow("refuse", "the frame rate is not accepted", _FIX_FILE),
-    "picture_size_check_failed": ErrorRow("refuse", "the picture size is not accepted", _FIX_FILE),
-    "auth_removed": ErrorRow("refuse", "the user has removed the app's access", "Connect the account again."),
+    "file_format_check_failed": ErrorRow(
+        "refuse", "the file format is not accepted", "Compose the video again as MP4 with H.264 and AAC."
+    ),
+    "duration_check_failed": ErrorRow(
+        "refuse",
+        "the duration is not accepted",
+        "Make the channel's videos 1 s long at least, and no longer than the account may post.",
+    ),
+    "frame_rate_check_failed": ErrorRow(
+        "refuse",
+        "the frame rate is not accepted",
+        "Compose with 23 to 60 constant frames a second; variable rates are refused too.",
+    ),
+    "picture_size_check_failed": ErrorRow(
+        "refuse", "the picture size is not accepted", "Compose with sides of 360 to 4096 px."
+    ),
+    "auth_removed": ErrorRow(
+        "refuse", "the account's owner has removed the app's access", "Connect the account again."
+    ),
     "spam_risk_too_many_posts": _TOO_MANY,
     "spam_risk_user_banned_from_posting": _BANNED,
-    "spam_risk_text": ErrorRow("refuse", "TikTok takes the caption for spam", "Edit the caption."),
+    "spam_risk_text": ErrorRow(
+        "refuse", "TikTok takes the caption for spam", "Edit the caption: fewer hashtags, no links."
+    ),
     "spam_risk": _SPAM,
     "publish_cancelled": ErrorRow("refuse", "the post was cancelled", "Retry it if that was not meant."),
 }

@@ -3,8 +3,9 @@
 The rows themselves are facts about one vendor and live in `<vendor>_errors.py`. Nothing here knows a vendor.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 
@@ -30,6 +31,11 @@ class ErrorRow:
     next_step: str
     retry_after_s: float | None = None
     is_certain: bool = True
+
+
+def explained(*tables: Mapping[Any, ErrorRow]) -> dict[str, ErrorRow]:
+    """Return the rows of a vendor's tables by their codes, for its record and its page of the documentation."""
+    return {str(code): row for table in tables for code, row in table.items()}
 
 
 def to_error(

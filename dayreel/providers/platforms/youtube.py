@@ -30,7 +30,7 @@ from dayreel.providers.platforms.contract import (
     PostRequest,
     Receipt,
 )
-from dayreel.providers.platforms.verdicts import to_error
+from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.platforms.youtube_api import YouTubeApi
 from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAILURE, find_upload_row
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
@@ -484,7 +484,7 @@ VENDOR: Final = Vendor(
     prove=prove,
     where_to_look="YouTube Studio, Content, newest first",
     order=3,
-    refusals=frozenset((*BY_REASON, *BY_UPLOAD_FAILURE)),
+    refusals=explained(BY_REASON, BY_UPLOAD_FAILURE),
     stand_in="dayreel.sandbox.youtube:mount",
     platform=Platform(
         fields=YouTubePost,

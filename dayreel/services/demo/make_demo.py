@@ -29,6 +29,7 @@ from dayreel.marts.build import mart_files, refresh_marts
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.sandbox.presets import AUDITED
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo
@@ -222,7 +223,7 @@ class _Factory:
         self.silent = silent
         self.surely_posted = {lost, refused, deleted}
         self.gaps = {away.isoformat(): "tiktok answered HTTP 503", silent.isoformat(): "the measurement did not run"}
-        world = SandboxWorld(project.settings.sandbox_dir, clock=clock)
+        world = SandboxWorld(project.settings.sandbox_dir, clock=clock, preset=AUDITED)
         gone = {f"demo_crafts-{deleted}": datetime.combine(deleted + timedelta(days=3), time(0), tzinfo=UTC)}
         clip = _shared_clip(project.settings)
         self.clip, self.clip_s = clip, probe(clip).duration_s

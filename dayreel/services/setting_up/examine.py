@@ -34,7 +34,7 @@ from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.preflight import NO_SPACE_BYTES, priced
 from dayreel.services.notify_people import notifier_name
 from dayreel.services.ports import who_listens
-from dayreel.services.sandbox_world import find_sandbox
+from dayreel.services.sandbox_world import find_sandbox, preset_of
 from dayreel.settings import Settings
 from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
@@ -278,7 +278,7 @@ def check_sandbox(settings: Settings) -> Check:
             return Check("sandbox world", "fail", f"{settings.sandbox_url} does not answer: {error}", step)
     sandbox = find_sandbox(settings)
     if sandbox is not None:
-        return Check("sandbox world", "ok", f"answers at {sandbox}")
+        return Check("sandbox world", "ok", f"answers at {sandbox}, preset {preset_of(sandbox)}")
     holder = None if settings.sandbox_port is None else who_listens(settings.sandbox_port)
     if holder is not None:
         step = "Stop that, or choose another port with DAYREEL_SANDBOX_PORT."

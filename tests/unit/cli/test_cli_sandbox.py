@@ -88,7 +88,9 @@ def test_a_foreground_sandbox_ends_its_world_however_it_ends(settings: Settings)
         wait_until(lambda: find_sandbox(settings))
         pid = world_pid(settings)
         second = finish(start("sandbox"))
-        assert second == Told(0, f"The sandbox world is already running: {find_sandbox(settings)}\n", "")
+        assert second == Told(
+            0, f"The sandbox world is already running: {find_sandbox(settings)} (preset audited)\n", ""
+        )
         assert requests.get(f"{find_sandbox(settings)}/_world", timeout=10).json()["stays"]
         first.kill()
         first.communicate()

@@ -9,6 +9,7 @@ import requests
 from dayreel.sandbox.tiktok import chunk_problem
 from tests.fakes.sandbox import RunningSandbox
 
+CHUNK = 5 * 1024 * 1024
 FIELDS = "id,create_time,share_url,video_description,duration,view_count,like_count"
 
 
@@ -101,7 +102,10 @@ def test_a_private_post_never_gets_a_public_id_but_is_listed(
         ({"brand_content_toggle": None}, (400, "invalid_param")),
         ({"brand_content_toggle": True, "privacy_level": "SELF_ONLY"}, (400, "invalid_param")),
         ({"title": "🧵" * 1101}, (400, "invalid_param")),
-        ({"is_aigc": "yes"}, (400, "invalid_param")),
+        ({"is_aigc": "yes"}, (400, "invalid_params")),
+        ({"brand_content_toggle": 0}, (400, "invalid_params")),
+        ({"video_cover_timestamp_ms": 1.5}, (400, "invalid_params")),
+        ({"hashtags": ["#a"]}, (400, "invalid_params")),
     ],
 )
 def test_a_bad_post_is_refused(tiktok: Client, post: dict[str, Any], answer: tuple[int, str]) -> None:
@@ -111,6 +115,7 @@ def test_a_bad_post_is_refused(tiktok: Client, post: dict[str, Any], answer: tup
 @pytest.mark.parametrize(
     ("size", "chunk", "count", "is_fine"),
     [
+        (1, 1, 1, True),
         (1000, 1000, 1, True),
         (1000, 500, 2, False),
         (50_000_123, 10_000_000, 5, True),
@@ -119,7 +124,11 @@ def test_a_bad_post_is_refused(tiktok: Client, post: dict[str, Any], answer: tup
         (60_000_000, 60_000_000, 1, True),
         (70_000_000, 70_000_000, 1, False),
         (70_000_000, 80_000_000, 1, False),
-        (100_000_000, 64_000_000, 1, True),
+        (66_259_900, 64_000_000, 1, False),
+        (66_259_900, 33_129_950, 2, True),
+        (192_000_000, 64_000_000, 3, True),
+        (200_000_000, 64_000_000, 3, True),
+        (6_000_000, 5_300_000, 1, False),
         (6_000_000_000, 64_000_000, 93, False),
     ],
 )
@@ -130,26 +139,26 @@ def test_the_chunk_arithmetic_is_enforced(size: int, chunk: int, count: int, *, 
 def test_chunks_come_in_order_and_the_server_says_where_it_is(sandbox: RunningSandbox, tiktok: Client) -> None:
     size = 11_000_000
     data = bytes(size)
-    made = tiktok.init(size, 5_000_000, 2).json()["data"]
+    made = tiktok.init(size, CHUNK, 2).json()["data"]
     url = made["upload_url"]
-    assert put(url, data[:5_000_000], total=size, headers={"content-type": "text/plain"}).status_code == 400
-    assert put(url, data[:5_000_000], total=size, headers={"authorization": "Bearer leaked"}).status_code == 400
+    assert put(url, data[:CHUNK], total=size, headers={"content-type": "text/plain"}).status_code == 400
+    assert put(url, data[:CHUNK], total=size, headers={"authorization": "Bearer leaked"}).status_code == 400
     assert put(url, data[:4_000_000], total=size).status_code == 400
-    assert put(url, data[5_000_000:], first=5_000_000, total=size).status_code == 416
-    first = put(url, data[:5_000_000], total=size)
-    assert (first.status_code, first.headers["content-range"]) == (206, "bytes 0-4999999/11000000")
-    again = put(url, data[:5_000_000], total=size)
-    assert (again.status_code, again.headers["content-range"]) == (416, "bytes 0-4999999/11000000")
-    assert tiktok.status(made["publish_id"])["uploaded_bytes"] == 5_000_000
+    assert put(url, data[CHUNK:], first=CHUNK, total=size).status_code == 416
+    first = put(url, data[:CHUNK], total=size)
+    assert (first.status_code, first.headers["content-range"]) == (206, f"bytes 0-{CHUNK - 1}/11000000")
+    again = put(url, data[:CHUNK], total=size)
+    assert (again.status_code, again.headers["content-range"]) == (416, f"bytes 0-{CHUNK - 1}/11000000")
+    assert tiktok.status(made["publish_id"])["uploaded_bytes"] == CHUNK
     sandbox.arm("tiktok", "upload", "break_off", bytes=1_000_000)
     with pytest.raises(requests.ConnectionError):
-        put(url, data[5_000_000:], first=5_000_000, total=size)
-    assert tiktok.status(made["publish_id"])["uploaded_bytes"] == 5_000_000
-    assert put(url, data[5_000_000:], first=5_000_000, total=size).status_code == 201
+        put(url, data[CHUNK:], first=CHUNK, total=size)
+    assert tiktok.status(made["publish_id"])["uploaded_bytes"] == CHUNK
+    assert put(url, data[CHUNK:], first=CHUNK, total=size).status_code == 201
     failed = tiktok.status(made["publish_id"])
     assert (failed["status"], failed["fail_reason"]) == ("FAILED", "file_format_check_failed")
     sandbox.advance(3601)
-    assert put(url, data[:5_000_000], total=size).status_code == 403
+    assert put(url, data[:CHUNK], total=size).status_code == 403
 
 
 def test_the_audit_and_the_account_decide_who_may_see_it(sandbox: RunningSandbox, tiktok: Client) -> None:
@@ -161,6 +170,25 @@ def test_the_audit_and_the_account_decide_who_may_see_it(sandbox: RunningSandbox
     assert code_of(tiktok.init(1000, privacy_level="SELF_ONLY")) == (200, "ok")
     options = tiktok.call("post/publish/creator_info/query/").json()["data"]["privacy_level_options"]
     assert options == ["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
+
+
+def test_a_scope_that_was_not_granted_is_named(sandbox: RunningSandbox, tiktok: Client) -> None:
+    sandbox.pace(tiktok_scopes="user.info.basic,video.upload")
+    refused = (401, "scope_not_authorized")
+    assert code_of(tiktok.init(1000)) == refused
+    assert code_of(tiktok.call("video/list/?fields=id", {})) == refused
+    assert code_of(tiktok.call("post/publish/status/fetch/", {"publish_id": "x"})) == (400, "invalid_publish_id")
+
+
+def test_a_creator_posts_fifteen_times_a_day(sandbox: RunningSandbox, tiktok: Client, reel: Path) -> None:
+    sandbox.pace(rate_limits=True)
+    for _ in range(15):
+        tiktok.posted(reel)
+        sandbox.advance(61)
+    assert code_of(tiktok.init(1000)) == (403, "spam_risk_too_many_posts")
+    assert code_of(tiktok.call("post/publish/creator_info/query/")) == (200, "spam_risk_too_many_posts")
+    sandbox.advance(86_400)
+    assert tiktok.init(1000).ok
 
 
 def test_six_inits_a_minute_when_limits_are_on(sandbox: RunningSandbox, tiktok: Client) -> None:

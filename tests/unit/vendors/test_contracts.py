@@ -35,7 +35,7 @@ SAMPLES = {
     "edge": Sample(voice="en-GB-SoniaNeural"),
     "espeak": Sample(voice="en-us"),
     "instagram": Sample(duration_s=4),
-    "tiktok": Sample(fields={"privacy": "SELF_ONLY"}, duration_s=4),
+    "tiktok": Sample(fields={"privacy": "SELF_ONLY"}, duration_s=4, cleared={"tiktok_private_account": True}),
     "youtube": Sample(fields={"privacy": "private"}, duration_s=4),
     "outbox": Sample(duration_s=4, count=lambda root: len(list((root / "outbox").iterdir()))),
     "quick_tunnel": Sample(),

@@ -18,6 +18,7 @@ from typing import Any, Protocol, Self
 import requests
 
 from dayreel.sandbox import clips
+from dayreel.sandbox.presets import AUDITED
 from dayreel.sandbox.server import build_server
 from tests.world.kill_matrix.faults import Row
 
@@ -95,7 +96,7 @@ def _serve(root: Path, cache: Path, writing: int) -> None:
         os.write(writing, f"{url}\n".encode())
         os.close(writing)
 
-    server, listener = build_server(root, ready=ready)
+    server, listener = build_server(root, ready=ready, preset=AUDITED)
     try:
         asyncio.run(server.serve(sockets=[listener]))
     finally:
