@@ -28,6 +28,7 @@ from dayreel.queries.rows import (
     is_held,
     is_over,
     newest_verdict,
+    other_open_take,
     transitions_of,
 )
 from dayreel.queries.unknown_outcomes import UnknownOutcome
@@ -332,6 +333,7 @@ def review_of(records: Records, content_id: str) -> ContentReview:
     newest = status.newest.verdict if status.newest else None
     with records.catalog.read() as connection:
         checks = checks_of(connection, row, manifest.final_video if manifest else None)
+        other_take = other_open_take(connection, row, records.settings.world)
         who_approved = approvers(connection, channel, row.id, bound) if channel and bound else ()
     possible = possible_events(row, newest) if channel and row.video_sha256 is not None else frozenset()
     is_newest_take = status.newest_take is None
@@ -344,10 +346,10 @@ def review_of(records: Records, content_id: str) -> ContentReview:
         trouble=" ".join(filter(None, (no_channel, no_manifest, no_bucket))) or None,
         bound=bound,
         seen=snapshot_for_review(row, channel, bound) if channel and row.video_sha256 is not None else None,
-        possible=possible - {"approve"} if failed_checks(checks) else possible,
+        possible=possible - {"approve"} if other_take or failed_checks(checks) else possible,
         approvers=who_approved,
         can_regenerate=is_newest_take and row.state not in ("publishing", "posted") and bool(renders),
-        can_retake=is_newest_take and is_over(row, records.settings.world),
+        can_retake=is_newest_take and not other_take and is_over(row, records.settings.world),
         take_usd=take_usd,
         segment_usd=segment_usd,
         words=() if as_it_goes is None else platform_words(as_it_goes, row.id, row.caption or "", idea),

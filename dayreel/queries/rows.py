@@ -184,15 +184,15 @@ def current_content(connection: Connection, channel: str, day: date) -> ContentR
     return first_row(connection, ContentRow, query)
 
 
-def other_open_take(connection: Connection, row: ContentRow) -> ContentRow | None:
-    """Return another take of the same day that is under way or out in the same world, or None."""
+def other_open_take(connection: Connection, row: ContentRow, world: str) -> ContentRow | None:
+    """Return another take of the same day that is under way or out in a world, or None."""
     query = (
         select(content)
         .where(content.c.channel == row.channel, content.c.day == row.day, content.c.id != row.id)
         .order_by(content.c.take.desc())
     )
     takes = all_rows(connection, ContentRow, query)
-    return next((take for take in takes if not is_over(take, row.world)), None)
+    return next((take for take in takes if not is_over(take, world)), None)
 
 
 def is_held(row: ContentRow, newest: str | None) -> bool:

@@ -5,7 +5,15 @@ from datetime import date, datetime
 from sqlalchemy import Connection, insert
 
 from dayreel.errors import UsageError
-from dayreel.queries.rows import ContentRow, current_content, get_content, is_over, pause_of, skipped_day
+from dayreel.queries.rows import (
+    ContentRow,
+    current_content,
+    get_content,
+    is_over,
+    other_open_take,
+    pause_of,
+    skipped_day,
+)
 from dayreel.rules.calendar import why_not_made
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.pauses import why_paused
@@ -96,7 +104,7 @@ def open_new_take(project: Project, previous: ContentRow) -> ContentRow:
     """Make the next take of a day that is done with (rejected, expired, failed, or of the other world).
 
     Raises:
-        UsageError: the present take is still open, or not the newest.
+        UsageError: a take of that day is still open or out, or this is not the newest.
     """
     with project.catalog.write() as connection:
         newest = current_content(connection, previous.channel, previous.day)
@@ -104,10 +112,13 @@ def open_new_take(project: Project, previous: ContentRow) -> ContentRow:
             raise UsageError(
                 f"{previous.id} is not the newest take of its day.", next_step="`dayreel status` shows it."
             )
-        if not is_over(newest, project.settings.world):
+        world = project.settings.world
+        # An earlier one is open where it was approved after the newest had been rejected.
+        take = newest if not is_over(newest, world) else other_open_take(connection, newest, world)
+        if take is not None:
             raise UsageError(
-                f"{previous.id} is {newest.state}, so it needs no new take.",
-                next_step=f"`dayreel review reject {previous.id}` first, if you want another video.",
+                f"{take.id} is {take.state}, so it needs no new take.",
+                next_step=f"`dayreel review reject {take.id}` first, if you want another video.",
             )
         return _start(project, connection, ContentId(previous.channel, previous.day, newest.take + 1))
 

@@ -87,7 +87,7 @@ def decide(
         _saw_all_of_it(connection, row, channel, seen, bound)
         if manifest is not None:
             _require_quality(connection, row, manifest)
-            _require_only_take(connection, row)
+            _require_only_take(connection, row, project.settings.world)
         return _record(project, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
 
 
@@ -128,9 +128,9 @@ def _require_quality(connection: Connection, row: ContentRow, manifest: Manifest
         )
 
 
-def _require_only_take(connection: Connection, row: ContentRow) -> None:
+def _require_only_take(connection: Connection, row: ContentRow, world: str) -> None:
     """Refuse a second video of one day: a take that was rejected may be approved later, but not beside another one."""
-    other = other_open_take(connection, row)
+    other = other_open_take(connection, row, world)
     if other is not None:
         raise GateClosedError(
             f"{row.id} was not approved: another take of that day, {other.id}, is {other.state}.",

@@ -267,7 +267,7 @@ def test_a_rejected_day_is_offered_another_take_with_its_price(project: Project)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}-t2?done=retaking")
     assert started == [(("run", "--date", "2026-11-20", "--channel", "crafts"), "Ana")]
     assert "Another take" not in ana.open(PAGE)
-    assert ana.submit(f"{PAGE}/retake", PAGE).status_code == 400, "it is not the newest any more"
+    assert ana.submit(f"{PAGE}/retake").status_code == 400, "it is not the newest any more"
     assert 'class="banner bad"' not in ana.open(f"{PAGE}-t2"), "that it has no folder yet is not a problem"
     assert "Another take" not in person(app, "Vera", "viewer").open(PAGE)
 

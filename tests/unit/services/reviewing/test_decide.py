@@ -16,6 +16,7 @@ from dayreel.queries.review import (
     approval_scope,
     bound_fields,
     parse_snapshot,
+    review_of,
     snapshot_for_review,
     snapshot_text,
 )
@@ -273,9 +274,13 @@ def test_a_take_is_not_approved_beside_another_one(project: Project) -> None:
     with pytest.raises(GateClosedError, match=f"another take of that day, {take.id}, is pending.*review reject"):
         say(project, "approved")
     assert all_decisions(project) == [("rejected", "ana")]
+    assert "approve" not in review_of(project, ID).possible
     with project.catalog.write() as connection:
         connection.execute(update(content).where(content.c.id == take.id).values(state="rejected"))
     say(project, "approved")
+    assert not review_of(project, take.id).can_retake
+    with pytest.raises(UsageError, match=f"{ID} is approved, so it needs no new take"):
+        open_new_take(project, take)
 
 
 def test_missing_or_unfinished_content_cannot_be_decided(make_project: MakeProject) -> None:
