@@ -22,14 +22,25 @@ TESTS = Path(__file__).parent
 BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
 
 
+IN_MEMORY = Path("/dev/shm")
+ROOM_IN_MEMORY = 4 * 2**30
+
+
 def pytest_configure() -> None:
     """Hear Ctrl-C also where a shell has started the suite in the background, and had it ignored.
 
     Dagster does at SIGTERM what is done at SIGINT, and children inherit what is ignored: a worker that a test stops
     with SIGTERM would run for ever.
+
+    The tests' folders are in memory where it has room and lets programs run: thousands of small databases wait for a
+    disk otherwise, and it is the disk's speed that would be measured.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if IN_MEMORY.is_dir():
+        memory = os.statvfs(IN_MEMORY)
+        if not memory.f_flag & os.ST_NOEXEC and memory.f_bavail * memory.f_frsize > ROOM_IN_MEMORY:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 @pytest.hookimpl(wrapper=True)

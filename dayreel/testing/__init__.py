@@ -48,6 +48,7 @@ from dayreel.sandbox.interactions import press
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.schemas.effect import EffectKey, EffectKind, Permit
 from dayreel.testing.proxy import ACTED, SHAPES, HostileProxy, hostile_proxy
+from dayreel.testing.quick_server import QuickServer
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Family, Vendor
 
@@ -297,7 +298,7 @@ def bench(record: Vendor, root: Path, sample: Sample | None = None) -> Iterator[
 @contextmanager
 def _served(app: Starlette) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    server = QuickServer(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
     loop = asyncio.new_event_loop()
 
     def run() -> None:
@@ -309,7 +310,7 @@ def _served(app: Starlette) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", loop
     finally:
-        server.should_exit = True
+        loop.call_soon_threadsafe(server.is_over.set)
         thread.join(DEADLINE_S)
 
 

@@ -266,7 +266,9 @@ def test_no_vendor_answer_leaks_a_secret_into_output_or_logs(
                 failures += 1
                 assert not UPLOAD.search(shown), f"request {step}: {shown}"
             assert not leaks(shown), f"request {step}: {shown}"
-        if not proxy.has_turned:
+            if proxy.has_turned:
+                break
+        else:
             break
     is_proof_enough = name.endswith("proof") and shape == "garbage 200"
     assert failures or is_proof_enough, "nothing went wrong, so nothing was shown"

@@ -1,27 +1,23 @@
-"""A day typed at a prompt against a sandbox world: made once, resumed, decided, published once.
-
-One command is a process of its own, which the next one meets; all the others are typed in this one.
-"""
+"""A day typed at a prompt against a sandbox world: made once, resumed, decided, published once."""
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from dayreel.services.making.open_content import day_lock
+from dayreel.stores.locks import hold
 from tests.days import ZONE, today
 from tests.fakes.sandbox import RunningSandbox
-from tests.unit.cli.conftest import Told, finish, start
-from tests.waiting import wait_until
+from tests.unit.cli.conftest import Told
 
 pytestmark = pytest.mark.slow
 
 DAY = str(today())
 CONTENT_ID = f"asmr_crafts-{DAY}"
 RUN = ("run", "--channel", "asmr_crafts", "--date", DAY, "--json")
-BEGUN_WITHIN_S = 300.0  # it has imported Dagster by then, on any machine
-HOUR_S = 3600.0
 QUICK = {
     "fal_queue_s": 0.0,
     "fal_render_s": 0.0,
@@ -48,21 +44,6 @@ def sandbox(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield world
 
 
-def typed_twice(project: Path, sandbox: RunningSandbox, dayreel: Callable[..., Told]) -> tuple[Told, Told]:
-    """Type `dayreel run` while another process is in the middle of it; return what it said, and what the other did."""
-    sandbox.pace(fal_render_s=HOUR_S)
-    other = start(*RUN)
-    try:
-        note = project / "var" / "locks" / f"{day_lock('asmr_crafts', today())}.holder.json"
-        wait_until(lambda: other.poll() or note.exists(), within_s=BEGUN_WITHIN_S)
-        refused = dayreel(*RUN)
-        sandbox.pace(fal_render_s=0)
-        return refused, finish(other, BEGUN_WITHIN_S)
-    finally:
-        other.kill()
-        other.communicate()
-
-
 def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
     project: Path, sandbox: RunningSandbox, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,9 +52,12 @@ def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("DAYREEL_FFMPEG", str(broken))
-    refused, worked = typed_twice(project, sandbox, dayreel)
+    locks, now = project / "var" / "locks", datetime.now(UTC)
+    with hold(locks, day_lock("asmr_crafts", today()), what="make the day", at=now):  # as another `dayreel run` does
+        refused = dayreel(*RUN)
     assert refused.code == 1
-    assert "Another process is already at it" in refused.err
+    assert "Another process is already at it: to make the day" in refused.err
+    worked = dayreel(*RUN)
     assert worked.code == 1
     assert "ffmpeg ended with code 3" in worked.err
     assert "simulated" in worked.err

@@ -1,4 +1,4 @@
-"""Twenty real processes that reserve against one cap: the total is never above it, not even for a moment."""
+"""Ten real processes that reserve against one cap: the total is never above it, not even for a moment."""
 
 from decimal import Decimal
 
@@ -14,11 +14,11 @@ from tests.unit.services.ledger import configure
 
 pytestmark = pytest.mark.slow
 
-PROCESSES = 20
+PROCESSES = 10
 CAP = Decimal("1.00")  # six purchases fit, and a seventh would be above
 
 
-def test_twenty_processes_never_spend_more_than_the_cap(catalog: Catalog) -> None:
+def test_ten_processes_never_spend_more_than_the_cap(catalog: Catalog) -> None:
     add_content(catalog)
     configure(catalog, cap__day_usd=str(CAP))
     outcomes = run("buy", catalog.url, processes=PROCESSES, purchases=2, cap=CAP)
@@ -30,7 +30,7 @@ def test_twenty_processes_never_spend_more_than_the_cap(catalog: Catalog) -> Non
     assert set(states) == {("confirmed", PRICE)}
 
 
-def test_twenty_processes_wanting_the_same_effect_send_it_once(sqlite_catalog: Catalog) -> None:
+def test_ten_processes_wanting_the_same_effect_send_it_once(sqlite_catalog: Catalog) -> None:
     """On PostgreSQL threads want the same in `test_effects`, and processes in `make soak`."""
     add_content(sqlite_catalog)
     outcomes = run("same", sqlite_catalog.url, processes=PROCESSES, purchases=1)
