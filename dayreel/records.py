@@ -1,4 +1,4 @@
-"""The read side of a project: its settings, clock and catalog, its content folders, channel files and prices.
+"""The read side of a project: its settings, clock and catalog, its content folders, channel files and what models cost.
 
 What only looks works with `Records`: the queries, and commands that show something. What acts needs a
 `services.project.Project`, which is one. Nothing here decides, and what is not asked for is not imported: `dayreel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dayreel.stores.catalog_copies import CatalogCopies
     from dayreel.stores.channel_files import ChannelFiles
     from dayreel.stores.contents import ContentStore
-    from dayreel.stores.price_list import PriceList
+    from dayreel.vendors.model_list import ModelList
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Records:
         return ChannelFiles(self.settings.channels_dir)
 
     @cached_property
-    def prices(self) -> "PriceList":
-        """The price list."""
-        from dayreel.stores.price_list import load_prices  # noqa: PLC0415
+    def models(self) -> "ModelList":
+        """What vendors' models take and cost."""
+        from dayreel.vendors.model_list import ModelList  # noqa: PLC0415
 
-        return load_prices(self.settings.root)
+        return ModelList(self.settings.root)
 
 
 @contextmanager

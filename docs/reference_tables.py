@@ -23,10 +23,13 @@ from dayreel.footage.schemas.library import LibraryPlan
 from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.marts.declared import MARTS
 from dayreel.queries.config import keys
+from dayreel.rules.pricing import described
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Table
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
+from dayreel.vendors.model_list import ModelList
+from dayreel.vendors.models import PICTURES, ModelRow, Price, Source, TextModel, VideoModel, Voice
 from dayreel.vendors.registry import vendor_named, vendors
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -117,6 +120,89 @@ def settings() -> Iterator[str]:
 
 def _about(text: str, *, secret: bool) -> str:
     return f"{text} (secret)" if secret else text
+
+
+def models() -> Iterator[str]:
+    """Yield a table of language models, and one of video models for each vendor that has some."""
+    known = ModelList(PROJECT / "docs")  # ours alone, not those of the project that this checkout is
+    rows = [row for vendor in vendors() for row in known.of(vendor.name)]
+    yield "## Language models\n"
+    texts = ((_model(row), _budget(row), _thinking(row), _price(row)) for row in rows if isinstance(row, TextModel))
+    yield from _table(("model", "context, answer (tokens)", "thinks; efforts", "price"), texts)
+    for provider in dict.fromkeys(row.provider for row in rows if isinstance(row, VideoModel)):
+        yield f"## Video: {provider}\n"
+        videos = (row for row in known.of(provider) if isinstance(row, VideoModel))
+        cells = ((_model(row), _limits(row), _takes(row), _price(row)) for row in videos)
+        yield from _table(("model", "prompt, seconds, resolutions, sound", "takes", "price"), cells)
+
+
+def _model(row: ModelRow) -> str:
+    source = next((row.sources[fact] for fact in ("durations_s", "thinks") if fact in row.sources), None)
+    read = f"; {source.source}, {source.checked_on}" if source is not None else ""
+    ends = f"; ends on {row.ends_on}, use {', '.join(row.replaced_by)}" if row.ends_on else ""
+    return f"`{row.model}`{ends}{read}"
+
+
+def _second_hand(row: ModelRow, fact: str) -> str:
+    return " (2nd)" if row.is_second_hand(fact) else ""
+
+
+def _budget(row: TextModel) -> str:
+    return ", ".join(f"{tokens:,}" if tokens else "?" for tokens in (row.context_tokens, row.max_output_tokens))
+
+
+def _thinking(row: TextModel) -> str:
+    efforts = ", ".join(f"**{effort}**" if effort == row.default_effort else effort for effort in row.efforts)
+    return f"{row.thinks.replace('_', ' ')}; {efforts}" if efforts else row.thinks.replace("_", " ")
+
+
+def _limits(row: VideoModel) -> str:
+    prompt = f"{row.prompt_limit:,} characters" if row.prompt_limit else "no limit known"
+    first, last = row.durations_s[0], row.durations_s[-1]
+    whole = row.durations_s == tuple(range(first, last + 1)) and first != last
+    seconds = f"{first} to {last}" if whole else ", ".join(map(str, row.durations_s))
+    at = f"at {', '.join(row.sound)}" if isinstance(row.sound, tuple) else "yes" if row.sound else "no"
+    return (
+        f"{prompt}{_second_hand(row, 'prompt_limit')}; {seconds} s{_second_hand(row, 'durations_s')}; "
+        f"{', '.join(row.resolutions)}; sound: {at}{_second_hand(row, 'sound')}"
+    )
+
+
+def _takes(row: VideoModel) -> str:
+    names = ("seed", "negative_prompt", *PICTURES)
+    taken = [
+        f"{name.replace('_', ' ')}{' (needed)' if name in row.needs else ''}" for name in names if name in row.fields
+    ]
+    return ", ".join(taken) or "nothing else"
+
+
+def _price(row: ModelRow) -> str:
+    if not row.price:
+        return "none: add yours"
+    source = row.sources["price"]
+    tiers = "; ".join(described(tier) for tier in row.price)
+    return f"{tiers} ({source.source}, {source.checked_on}){_second_hand(row, 'price')}"
+
+
+def model_fields() -> Iterator[str]:
+    """Yield a table per shape of a row of `models.yaml`."""
+    yield "## What a row may say\n"
+    text = "`source`, `checked_on` and `second_hand` of a row stand for all of its facts; `sources` names single ones."
+    yield f"{text}\n"
+    common = set(ModelRow.model_fields)
+    shapes: dict[str, type[BaseModel]] = {
+        "Every row": ModelRow,
+        "Video": VideoModel,
+        "Language model": TextModel,
+        "Voice": Voice,
+        "Price": Price,
+        "Source": Source,
+    }
+    for title, shape in shapes.items():
+        yield f"### {title}\n"
+        left = set() if shape is ModelRow else common
+        fields = ((name, field) for name, field in shape.model_fields.items() if name not in left)
+        yield from _table(("field", "what it says"), ((f"`{name}`", field.description or "") for name, field in fields))
 
 
 def changeable() -> Iterator[str]:
@@ -266,6 +352,8 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "changeable settings": changeable,
     "channel fields": channel_fields,
     "library plan": library_plan,
+    "models": models,
+    "model fields": model_fields,
     "marts": marts,
     "content tables": content_tables,
     "catalog": catalog,

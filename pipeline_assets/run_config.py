@@ -23,7 +23,7 @@ class PromptsChange(dg.Config):
     """What can be changed of the prompts."""
 
     model: str | None = Field(
-        default=None, description="Another model of the channel's provider, with a price in prices.yaml."
+        default=None, description="Another model of the channel's provider, with a price in models.yaml."
     )
     template: str | None = Field(
         default=None, description="Another template of channels/templates/<content type>/, without .md.j2."
@@ -38,7 +38,7 @@ class SegmentsChange(dg.Config):
     """What can be changed of segments that are bought."""
 
     model: str | None = Field(
-        default=None, description="Another model of the channel's provider, with a price in prices.yaml."
+        default=None, description="Another model of the channel's provider, with a price in models.yaml."
     )
     seed: int | None = Field(
         default=None, description="Seed of the segments named below, or of all. Another seed is another purchase."

@@ -1,6 +1,6 @@
 """What will it cost? Estimates, before anybody is asked for money; what was spent is `money`.
 
-From the price list and the channel's file alone; only what today's videos cost still looks at what is made and paid.
+From `models.yaml` and the channel's file alone; only what today's videos cost still looks at what is made and paid.
 The reservation of the real purchase is larger, for language models it is the most that an answer may take; what is
 settled afterwards comes close to what stands here.
 """
@@ -16,10 +16,10 @@ from dayreel.errors import ConfigurationError, DayreelError
 from dayreel.queries.expectations import unmade_today
 from dayreel.queries.money import spent
 from dayreel.records import Records
-from dayreel.rules.pricing import characters_cost, seconds_cost, tokens_cost
+from dayreel.rules.pricing import characters_cost, tokens_cost, video_cost
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import effects
-from dayreel.stores.price_list import PriceList
+from dayreel.vendors.model_list import ModelList
 
 # What a usual question and its answer take, in tokens.
 _IDEA_TOKENS = (1500, 700)
@@ -36,12 +36,12 @@ def expected_day_cost(records: Records, channel: Channel) -> Decimal:
     cost = channel.segments.count * expected_segment_cost(records, channel)
     for source, (asked, answered) in ((channel.ideas, _IDEA_TOKENS), (channel.prompts, _PROMPT_TOKENS)):
         if source is not None and source.model is not None:
-            price = records.prices.of(source.provider, source.model)
+            price = records.models.priced(source.provider, source.model)
             cost += tokens_cost(price, input_tokens=asked, output_tokens=answered)
-    return cost + narration_cost(records.prices, channel, "x" * _NARRATION_CHARACTERS)
+    return cost + narration_cost(records.models, channel, "x" * _NARRATION_CHARACTERS)
 
 
-def narration_cost(prices: PriceList, channel: Channel, text: str) -> Decimal:
+def narration_cost(models: ModelList, channel: Channel, text: str) -> Decimal:
     """Return the most that a text costs with a channel's voice; nothing where the voice is free, or there is none.
 
     Raises:
@@ -52,7 +52,7 @@ def narration_cost(prices: PriceList, channel: Channel, text: str) -> Decimal:
     voice = channel.narration
     if voice is None or vendor_named(voice.provider).free:
         return Decimal(0)
-    return characters_cost(prices.of(voice.provider, voice.voice), text)
+    return characters_cost(models.priced(voice.provider, voice.voice), text)
 
 
 def known_day_cost(records: Records, channel_name: str) -> Decimal | None:
@@ -95,5 +95,16 @@ def expected_segment_cost(records: Records, channel: Channel) -> Decimal:
     """
     if channel.video.model is None:
         return Decimal(0)
-    price = records.prices.of(channel.video.provider, channel.video.model)
-    return seconds_cost(price, duration_s=channel.segments.duration_s, resolution=channel.segments.resolution)
+    return segment_cost(records.models, channel)
+
+
+def segment_cost(models: ModelList, channel: Channel) -> Decimal:
+    """Return what one bought segment of a channel costs, in dollars.
+
+    Raises:
+        ConfigurationError: the model has no price, or nobody has written down what it takes.
+    """
+    provider, model = channel.video.provider, str(channel.video.model)
+    models.priced(provider, model)
+    segments = channel.segments
+    return video_cost(models.video(provider, model), duration_s=segments.duration_s, resolution=segments.resolution)

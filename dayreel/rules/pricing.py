@@ -1,9 +1,10 @@
-"""What a request may cost at most and what it did cost. Pure; the price is handed in."""
+"""What a request may cost at most and what it did cost. Pure; the model's row is handed in."""
 
+from collections.abc import Iterator
 from decimal import ROUND_UP, Decimal
 
 from dayreel.errors import ConfigurationError
-from dayreel.schemas.price import Price
+from dayreel.vendors.models import ModelRow, Price, VideoModel
 
 _MILLION = Decimal(1_000_000)
 # What a vendor wraps around a question with a schema, on the safe side.
@@ -14,57 +15,93 @@ def _up(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.000001"), rounding=ROUND_UP)
 
 
-def tokens_cost(price: Price, *, input_tokens: int, output_tokens: int) -> Decimal:
+def tokens_cost(model: ModelRow, *, input_tokens: int, output_tokens: int) -> Decimal:
     """Return the cost of so many tokens, rounded up to a millionth of a dollar.
 
     Raises:
-        ConfigurationError: this model is not priced by tokens.
+        ConfigurationError: this model is not priced by tokens, or not for so long a question.
     """
-    if price.input_per_mtok_usd is None or price.output_per_mtok_usd is None:
-        raise _wrong_kind(price, "tokens")
-    return _up((price.input_per_mtok_usd * input_tokens + price.output_per_mtok_usd * output_tokens) / _MILLION)
+    for tier in model.price:
+        per_input, per_output = tier.input_per_mtok_usd, tier.output_per_mtok_usd
+        if per_input is None or per_output is None:
+            continue
+        if tier.up_to_input_tokens is None or input_tokens <= tier.up_to_input_tokens:
+            return _up((per_input * input_tokens + per_output * output_tokens) / _MILLION)
+    raise _unpriced(model, f"a question of {input_tokens} tokens")
 
 
-def most_tokens_cost(price: Price, *, prompt: str, max_tokens: int) -> Decimal:
+def most_tokens_cost(model: ModelRow, *, prompt: str, max_tokens: int) -> Decimal:
     """Return the most that a question can cost: every byte of it a token, and its whole answer budget used up.
 
     English has about four bytes a token, other scripts and emoji fewer, and none more tokens than bytes.
     """
     input_tokens = len(prompt.encode()) + _WRAPPING_TOKENS
-    return tokens_cost(price, input_tokens=input_tokens, output_tokens=max_tokens)
+    return tokens_cost(model, input_tokens=input_tokens, output_tokens=max_tokens)
 
 
-def seconds_cost(price: Price, *, duration_s: float, resolution: str) -> Decimal:
-    """Return the cost of a generated video.
+def video_cost(model: VideoModel, *, duration_s: int, resolution: str) -> Decimal:
+    """Return the cost of a generated video, with sound where the model makes it.
 
     Raises:
-        ConfigurationError: this model has no price for this resolution.
+        ConfigurationError: this model has no price for such a video.
     """
-    if price.per_second_usd is None:
-        raise _wrong_kind(price, "seconds")
-    per_second = price.per_second_usd.get(resolution)
-    if per_second is None:
-        raise ConfigurationError(
-            f"{price.provider} model {price.model!r} has no price for {resolution!r}.",
-            next_step=f"Priced are: {', '.join(sorted(price.per_second_usd))}. Add it to prices.yaml with its source.",
+    with_sound = model.has_sound(resolution)
+    for tier in model.price:
+        applies = (
+            (not model.resolutions or resolution in model.resolutions)
+            and tier.resolution in (None, resolution)
+            and tier.sound in (None, with_sound)
+            and tier.duration_s in (None, duration_s)
         )
-    return _up(per_second * Decimal(str(duration_s)))
+        if applies and tier.per_video_usd is not None:
+            return _up(tier.per_video_usd)
+        if applies and tier.per_second_usd is not None:
+            return _up(tier.per_second_usd * duration_s)
+    sound = "with sound" if with_sound else "without sound"
+    raise _unpriced(model, f"{duration_s} seconds at {resolution!r} {sound}")
 
 
-def characters_cost(price: Price, text: str) -> Decimal:
+def characters_cost(model: ModelRow, text: str) -> Decimal:
     """Return the most that a spoken text can cost: some vendors count characters, some bytes, and none more than bytes.
 
     Raises:
         ConfigurationError: this voice is not priced by characters.
     """
-    if price.per_mchar_usd is None:
-        raise _wrong_kind(price, "characters")
-    return _up(price.per_mchar_usd * len(text.encode()) / _MILLION)
+    for tier in model.price:
+        if tier.per_mchar_usd is not None:
+            return _up(tier.per_mchar_usd * len(text.encode()) / _MILLION)
+    raise _unpriced(model, "characters")
 
 
-def _wrong_kind(price: Price, unit: str) -> ConfigurationError:
+def described(price: Price) -> str:
+    """Return a tier in words: "$0.05 a second at 480p"."""
+    return "".join(_words_of(price))
+
+
+def _words_of(price: Price) -> Iterator[str]:
+    if price.input_per_mtok_usd is not None and price.output_per_mtok_usd is not None:
+        yield f"${price.input_per_mtok_usd} in, ${price.output_per_mtok_usd} out per million tokens"
+    units = {
+        "a second": price.per_second_usd,
+        "a video": price.per_video_usd,
+        "per million characters": price.per_mchar_usd,
+    }
+    yield from (f"${amount} {unit}" for unit, amount in units.items() if amount is not None)
+    if price.resolution is not None:
+        yield f" at {price.resolution}"
+    if price.duration_s is not None:
+        yield f" of {price.duration_s} seconds"
+    if price.sound is not None:
+        yield " with sound" if price.sound else " without sound"
+    if price.up_to_input_tokens is not None:
+        yield f" up to {price.up_to_input_tokens:,} tokens of question"
+
+
+def _unpriced(model: ModelRow, request: str) -> ConfigurationError:
+    tiers = "; ".join(described(tier) for tier in model.price) or "nothing"
     return ConfigurationError(
-        f"{price.provider} model {price.model!r} is not priced by {unit}.", next_step="Fix its row in prices.yaml."
+        f"{model.provider} model {model.model!r} has no price for {request}.",
+        next_step=f"Its row in models.yaml prices {tiers}. Add what is missing to your own, with its source.",
     )
 
 

@@ -58,11 +58,19 @@ class ClipWish:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
 
 
+_SMALLEST: Final = 480
+_LARGEST: Final = 1080
+
+
 def frame_size(resolution: str, aspect_ratio: str) -> tuple[int, int]:
-    """Return `(width, height)` of a resolution such as `720p` in an aspect ratio such as `9:16`."""
-    short = int(resolution.removesuffix("p"))
-    long = {480: 832, 720: 1280, 1080: 1920}[short]
-    return {"9:16": (short, long), "16:9": (long, short), "1:1": (short, short)}[aspect_ratio]
+    """Return `(width, height)` of a resolution such as `720p` in an aspect ratio such as `9:16`, 1080p at the most."""
+    digits = resolution.removesuffix("p")
+    short = min(int(digits), _LARGEST) if digits.isdigit() else _LARGEST
+    wide, high = map(int, (aspect_ratio if ":" in aspect_ratio else "16:9").split(":"))
+    long = 832 if short == _SMALLEST else round(short * max(wide, high) / min(wide, high) / 16) * 16
+    if wide == high:
+        return short, short
+    return (long, short) if wide > high else (short, long)
 
 
 def render(wish: ClipWish, folder: Path) -> Path:

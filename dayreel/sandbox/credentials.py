@@ -19,6 +19,7 @@ YOUTUBE_UPLOADS_ID = "UUsandboxcreator00000000"
 DISCORD_APPLICATION_ID = "1100000000000000001"
 # The stand-in signs with this seed; the public half is what dayreel checks with.
 DISCORD_SIGNING_SEED = "73616e64626f782d646973636f72642d7369676e696e672d736565642d333221"
+KLING_API_KEY = "sandbox-kling-api-key"
 SPEECH_CLIENT_TOKEN = "6A5AA1D4EAFF4E9FB37E23D68491D6F4"  # noqa: S105 - the public constant inside edge-tts
 
 

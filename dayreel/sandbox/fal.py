@@ -6,8 +6,6 @@ COMPLETED with an `error`, the result then answers 422, and nothing is billed.
 
 import asyncio
 import base64
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -16,77 +14,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dayreel.sandbox import clips, credentials
+from dayreel.sandbox.fal_models import MODELS, Model, model_of
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
 from dayreel.sandbox.world import Document, SandboxWorld
 
 Problem = Document
-_PER_SECOND: Final = {"480p": Decimal("0.05"), "720p": Decimal("0.10"), "1080p": Decimal("0.15")}
 _RENDERINGS: Final = clips.Renderings()
 _MOST_ENDPOINTS: Final = 50
 _MOST_ITEMS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """The rules of one model: what its fields may hold and what a second costs.
-
-    Args:
-        durations: the values `duration` may take, of exactly this type.
-        aspects: allowed `aspect_ratio` values, the default first.
-        resolutions: allowed `resolution` values, the default first; empty where the model has no such field.
-        prompt_limit: characters.
-        price_usd: price of a second at a resolution.
-        fields: the other fields it knows.
-        sound_field: the switch that turns sound off, where there is one.
-    """
-
-    durations: tuple[str | int, ...]
-    aspects: tuple[str, ...]
-    resolutions: tuple[str, ...]
-    prompt_limit: int
-    price_usd: Callable[[str], Decimal]
-    fields: frozenset[str]
-    sound_field: str | None = None
-
-
-_COMMON: Final = {"prompt", "aspect_ratio", "duration", "negative_prompt", "seed"}
-MODELS: Final[dict[str, Model]] = {
-    "fal-ai/wan-25-preview/text-to-video": Model(
-        durations=("5", "10"),
-        aspects=("16:9", "9:16", "1:1"),
-        resolutions=("1080p", "480p", "720p"),
-        prompt_limit=1500,
-        price_usd=lambda resolution: _PER_SECOND[resolution],
-        fields=frozenset(_COMMON | {"resolution", "audio_url", "enable_prompt_expansion", "enable_safety_checker"}),
-    ),
-    "fal-ai/wan/v2.7/text-to-video": Model(
-        durations=tuple(range(2, 16)),
-        aspects=("16:9", "9:16", "1:1"),
-        resolutions=("1080p", "720p"),
-        prompt_limit=5000,
-        price_usd=lambda _resolution: Decimal("0.10"),
-        fields=frozenset(_COMMON | {"resolution", "audio_url", "enable_prompt_expansion", "enable_safety_checker"}),
-    ),
-    "fal-ai/veo3.1": Model(
-        durations=("8s", "4s", "6s"),
-        aspects=("16:9", "9:16"),
-        resolutions=("720p", "1080p"),
-        prompt_limit=20000,
-        price_usd=lambda _resolution: Decimal("0.40"),
-        fields=frozenset(_COMMON | {"resolution", "generate_audio", "auto_fix", "enhance_prompt"}),
-        sound_field="generate_audio",
-    ),
-    "fal-ai/kling-video/v2.5-turbo/pro/text-to-video": Model(
-        durations=("5", "10"),
-        aspects=("16:9", "9:16", "1:1"),
-        resolutions=(),
-        prompt_limit=2500,
-        price_usd=lambda _resolution: Decimal("0.07"),
-        fields=frozenset((_COMMON | {"cfg_scale"}) - {"seed"}),
-    ),
-}
-"""The models this stand-in knows, by their full id."""
 SPECIAL_FAULTS: Final = {
     "stuck": ("submit", "status"),
     "completed_with_error": ("submit", "status"),
@@ -149,14 +87,14 @@ async def submit(call: Call) -> Response:
     _authorized(call)
     parts = call.request.path_params
     model_id = "/".join(part for part in (parts["owner"], parts["app"], parts.get("sub")) if part)
-    if model_id not in MODELS:
+    if model_id not in MODELS and "video" not in model_id:
         raise Refused(JSONResponse({"detail": f"Application '{model_id}' not found"}, 404))
     arguments = await call.json()
     if arguments is None:
         raise Refused(infrastructure_error(400, "The request body is not a JSON object.", "bad_request"))
     digest = call.world.new_digest("fal")
     id_ = "-".join((digest[:8], digest[8:12], "4" + digest[13:16], "8" + digest[17:20], digest[20:32]))
-    problems = check(MODELS[model_id], arguments)
+    problems = check(model_of(model_id, arguments), arguments)
     is_failing = call.has("completed_with_error")
     request = call.world.store.put(
         "fal_request",
@@ -196,14 +134,16 @@ async def submit(call: Call) -> Response:
 
 
 def _bill(world: SandboxWorld, request: Document) -> None:
-    arguments, model = request["arguments"], MODELS[request["model"]]
+    arguments, model = request["arguments"], model_of(request["model"], request["arguments"])
     duration_s, resolution = duration_of(arguments, model), resolution_of(arguments, model)
     world.bill(
         vendor="fal",
         kind="segment",
         id_=request["id"],
         model=request["model"],
-        cost_usd=model.price_usd(resolution) * duration_s if not request["problems"] else Decimal(0),
+        cost_usd=Decimal(0)
+        if request["problems"]
+        else model.price_usd(duration_s, resolution, sound=_has_sound(arguments, model)),
         prompt=str(arguments.get("prompt")),
         duration_s=duration_s,
         resolution=resolution,
@@ -214,6 +154,10 @@ def duration_of(arguments: Document, model: Model) -> int:
     """Return the length asked for, in seconds; 0 when it was not a valid one."""
     digits = "".join(sign for sign in str(arguments.get("duration", model.durations[0])) if sign.isdigit())
     return int(digits or 0)
+
+
+def _has_sound(arguments: Document, model: Model) -> bool:
+    return not (model.sound_field and arguments.get(model.sound_field) is False)
 
 
 def resolution_of(arguments: Document, model: Model) -> str:
@@ -232,16 +176,19 @@ def check(model: Model, arguments: Document) -> list[Problem]:
     elif len(prompt) > model.prompt_limit:
         message = f"String should have at most {model.prompt_limit} characters"
         problems.append(_problem("prompt", message, "string_too_long", prompt, max_length=model.prompt_limit))
-    allowed: dict[str, tuple[Any, ...]] = {"duration": model.durations, "aspect_ratio": model.aspects}
-    if model.resolutions:
-        allowed["resolution"] = model.resolutions
+    allowed = {"duration": model.durations, "aspect_ratio": model.aspects, "resolution": model.resolutions}
     for name, values in allowed.items():
+        if not values:
+            continue
         value = arguments.get(name, values[0])
         if type(value) is not type(values[0]) or value not in values:
             listed = ", ".join(repr(each) for each in values)
             problems.append(_problem(name, f"Input should be one of {listed}", "literal_error", value, expected=listed))
     problems += _check_rest(arguments)
-    unknown = sorted(set(arguments) - model.fields)
+    problems += [
+        _problem(name, "Field required", "missing", arguments) for name in model.needs if not arguments.get(name)
+    ]
+    unknown = sorted(set(arguments) - model.all_fields)
     problems += [
         _problem(name, "Extra inputs are not permitted", "extra_forbidden", arguments[name]) for name in unknown
     ]
@@ -257,6 +204,12 @@ def _check_rest(arguments: Document) -> list[Problem]:
         problems.append(_problem("negative_prompt", message, "string_too_long", negative, max_length=500))
     if "seed" in arguments and arguments["seed"] is not None and type(arguments["seed"]) is not int:
         problems.append(_problem("seed", "Input should be a valid integer", "int_type", arguments["seed"]))
+    pictures = {name: value for name, value in arguments.items() if name.endswith(("image_url", "frame_url"))}
+    problems += [
+        _problem(name, "Input should be a valid URL", "url_parsing", value)
+        for name, value in pictures.items()
+        if not str(value).startswith(("https://", "http://", "data:image/"))
+    ]
     switches = ("enable_prompt_expansion", "enable_safety_checker", "generate_audio", "auto_fix")
     problems += [
         _problem(name, "Input should be a valid boolean", "bool_type", arguments[name])
@@ -296,15 +249,17 @@ def _known(call: Call) -> Document:
 
 def wish_of(request: Document) -> clips.ClipWish:
     """Return what is rendered for a job."""
-    arguments, model = request["arguments"], MODELS[request["model"]]
-    width, height = clips.frame_size(resolution_of(arguments, model), arguments.get("aspect_ratio", model.aspects[0]))
+    arguments, model = request["arguments"], model_of(request["model"], request["arguments"])
+    # Where there is no field for it, the picture decides, and people's pictures are upright.
+    aspect = arguments.get("aspect_ratio") or (model.aspects[0] if model.aspects else "9:16")
+    width, height = clips.frame_size(resolution_of(arguments, model), aspect)
     return clips.ClipWish(
         prompt=arguments["prompt"],
         seed=seed_of(request),
         width=width,
         height=height,
         duration_s=duration_of(arguments, model),
-        has_audio=not (model.sound_field and arguments.get(model.sound_field) is False),
+        has_audio=_has_sound(arguments, model),
     )
 
 

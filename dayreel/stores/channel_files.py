@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.channel import CHANNEL_ID, Channel
-from dayreel.stores.yaml_documents import Problem, Unreadable, VendorProblem, lines_of, parsed, problem_of
+from dayreel.stores.yaml_problems import VendorProblem, problem_of
+from dayreel.yaml_documents import Problem, Unreadable, lines_of, parsed
 
 MAX_EXTENDS = 5
 # Read off the text, so that a file that is broken elsewhere is still known for the channel that it is.

@@ -50,6 +50,7 @@ from dayreel.schemas.effect import EffectKey, EffectKind, Permit
 from dayreel.testing.proxy import ACTED, SHAPES, HostileProxy, hostile_proxy
 from dayreel.testing.quick_server import QuickServer
 from dayreel.vendors.access import Access
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.record import Family, Vendor
 
 DEADLINE_S = 60.0
@@ -176,7 +177,7 @@ class Bench:
         return calls[self.record.family]()
 
     def _make_or_list(self, client: Any) -> Any:
-        if not self.record.models:  # own footage: there is nothing to make
+        if not self.makes:  # own footage: there is nothing to make
             return client.files(self.video.parent)
         return client.submit(_permit("segment", self.record.name), self.segment())
 
@@ -187,6 +188,11 @@ class Bench:
     def _open(self, client: Any) -> None:
         with client(self.video):
             pass
+
+    @property
+    def makes(self) -> bool:
+        """Whether a video vendor makes something; own footage is only cut."""
+        return bool(ModelList(self.root).names(self.record.name))
 
     @property
     def video(self) -> Path:
@@ -200,9 +206,10 @@ class Bench:
 
     def segment(self) -> SegmentRequest:
         """Return what a video vendor is asked to make."""
-        model = self.sample.model or next(iter(self.record.models))
-        can = self.record.models[model]
-        return SegmentRequest(model, "Wet clay on a wheel.", can.durations_s[0], can.resolutions[0])
+        models = ModelList(self.root)
+        name = self.record.name
+        model = models.video(name, self.sample.model or models.names(name)[0])
+        return SegmentRequest(model.model, "Wet clay on a wheel.", model.durations_s[0], next(iter(model.resolutions)))
 
     def post(self) -> PostRequest:
         """Return what a platform is asked to post."""
@@ -357,7 +364,7 @@ def it_works(bench: Bench) -> None:
         _expect(client.find("m-2") is None, "a message that nobody sent is found")
     if bench.record.family == "platforms":
         _expect(bench.finds(), "what was posted is not found")
-    if bench.record.family == "video" and not bench.record.models:
+    if bench.record.family == "video" and not bench.makes:
         _expect(bench.video in answer, f"{bench.video.name} is not among {answer}")
     elif bench.record.family == "video":
         _finish(bench, client, answer)

@@ -5,7 +5,7 @@ checks, lists and messages are derived from it. What a vendor answers and how it
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ class Setting:
         secret: whether it must never be shown.
         required: whether the live world cannot use the vendor without it.
         sandbox: the value that the vendor's stand-in takes; it opens nothing anywhere else.
+        replaces: required variables that are not needed where this one is set.
     """
 
     variable: str
@@ -37,6 +38,7 @@ class Setting:
     secret: bool = True
     required: bool = True
     sandbox: str | None = None
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class Vendor:
         uses: the other vendors that its client connects to, given the variables.
         order: its place in its family: of the notifiers the first one that is set up is used.
         free: whether it never bills; a voice that is not free needs a price, and what it says is paid through the caps.
-        models: model to what it can make, as a dataclass.
+        models: rows as in `models.yaml` (`vendors.models`), without `provider`; those of our own vendors stand there.
         handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.
         refusals: the codes whose meaning the client knows, or a mapping from them to their `ErrorRow`;
             docs/reference/vendors/ explains each.
@@ -186,7 +188,7 @@ class Vendor:
     uses: Callable[[Variable], tuple[str, ...]] | None = None
     order: int = 100
     free: bool = False
-    models: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[Mapping[str, Any], ...] = ()
     handle: str = "request_id"
     refusals: frozenset[str] | Mapping[str, Any] = frozenset()
     stand_in: str | None = None
@@ -206,6 +208,11 @@ class Vendor:
     def takes(self) -> tuple[str, ...]:
         """Variables that it uses when they are set."""
         return tuple(setting.variable for setting in self.settings if not setting.required)
+
+    def needs_given(self, variable: Variable) -> tuple[str, ...]:
+        """Return the variables of `needs` that none which is set replaces."""
+        replaced = {name for setting in self.settings if variable(setting.variable) for name in setting.replaces}
+        return tuple(name for name in self.needs if name not in replaced)
 
     def is_set_up(self, variable: Variable) -> bool:
         """Return whether somebody has chosen it: its first variable is set, or it has none."""

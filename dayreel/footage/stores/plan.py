@@ -9,7 +9,8 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError
 from dayreel.footage.rules.paths import KIND_FOLDERS, QUEUE_ROOT, STAGE_ROOTS
 from dayreel.footage.schemas.library import LibraryPlan
-from dayreel.stores.yaml_documents import Unreadable, lines_of, parsed, problem_of
+from dayreel.stores.yaml_problems import problem_of
+from dayreel.yaml_documents import Unreadable, lines_of, parsed
 
 PLAN_FILE = "library.yaml"
 _FIRST_PLAN = """\

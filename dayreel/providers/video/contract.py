@@ -14,7 +14,14 @@ from dayreel.schemas.effect import EffectKey, Permit
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """One raw segment to be made."""
+    """One raw segment to be made.
+
+    Attributes:
+        first_frame: a picture with which it begins, as the address of one (https, or data: with its bytes).
+        last_frame: likewise, with which it ends.
+        reference: likewise, of what is to be seen in it.
+        negative_prompt: what is not to be seen in it.
+    """
 
     model: str
     prompt: str
@@ -22,16 +29,19 @@ class SegmentRequest:
     resolution: str
     seed: int | None = None
     aspect_ratio: str = "9:16"
+    first_frame: str | None = None
+    last_frame: str | None = None
+    reference: str | None = None
+    negative_prompt: str | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is written down and compared.
 
-@dataclass(frozen=True)
-class VideoCapabilities:
-    """What a model can make, as data."""
-
-    durations_s: tuple[int, ...]
-    resolutions: tuple[str, ...]
-    prompt_limit: int
-    has_audio: bool
+        What came to segments later is left out where it is not set: a purchase that was begun before it came keeps its
+        key, and is not made twice.
+        """
+        later = ("first_frame", "last_frame", "reference", "negative_prompt")
+        return {name: value for name, value in vars(self).items() if value is not None or name not in later}
 
 
 @dataclass(frozen=True)

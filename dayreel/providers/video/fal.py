@@ -2,7 +2,7 @@
 
 The SDK sends a submit up to ten times when answers are lost, and each accepted one is billed; so it never submits. It
 reads statuses and results and cancels, on a transport that makes one attempt per read and leaves no read without an
-end. What each model takes is `fal_models`.
+end. What each model takes is its row in `models.yaml`.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
 from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, moment, read_pages
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
-from dayreel.providers.video.fal_models import MODELS, FalModel
-from dayreel.providers.video.request_check import check_request
+from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.record import Proof, Setting, Vendor
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ _DASHBOARD: Final = "Look for the request in the fal.ai dashboard, Requests."
 _READS_PER_FOLLOW: Final = 6
 _PAGE_SIZE: Final = 100
 _PAGES: Final = 20
+_MOST_MODELS: Final = 50  # that one list may name
 
 
 class FalVideo:
@@ -102,6 +103,7 @@ class FalVideo:
 
     Args:
         key: from the fal.ai dashboard.
+        models: what each model takes.
         queue_url: the queue's address; a stand-in's may be plain http and have a path.
         api_url: the address of the Platform APIs, which list what was requested.
         connect_s: how long a connection may take to stand, in seconds.
@@ -115,6 +117,7 @@ class FalVideo:
         self,
         *,
         key: SecretStr | str,
+        models: ModelList,
         queue_url: str = QUEUE_URL,
         api_url: str = API_URL,
         connect_s: float = 10,
@@ -122,6 +125,7 @@ class FalVideo:
     ) -> None:
         """Keep the settings; the SDK is imported when the first request is followed."""
         self._key = reveal(key, name="FAL_KEY")
+        self._models = models
         self._queue_url = queue_url.rstrip("/")
         self._api_url = api_url.rstrip("/")
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
@@ -130,7 +134,7 @@ class FalVideo:
 
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make. See the contract for the errors."""
-        check_request(request, _adapter(request.model).can, vendor="fal")
+        check_request(request, self._models.video("fal", request.model))
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Submit once. See the contract for the errors.
@@ -146,7 +150,7 @@ class FalVideo:
             f"{self._queue_url}/{request.model}",
             attempted=attempted,
             has_side_effects=True,
-            json=_adapter(request.model).arguments(request, own_seed=own_seed(permit.key)),
+            json=self._arguments(request, permit.key),
         )
         if not reply.ok:
             raise _submit_refused(reply)
@@ -190,7 +194,7 @@ class FalVideo:
         fal says nowhere when a request is listed (while it queues, once it has ended, minutes later), so a list without
         it proves nothing.
         """
-        wanted = _adapter(request.model).arguments(request, own_seed=own_seed(key))
+        wanted = self._arguments(request, key)
 
         def can_be_it(item: ListedItem) -> bool:
             is_in_time = item.made_at is None or item.made_at >= sent_at - CLOCK_SKEW
@@ -204,11 +208,18 @@ class FalVideo:
         return Lookup(handles, proves_absence=False, evidence=evidence)
 
     def list_since(self, since: datetime | None) -> Listing:
-        """Return the requests of every model with an adapter, see `ListsWhatItHas`; without `since`, of a day."""
-        listing = self._list(list(MODELS), since)
+        """Return the requests of every model in `models.yaml`, see `ListsWhatItHas`; without `since`, of a day."""
+        names = self._models.names("fal")
+        listings = [
+            self._list(names[first : first + _MOST_MODELS], since) for first in range(0, len(names), _MOST_MODELS)
+        ]
         # What ended in an error made nothing and is not billed, and the ledger lets go of its id.
-        made = tuple(item for item in listing.items if (item.raw.get("status_code") or 0) < _ERRORS)
-        return Listing(made, listing.is_whole)
+        items = (item for listing in listings for item in listing.items)
+        made = tuple(item for item in items if (item.raw.get("status_code") or 0) < _ERRORS)
+        return Listing(made, all(listing.is_whole for listing in listings))
+
+    def _arguments(self, request: SegmentRequest, key: EffectKey) -> dict[str, Any]:
+        return vendor_arguments(request, self._models.video("fal", request.model), own_seed=own_seed(key))
 
     def _list(self, models: Sequence[str], since: datetime | None) -> Listing:
         # `start` is compared with fal's clock, `since` was read from ours, which may be ahead.
@@ -341,6 +352,7 @@ def connect(access: Access) -> FalVideo:
     """Return fal as the world of `access` has it."""
     return FalVideo(
         key=access.secret("FAL_KEY"),
+        models=ModelList(access.root),
         queue_url=access.url(QUEUE_URL, "/fal/queue/"),
         api_url=access.url(API_URL, "/fal/api/"),
     )
@@ -354,15 +366,6 @@ def own_seed(key: EffectKey) -> int:
 
 def _listed(item: dict[str, Any]) -> ListedItem:
     return ListedItem(str(item["request_id"]), (), moment(item.get("sent_at")), raw=item)
-
-
-def _adapter(model: str) -> FalModel:
-    if model not in MODELS:
-        raise ConfigurationError(
-            f"There is no adapter for the fal model {model!r}; known: {', '.join(sorted(MODELS))}.",
-            next_step="Change `video.model` in the channel file, or add a row to providers/video/fal_models.py.",
-        )
-    return MODELS[model]
 
 
 def _submit_refused(reply: Reply) -> ProviderError:
@@ -459,14 +462,13 @@ VENDOR: Final = Vendor(
     name="fal",
     label="fal",
     family="video",
-    about="Generated video through the fal queue (WAN, Veo, Kling).",
+    about="Generated video through the fal queue: WAN, Kling, Veo, Seedance, MiniMax, LTX and any other model there.",
     connect=connect,
     settings=(Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret"),),
     can=("video from text", "follows and cancels by id", "looks up lost requests"),
     prove=prove,
     where_to_look="fal.ai dashboard, Requests",
     order=1,
-    models={name: model.can for name, model in MODELS.items()},
     refusals=frozenset(NEXT_STEPS) | RETRY_HELPS,
     stand_in="dayreel.sandbox.fal:mount",
 )

@@ -1,4 +1,4 @@
-"""Kling's own API: a task per segment, signed with a short-lived token made from two keys.
+"""Kling's own API: a task per segment, with an API key or a short-lived token that is made from two keys.
 
 Kling takes an id of the caller's own with each task, by which a task whose answer was lost can be looked up (`find`).
 Sources: section 12 of the protocol reference, and Kling's published list of error codes; both at second hand.
@@ -10,7 +10,6 @@ import hmac
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,39 +18,20 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from dayreel.clock import Clock, SystemClock
-from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
-from dayreel.providers.video.contract import Job, Lookup, SegmentRequest, VideoCapabilities
-from dayreel.providers.video.request_check import check_request
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
+from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.record import Proof, Setting, Vendor
 
 BASE_URL: Final = "https://api-singapore.klingai.com"
 _TASKS: Final = "/v1/videos/text2video"
 NOT_FOUND: Final = 1203
-_MODE: Final[Mapping[str, str]] = {"720p": "std", "1080p": "pro"}
 
-
-@dataclass(frozen=True)
-class KlingModel:
-    """One model: what it can make, and the fields that are always sent."""
-
-    can: VideoCapabilities
-    fixed: Mapping[str, Any]
-
-
-MODELS: Final[Mapping[str, KlingModel]] = {
-    "kling-v2-6": KlingModel(
-        VideoCapabilities((5, 10), ("720p", "1080p"), prompt_limit=2500, has_audio=True), {"sound": "on"}
-    ),
-    "kling-v2-5-turbo": KlingModel(
-        VideoCapabilities((5, 10), ("720p", "1080p"), prompt_limit=2500, has_audio=False), {}
-    ),
-}
-"""Model id to what it takes. Kling's resolution is its mode: `std` is 720p, `pro` 1080p."""
-
-_KEYS = "Check KLING_ACCESS_KEY and KLING_SECRET_KEY, and this machine's clock."
+_KEYS = "Check KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY and this machine's clock."
 _CREDIT = "Buy a resource pack or add credit in the Kling developer console."
 _INPUT = "Check the prompt and the segment settings in the channel file."
 _CONTENT = "Change the prompt: `dayreel run` with another idea, or edit the prompt template."
@@ -94,8 +74,10 @@ class KlingVideo:
     """Video models of Kling.
 
     Args:
-        access_key: from the Kling developer console, with
-        secret_key: its other half, which never leaves this machine.
+        models: what each model takes.
+        api_key: from the Kling developer console; goes with every request. Without one:
+        access_key: from the same place, with
+        secret_key: its other half, which never leaves this machine. They open models up to 3.0.
         base_url: the API's address.
     """
 
@@ -104,22 +86,26 @@ class KlingVideo:
     def __init__(
         self,
         *,
-        access_key: SecretStr | str,
-        secret_key: SecretStr | str,
+        models: ModelList,
+        access_key: SecretStr | str = "",
+        secret_key: SecretStr | str = "",
+        api_key: SecretStr | str = "",
         base_url: str = BASE_URL,
         read_s: float = 60,
         clock: Clock | None = None,
     ) -> None:
         """Keep the settings; nothing is sent."""
-        self._access_key = reveal(access_key, name="KLING_ACCESS_KEY")
-        self._secret_key = reveal(secret_key, name="KLING_SECRET_KEY")
+        self._models = models
+        self._api_key = reveal(api_key, name="KLING_API_KEY") if api_key else ""
+        self._access_key = "" if self._api_key else reveal(access_key, name="KLING_ACCESS_KEY")
+        self._secret_key = "" if self._api_key else reveal(secret_key, name="KLING_SECRET_KEY")
         self._tasks_url = base_url.rstrip("/") + _TASKS
         self._read_s = read_s
         self._clock = clock or SystemClock()
 
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make. See the contract for the errors."""
-        check_request(request, _adapter(request.model).can, vendor="kling")
+        check_request(request, self._models.video("kling", request.model))
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Submit once and return `task_id`, `external_task_id` and `model`. See the contract for the errors."""
@@ -132,12 +118,8 @@ class KlingVideo:
             has_side_effects=True,
             json={
                 "model_name": request.model,
-                "prompt": request.prompt,
-                "mode": _MODE[request.resolution],
-                "duration": str(request.duration_s),
-                "aspect_ratio": request.aspect_ratio,
                 "external_task_id": own_id,
-                **_adapter(request.model).fixed,
+                **vendor_arguments(request, self._models.video("kling", request.model)),
             },
         )
         task_id = _data(reply, own_id).get("task_id")
@@ -206,16 +188,16 @@ class KlingVideo:
         )
 
     def _http(self) -> Http:
-        token = self._token()
+        token = self._api_key or self._token()
         return Http(
             "kling",
             headers={"Authorization": f"Bearer {token}"},
-            secrets=[self._secret_key, self._access_key, token],
+            secrets=[secret for secret in (self._secret_key, self._access_key, token) if secret],
             read_s=self._read_s,
         )
 
     def _token(self) -> str:
-        """Return a JWT (HS256) that is good for half an hour."""
+        """Return a JWT (HS256) that is good for half an hour, made from access and secret key."""
         now_at = self._clock.now()
         claims = {
             "iss": self._access_key,
@@ -230,10 +212,14 @@ class KlingVideo:
 
 def connect(access: Access) -> KlingVideo:
     """Return Kling as the world of `access` has it."""
+    models, base_url = ModelList(access.root), access.url(BASE_URL, "/kling")
+    if api_key := access.variable("KLING_API_KEY"):
+        return KlingVideo(models=models, api_key=api_key, base_url=base_url)
     return KlingVideo(
+        models=models,
         access_key=access.secret("KLING_ACCESS_KEY"),
         secret_key=access.secret("KLING_SECRET_KEY"),
-        base_url=access.url(BASE_URL, "/kling"),
+        base_url=base_url,
     )
 
 
@@ -242,15 +228,6 @@ def external_task_id(key: EffectKey) -> str:
     # Derived from the effect, so that a submit whose answer was lost can be looked up by an id that we knew before.
     digest = hashlib.sha256(f"{key.content_id}/{key.sequence}/{key.fingerprint}".encode()).hexdigest()
     return f"dayreel-{digest[:24]}"
-
-
-def _adapter(model: str) -> KlingModel:
-    if model not in MODELS:
-        raise ConfigurationError(
-            f"There is no adapter for the kling model {model!r}; known: {', '.join(sorted(MODELS))}.",
-            next_step="Change `video.model` in the channel file, or add a row to dayreel/providers/video/kling.py.",
-        )
-    return MODELS[model]
 
 
 def _base64(part: Mapping[str, Any]) -> str:
@@ -307,14 +284,14 @@ def _video_url(task: Mapping[str, Any]) -> str | None:
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:
-    """Ask for a task that nobody has made: "not found" means that both keys are good."""
+    """Ask for a task that nobody has made: "not found" means that the keys are good."""
     unknown = str(NOT_FOUND)
     try:
         connect(access).follow({"task_id": f"dayreel-{uuid.uuid4().hex[:12]}"})
     except PermanentError as error:
         if error.code != unknown:
             raise
-    return Proof("both keys are accepted; whether there is credit only a task shows")
+    return Proof("the keys are accepted; whether there is credit only a task shows")
 
 
 VENDOR: Final = Vendor(
@@ -323,7 +300,13 @@ VENDOR: Final = Vendor(
     about="Generated video from Kling itself.",
     connect=connect,
     settings=(
-        Setting("KLING_ACCESS_KEY", "Kling developer console", sandbox="sandbox-kling-access"),
+        Setting(
+            "KLING_API_KEY",
+            "Kling developer console, API keys; instead of the two below, and for every model",
+            required=False,
+            replaces=("KLING_ACCESS_KEY", "KLING_SECRET_KEY"),
+        ),
+        Setting("KLING_ACCESS_KEY", "Kling developer console; opens models up to 3.0", sandbox="sandbox-kling-access"),
         # HS256 wants 32 bytes.
         Setting("KLING_SECRET_KEY", "Kling developer console", sandbox="sandbox-kling-secret-of-at-least-32-bytes"),
     ),
@@ -331,7 +314,6 @@ VENDOR: Final = Vendor(
     prove=prove,
     where_to_look="Kling developer console, task list",
     order=2,
-    models={name: model.can for name, model in MODELS.items()},
     handle="task_id",
     refusals=frozenset(map(str, CODES)),
     stand_in="dayreel.sandbox.kling:mount",

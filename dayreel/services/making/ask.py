@@ -144,7 +144,7 @@ def _paid(
     question: Question,
     key: EffectKey,
 ) -> tuple[Intent, Callable[[Permit, dict[str, Any], RecordHandle], Done]]:
-    price = project.prices.of(model.name, question.model)
+    price = project.models.priced(model.name, question.model)
     prompt = f"{question.system}{question.prompt}{question.schema}"
     intent = Intent(
         key=key,

@@ -70,7 +70,7 @@ def _buy(
     *,
     sequence: int,
 ) -> Effect:
-    most_usd = narration_cost(project.prices, channel, text)
+    most_usd = narration_cost(project.models, channel, text)
     intent = Intent(
         key=EffectKey(row.id, "narration", speech.name, sequence, fingerprint(text=text, voice=voice)),
         channel=channel,

@@ -12,14 +12,13 @@ from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError, GateClosedError, StoreError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.money import overall_caps, readable_channels, spent
-from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today
+from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
 from dayreel.queries.rows import ContentRow
-from dayreel.rules.pricing import seconds_cost
 from dayreel.schemas.channel import Channel
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.channel_files import named_files
-from dayreel.stores.price_list import PriceList
+from dayreel.vendors.model_list import ModelList
 
 NO_SPACE_BYTES = 500 * 10**6
 """Below this a day cannot be made."""
@@ -45,7 +44,7 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
         )
     find_ffmpeg(project.settings.ffmpeg)
     require_files(project, channel)
-    for _, problem in priced(project.prices, channel):
+    for _, problem in priced(project.models, channel):
         if problem is not None:
             raise problem
 
@@ -86,21 +85,21 @@ def require_files(project: Project, channel: Channel, part: str = "") -> None:
             )
 
 
-def priced(prices: PriceList, channel: Channel) -> Iterator[tuple[str, ConfigurationError | None]]:
+def priced(models: ModelList, channel: Channel) -> Iterator[tuple[str, ConfigurationError | None]]:
     """Give each model of a channel, and a voice without a price; and why nothing can be reserved for it, or None."""
     for part in (channel.ideas, channel.prompts, channel.video):
         if part is None or part.model is None:
             continue
         try:
-            price = prices.of(part.provider, part.model)
+            models.priced(part.provider, part.model)
             if part is channel.video:
-                seconds_cost(price, duration_s=channel.segments.duration_s, resolution=channel.segments.resolution)
+                segment_cost(models, channel)
         except ConfigurationError as error:
             yield part.model, error
         else:
             yield part.model, None
     if channel.narration is not None:
         try:
-            narration_cost(prices, channel, "")
+            narration_cost(models, channel, "")
         except ConfigurationError as error:
             yield channel.narration.voice, error

@@ -23,7 +23,7 @@ from dayreel.providers.video.clips import OwnFootage, pick_footage
 from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.pricing import seconds_cost
+from dayreel.rules.pricing import video_cost
 from dayreel.schemas.channel import Channel, SegmentSpec
 from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
@@ -87,7 +87,9 @@ def render_segments(
         source.check(request)
     work = Work(
         stage="raw_segments",
-        fingerprint=fingerprint(code=CODE_VERSION, provider=source.name, requests=[vars(item) for item in requests]),
+        fingerprint=fingerprint(
+            code=CODE_VERSION, provider=source.name, requests=[item.as_json() for item in requests]
+        ),
         provider=source.name,
         model=channel.video.model,
     )
@@ -147,11 +149,18 @@ def _buy(
 ) -> _Bought:
     # The request is part of the key: the same one is bought once, however often this runs; another prompt or seed is
     # another purchase.
-    key = EffectKey(row.id, "segment", source.name, sequence, fingerprint(request=vars(request)))
-    price = project.prices.of(source.name, request.model)
-    cost = seconds_cost(price, duration_s=request.duration_s, resolution=request.resolution)
+    key = EffectKey(row.id, "segment", source.name, sequence, fingerprint(request=request.as_json()))
+    cost = video_cost(
+        project.models.video(source.name, request.model), duration_s=request.duration_s, resolution=request.resolution
+    )
     intent = Intent(
-        key=key, channel=channel, day=row.day, layer="video", most_usd=cost, model=request.model, request=vars(request)
+        key=key,
+        channel=channel,
+        day=row.day,
+        layer="video",
+        most_usd=cost,
+        model=request.model,
+        request=request.as_json(),
     )
 
     def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:

@@ -41,8 +41,8 @@ from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
 from dayreel.stores.channel_files import ChannelFiles, named_files
 from dayreel.stores.content_bucket import content_place
 from dayreel.stores.mart_bucket import mart_place
-from dayreel.stores.price_list import load_prices
-from dayreel.stores.yaml_documents import VendorProblem
+from dayreel.stores.yaml_problems import VendorProblem
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.registry import UPDATE_IT, unusable, vendor_named, vendors
 
 OLDEST_PYTHON = (3, 11)
@@ -253,7 +253,7 @@ def missing_keys(settings: Settings, vendors: Iterable[str]) -> list[str]:
     return [
         f"{variable} ({vendor})"
         for vendor in vendors
-        for variable in vendor_named(vendor).needs
+        for variable in vendor_named(vendor).needs_given(settings.variable)
         if settings.variable(variable) is None
     ]
 
@@ -264,7 +264,7 @@ def _keys(settings: Settings, subject: str, vendors: list[str]) -> Check:
     if missing:
         step = "Put them into .env; .env.example says where each comes from."
         return Check(name, "fail", f"not set: {', '.join(missing)}", step)
-    needed = [variable for vendor in vendors for variable in vendor_named(vendor).needs]
+    needed = [name for vendor in vendors for name in vendor_named(vendor).needs_given(settings.variable)]
     return Check(name, "ok", ", ".join(needed) or "none needed")
 
 
@@ -289,13 +289,13 @@ def check_sandbox(settings: Settings) -> Check:
 def check_prices(settings: Settings, channels: Mapping[str, Channel]) -> Check:
     """Look whether every model in use has a price: without one nothing can be reserved for it."""
     try:
-        prices = load_prices(settings.root)
+        models = ModelList(settings.root)
     except ConfigurationError as error:
         return Check("prices", "fail", error.message, error.next_step)
     used: set[str] = set()
     missing: list[ConfigurationError] = []
     for channel in channels.values():
-        for model, problem in priced(prices, channel):
+        for model, problem in priced(models, channel):
             used.add(model)
             missing += [problem] if problem else []
     if missing:

@@ -1,9 +1,10 @@
 """Listing every vendor: its family, what it can do, which variables it wants, which of them are set. No values."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from dayreel.settings import Settings
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.record import Vendor
 from dayreel.vendors.registry import sandbox_variables, vendors
 
@@ -14,7 +15,7 @@ class Listed:
 
     Attributes:
         can: what it does, in words.
-        models: model to what it can make; only for families that have models of their own with limits.
+        models: model to what it takes, makes and costs, as in `models.yaml`.
         needs: variable to whether it is set; without all of them the live world cannot use this vendor.
         takes: likewise, for what is used when it is set.
         ready: whether the present world can use it.
@@ -30,17 +31,27 @@ class Listed:
 
 
 def list_providers(settings: Settings) -> list[Listed]:
-    """Return every vendor of the registry, in its order."""
-    return [_listed(settings, vendor) for vendor in vendors()]
+    """Return every vendor of the registry, in its order.
+
+    Raises:
+        ConfigurationError: a row of the project's `models.yaml` cannot be used.
+    """
+    models = ModelList(settings.root)
+    return [_listed(settings, vendor, models) for vendor in vendors()]
 
 
-def _listed(settings: Settings, vendor: Vendor) -> Listed:
-    needs = {variable: settings.variable(variable) is not None for variable in vendor.needs}
+def _listed(settings: Settings, vendor: Vendor, models: ModelList) -> Listed:
+    needs = {name: settings.variable(name) is not None for name in vendor.needs_given(settings.variable)}
     return Listed(
         name=vendor.name,
         family=vendor.family,
         can=vendor.can,
-        models={name: asdict(can) for name, can in vendor.models.items()},
+        models={
+            row.model: row.model_dump(
+                mode="json", exclude={"provider", "family", "model", "sources"}, exclude_defaults=True
+            )
+            for row in models.of(vendor.name)
+        },
         needs=needs,
         takes={variable: settings.variable(variable) is not None for variable in vendor.takes},
         # The sandbox world has stand-ins with keys of their own.

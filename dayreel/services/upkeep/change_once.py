@@ -127,7 +127,7 @@ def _made_again(project: Project, row: ContentRow, change: Change) -> tuple[int,
 
 
 def _require_usable(project: Project, channel: Channel, change: Change) -> None:
-    for _model, problem in priced(project.prices, channel):
+    for _model, problem in priced(project.models, channel):
         if problem is not None:
             raise problem
     if change.template is not None:
@@ -140,3 +140,13 @@ def _require_usable(project: Project, channel: Channel, change: Change) -> None:
             )
     if change.seed is not None and not 0 <= change.seed <= MOST_SEED:
         raise UsageError(f"{change.seed} is not a seed.", next_step=f"A seed is a number from 0 to {MOST_SEED}.")
+    video = channel.video
+    if (
+        change.seed is not None
+        and video.model
+        and "seed" not in project.models.video(video.provider, video.model).fields
+    ):
+        raise UsageError(
+            f"{video.provider} model {video.model!r} takes no seed.",
+            next_step="Name the segments without a seed: they are made again all the same.",
+        )

@@ -5,14 +5,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dayreel.providers.video.contract import Job, Lookup, SegmentRequest, VideoCapabilities
-from dayreel.providers.video.request_check import check_request
+from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
+from dayreel.providers.video.model_input import check_request
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.record import Vendor
 from dayreel_acme.api import KEY, Acme
 
-MODELS = {"acme-1": VideoCapabilities((5, 10), ("480p", "720p"), prompt_limit=2500, has_audio=False)}
+MODELS = (
+    {
+        "model": "acme-1",
+        "family": "video",
+        "prompt_limit": 2500,
+        "durations_s": [5, 10],
+        "resolutions": ["480p", "720p"],
+        "price": {"per_second_usd": "0.02"},
+        "source": "https://acme.example/prices",
+        "checked_on": "2026-11-30",
+    },
+)
+"""Rows as in dayreel's `models.yaml`."""
 
 
 class AcmeVideo:
@@ -20,13 +33,14 @@ class AcmeVideo:
 
     name = "acme_video"
 
-    def __init__(self, api: Acme) -> None:
-        """Take Acme's API."""
+    def __init__(self, api: Acme, models: ModelList) -> None:
+        """Take Acme's API, and what each model takes."""
         self._api = api
+        self._models = models
 
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the model cannot make."""
-        check_request(request, MODELS[request.model], vendor="Acme")
+        check_request(request, self._models.video(self.name, request.model))
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Submit once and return the handle. See the contract for the errors."""
@@ -64,7 +78,7 @@ def _reference(key: EffectKey) -> str:
 
 def connect(access: Access) -> AcmeVideo:
     """Return Acme's video of this world; needs ACME_KEY."""
-    return AcmeVideo(Acme(access))
+    return AcmeVideo(Acme(access), ModelList(access.root))
 
 
 VENDOR = Vendor(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +13,14 @@ from dayreel.providers.listings import CLOCK_SKEW
 from dayreel.providers.video import fal as fal_module
 from dayreel.providers.video.contract import Lookup, SegmentRequest
 from dayreel.providers.video.fal import FalVideo, own_seed
+from dayreel.vendors.model_list import ModelList
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 
 WAN = "fal-ai/wan-25-preview/text-to-video"
 SEEDLESS = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
+KNOWN = ModelList(Path("nowhere"))
 REQUEST = SegmentRequest(model=WAN, prompt="A potter's hands on wet clay.", duration_s=5, resolution="480p")
 PERMIT = make_permit("segment", "fal", sequence=2)
 KEY = RunningSandbox.credentials["FAL_KEY"]
@@ -28,7 +31,7 @@ def fal(world: RunningSandbox) -> FalVideo:
     world.reset()
     world.clear_faults()
     world.pace(fal_queue_s=0, fal_render_s=0)
-    return FalVideo(key=KEY, queue_url=f"{world.url}/fal/queue/", api_url=f"{world.url}/fal/api/")
+    return FalVideo(key=KEY, models=KNOWN, queue_url=f"{world.url}/fal/queue/", api_url=f"{world.url}/fal/api/")
 
 
 def lose(world: RunningSandbox, fal: FalVideo, request: SegmentRequest = REQUEST) -> str:
@@ -140,7 +143,7 @@ def test_two_alike_in_a_list_that_goes_on_are_none(
 )
 def test_a_list_that_cannot_be_read_is_no_answer(say: Say, error: type[ProviderError]) -> None:
     with scripted(*[say] * 6) as server, pytest.raises(error):
-        look(FalVideo(key=KEY, queue_url=server.url, api_url=server.url))
+        look(FalVideo(key=KEY, models=KNOWN, queue_url=server.url, api_url=server.url))
 
 
 def test_the_own_seed_is_the_same_each_time_and_fits() -> None:

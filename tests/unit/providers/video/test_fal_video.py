@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,19 @@ from dayreel.errors import (
 )
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoGenerator
 from dayreel.providers.video.fal import FalVideo
-from dayreel.providers.video.fal_models import MODELS
+from dayreel.providers.video.model_input import check_request, vendor_arguments
+from dayreel.rules.pricing import video_cost
+from dayreel.sandbox.fal import check
+from dayreel.sandbox.fal_models import MODELS
+from dayreel.vendors.model_list import ModelList
+from dayreel.vendors.models import PICTURES, VideoModel
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted, unused_url
 from tests.waiting import wait_until
 
 WAN = "fal-ai/wan-25-preview/text-to-video"
+KNOWN = ModelList(Path("nowhere"))
 REQUEST = SegmentRequest(model=WAN, prompt="A potter's hands on wet clay.", duration_s=5, resolution="480p", seed=11)
 PERMIT = make_permit("segment", "fal", sequence=2)
 ACCEPTED = {
@@ -39,7 +46,7 @@ KEY = RunningSandbox.credentials["FAL_KEY"]
 
 @pytest.fixture
 def fal(world: RunningSandbox) -> Iterator[FalVideo]:
-    yield FalVideo(key=KEY, queue_url=f"{world.url}/fal/queue/")
+    yield FalVideo(key=KEY, models=KNOWN, queue_url=f"{world.url}/fal/queue/")
     world.clear_faults()
 
 
@@ -48,7 +55,7 @@ def generations(world: RunningSandbox) -> int:
 
 
 def at(url: str) -> VideoGenerator:
-    return FalVideo(key=KEY, queue_url=f"{url}/fal/queue/")
+    return FalVideo(key=KEY, models=KNOWN, queue_url=f"{url}/fal/queue/")
 
 
 def until_over(fal: FalVideo, handle: dict[str, Any]) -> Job:
@@ -59,7 +66,7 @@ def test_a_submitted_segment_is_fetched_by_another_process(
     fal: FalVideo, world: RunningSandbox, tmp_path: Path
 ) -> None:
     handle = fal.submit(PERMIT, REQUEST)
-    another = FalVideo(key=f"{KEY}\n", queue_url=f"{world.url}/fal/queue")
+    another = FalVideo(key=f"{KEY}\n", models=KNOWN, queue_url=f"{world.url}/fal/queue")
     job = until_over(another, {"request_id": handle["request_id"], "model": WAN})
     assert job.state == "done"
     assert job.seed == 11
@@ -88,13 +95,40 @@ def test_each_model_gets_its_own_spelling(model: str, duration_s: int, resolutio
     assert server.asked[0].json() == {"prompt": REQUEST.prompt, "aspect_ratio": "9:16", **sent}
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
-def test_the_sandbox_takes_what_each_model_is_sent(fal: FalVideo, model: str) -> None:
-    can = MODELS[model].can
-    request = replace(REQUEST, model=model, duration_s=can.durations_s[0], resolution=can.resolutions[0])
-    handle = fal.submit(PERMIT, request)
-    assert fal.follow(handle).state != "failed"
-    fal.cancel(handle)
+@pytest.mark.parametrize("model", KNOWN.names("fal"))
+def test_the_sandbox_takes_what_each_model_is_sent(model: str) -> None:
+    row = KNOWN.video("fal", model)
+    rules = MODELS[model]
+    for duration_s, resolution in product(row.durations_s, row.resolutions):
+        request = request_for(row, duration_s=duration_s, resolution=resolution)
+        check_request(request, row)
+        sent = vendor_arguments(request, row, own_seed=7)
+        assert check(rules, sent) == [], (duration_s, resolution)
+        if row.price:
+            cost = video_cost(row, duration_s=duration_s, resolution=resolution)
+            sound = row.has_sound(resolution)
+            assert cost == rules.price_usd(duration_s, row.resolutions[resolution], sound=sound) > 0
+
+
+@pytest.mark.parametrize("model", KNOWN.names("fal"))
+def test_a_longer_prompt_is_refused_by_the_sandbox_too(model: str) -> None:
+    row = KNOWN.video("fal", model)
+    if row.prompt_limit is None or row.is_second_hand("prompt_limit"):
+        return
+    request = replace(request_for(row), prompt="x" * (row.prompt_limit + 1))
+    assert check(MODELS[model], vendor_arguments(request, row))[0]["type"] == "string_too_long"
+    with pytest.raises(ConfigurationError, match="allowed: 1 to"):
+        check_request(request, row)
+
+
+def request_for(row: VideoModel, **chosen: Any) -> SegmentRequest:
+    """Return a request that has everything that the model takes."""
+    asked: dict[str, Any] = {"duration_s": row.durations_s[0], "resolution": next(iter(row.resolutions)), **chosen}
+    pictures: dict[str, Any] = {name: f"https://example.com/{name}.png" for name in PICTURES if name in row.fields}
+    asked |= pictures
+    if "negative_prompt" in row.fields:
+        asked["negative_prompt"] = "blur"
+    return SegmentRequest(model=row.model, prompt=REQUEST.prompt, **asked)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +137,11 @@ def test_the_sandbox_takes_what_each_model_is_sent(fal: FalVideo, model: str) ->
         ({"duration_s": 7}, "segments.duration_s is 7, allowed: 5, 10"),
         ({"resolution": "4k"}, "segments.resolution is '4k', allowed: 480p, 720p, 1080p"),
         ({"prompt": "x" * 1501}, "1501 characters, allowed: 1 to 1500"),
-        ({"prompt": "  "}, "allowed: 1 to 1500"),
+        ({"prompt": "  "}, "the prompt is empty"),
+        ({"negative_prompt": "x" * 501}, "negative prompt has 501 characters, allowed: 500"),
+        ({"first_frame": "https://a.example/a.png"}, "it takes no first frame"),
         ({"aspect_ratio": "2:1"}, "aspect_ratio is '2:1'"),
-        ({"model": "fal-ai/nonsense"}, "no adapter for the fal model 'fal-ai/nonsense'"),
+        ({"model": "fal-ai/nonsense"}, "Nothing is known of what the fal model 'fal-ai/nonsense' takes"),
     ],
 )
 def test_what_a_model_cannot_make_is_refused_before_sending(
@@ -308,7 +344,7 @@ def test_a_read_has_a_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TransientError, match="ReadTimeout"):
-            FalVideo(key=KEY, queue_url=url, read_s=0.05).follow(HANDLE)
+            FalVideo(key=KEY, models=KNOWN, queue_url=url, read_s=0.05).follow(HANDLE)
 
 
 def test_a_request_id_cannot_lead_elsewhere() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,15 +11,18 @@ import pytest
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.video.contract import Job, SegmentRequest
-from dayreel.providers.video.kling import MODELS, KlingVideo
+from dayreel.providers.video.kling import KlingVideo
+from dayreel.sandbox.credentials import KLING_API_KEY
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
+from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.registry import vendor_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.waiting import wait_until
 
 NOW = datetime.now(UTC)
+KNOWN = ModelList(Path("nowhere"))
 REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay on a wheel.", duration_s=5, resolution="720p")
 
 
@@ -42,11 +46,23 @@ def until_over(kling: KlingVideo, handle: dict[str, Any]) -> Job:
     return wait_until(lambda: job if (job := kling.follow(handle)).state in ("done", "failed") else None)
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize("model", KNOWN.names("kling"))
 def test_the_sandbox_takes_what_each_model_is_sent(kling: KlingVideo, world: RunningSandbox, model: str) -> None:
-    world.arm("kling", "submit", "stuck")
-    handle = kling.submit(permit(2), replace(REQUEST, model=model, resolution="1080p", duration_s=10))
-    assert kling.follow(handle).state in ("queued", "running")
+    world.arm("kling", "submit", "stuck", times=2)
+    for sequence, resolution in enumerate(("720p", "1080p"), start=2):
+        handle = kling.submit(permit(sequence), replace(REQUEST, model=model, resolution=resolution, duration_s=10))
+        assert kling.follow(handle).state in ("queued", "running")
+
+
+def test_an_api_key_opens_what_two_keys_open(world: RunningSandbox) -> None:
+    variables = {"KLING_API_KEY": KLING_API_KEY}
+    access = Access("sandbox", variables.get, world.url, SystemClock(), world.root)
+    assert vendor_named("kling").needs_given(variables.get) == ()
+    assert vendor_named("kling").needs_given(lambda _name: None) == ("KLING_ACCESS_KEY", "KLING_SECRET_KEY")
+    handle = vendor_named("kling").connect(access).submit(permit(7), REQUEST)
+    assert handle["task_id"]
+    with pytest.raises(PermanentError, match="KLING_API_KEY"):
+        KlingVideo(models=KNOWN, api_key="another", base_url=f"{world.url}/kling").submit(permit(8), REQUEST)
 
 
 def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world: RunningSandbox) -> None:
@@ -91,6 +107,6 @@ def test_a_failed_task_says_why(kling: KlingVideo, world: RunningSandbox) -> Non
 
 
 def test_a_wrong_key_is_refused(world: RunningSandbox) -> None:
-    wrong = KlingVideo(access_key="nobody", secret_key="nothing", base_url=f"{world.url}/kling")
+    wrong = KlingVideo(models=KNOWN, access_key="nobody", secret_key="nothing", base_url=f"{world.url}/kling")
     with pytest.raises(PermanentError, match="KLING_ACCESS_KEY"):
         wrong.submit(permit(6), REQUEST)

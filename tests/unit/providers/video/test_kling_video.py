@@ -20,11 +20,14 @@ from dayreel.errors import (
 )
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoGenerator
 from dayreel.providers.video.kling import CODES, KlingVideo, external_task_id
+from dayreel.providers.video.model_input import doubts
+from dayreel.vendors.model_list import ModelList
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Say, scripted, unused_url
 
 ACCESS, SECRET = "marked-access-key", "marked-secret-key-of-32-bytes-and-more"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+KNOWN = ModelList(Path("nowhere"))
 REQUEST = SegmentRequest(model="kling-v2-6", prompt="Wet clay.", duration_s=5, resolution="720p")
 PERMIT = make_permit("segment", "kling", sequence=2)
 HANDLE = {"task_id": "t-1", "external_task_id": "dayreel-x", "model": "kling-v2-6"}
@@ -44,7 +47,7 @@ class StoppedClock:
 
 
 def at(url: str) -> KlingVideo:
-    return KlingVideo(access_key=ACCESS, secret_key=SECRET, base_url=url, clock=StoppedClock())
+    return KlingVideo(models=KNOWN, access_key=ACCESS, secret_key=SECRET, base_url=url, clock=StoppedClock())
 
 
 def task(state: str, **more: Any) -> Say:
@@ -57,6 +60,14 @@ def code(number: int, status: int, words: str = "no") -> Say:
 
 def decoded(part: str) -> Any:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+@pytest.mark.parametrize(("resolution", "mode", "sound"), [("720p", "std", "off"), ("1080p", "pro", "on")])
+def test_sound_is_asked_for_only_where_there_is_one(resolution: str, mode: str, sound: str) -> None:
+    with scripted(task("submitted")) as server:
+        at(server.url).submit(PERMIT, replace(REQUEST, resolution=resolution))
+    asked = server.asked[0].json()
+    assert (asked["mode"], asked["sound"]) == (mode, sound)
 
 
 def test_a_submit_sends_what_kling_takes_signed_with_a_token() -> None:
@@ -74,7 +85,7 @@ def test_a_submit_sends_what_kling_takes_signed_with_a_token() -> None:
         "duration": "5",
         "aspect_ratio": "9:16",
         "external_task_id": own_id,
-        "sound": "on",
+        "sound": "off",
     }
     head, claims, signature = asked.headers["authorization"].removeprefix("Bearer ").split(".")
     assert decoded(head) == {"alg": "HS256", "typ": "JWT"}
@@ -187,11 +198,23 @@ def test_a_lost_task_is_found_by_our_own_id() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
-    [({"resolution": "480p"}, "allowed: 720p, 1080p"), ({"duration_s": 8}, "allowed: 5, 10"), ({"model": "x"}, "'x'")],
+    [
+        ({"resolution": "480p"}, "allowed: 720p, 1080p"),
+        ({"model": "x"}, "'x'"),
+        ({"last_frame": "https://a.example/a.png"}, "it takes no last frame"),
+    ],
 )
 def test_what_kling_cannot_make_is_refused_before_sending(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         at(unused_url()).submit(PERMIT, replace(REQUEST, **wrong))
+
+
+def test_a_limit_at_second_hand_warns_and_refuses_nothing() -> None:
+    request = replace(REQUEST, duration_s=8, prompt="x" * 2501)
+    at("http://nowhere").check(request)
+    prompt, duration = sorted(doubts(request, KNOWN.video("kling", "kling-v2-6")), reverse=True)
+    assert "2501 characters, allowed: 1 to 2500 (third parties' notes" in prompt
+    assert "duration_s is 8, allowed: 5, 10" in duration
 
 
 def test_a_fetch_sends_no_token_and_nothing_can_be_cancelled(tmp_path: Path) -> None:
