@@ -8,6 +8,7 @@ Settings that people change while dayreel runs (caps, the kill switch, per-accou
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     backup_dir: Path | None = Field(
         None, description="folder for a backup of the catalog a day, the last 14 are kept; default is none"
     )
+    morning_at: str = Field("08:00", description="time of the daily message, in DAYREEL_TIMEZONE; `off` sends none")
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(
@@ -140,6 +142,13 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"{network!r} is not an address or a network; write it like 10.0.0.9 or 10.0.0.0/8"
                 ) from None
+        return text
+
+    @field_validator("morning_at")
+    @classmethod
+    def _is_clock_time(cls, text: str) -> str:
+        if not re.fullmatch(r"off|([01]\d|2[0-3]):[0-5]\d", text):
+            raise ValueError("it is not a clock time; write it like 08:00, or off")
         return text
 
     @field_validator("first_day")

@@ -9,14 +9,14 @@ does not publish. See https://docs.dagster.io/guides/build/assets. What an asset
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.queries.rows import costs_of, get_content
-from dayreel.schemas.channel import WEEKDAYS, Channel, Platform
+from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest, Stage
 from dayreel.services.making.adopt_marker import adopt_external_output
@@ -36,6 +36,7 @@ from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import require_decision
 from dayreel.services.upkeep.change_once import change_once
 from pipeline_assets.contracts import check_spec, column_schema, contract_specs
+from pipeline_assets.freshness import decided, made, posted
 from pipeline_assets.metadata import (
     check_results,
     files,
@@ -54,10 +55,6 @@ from pipeline_assets.run_queue import MAKE_POOL, post_pool, segments_pool
 from pipeline_assets.steps import open_project
 
 OWNER = "team:content"
-MADE_WITHIN = timedelta(hours=2)
-"""From a channel's `make_at` to its final video: the queue, the vendors, and a retry or two."""
-# Dagster allows no more than the shortest time between two deadlines.
-_LONGEST_DAY = timedelta(hours=23)
 
 
 def build_channel_assets(
@@ -77,20 +74,6 @@ def build_channel_assets(
         assets.append(build.narration())
     assets += [build.final_video(), build.reviews()]
     return assets + [build.post(platform) for platform in channel.platforms.chosen()]
-
-
-def build_freshness(channel: Channel) -> dg.FreshnessPolicy:
-    """Return by when a channel's video is made, on each of its weekdays: from the day's beginning until it is due."""
-    midnight = datetime.combine(date(2000, 1, 1), time())
-    deadline = datetime.combine(midnight.date(), time.fromisoformat(channel.make_at)) + MADE_WITHIN
-    later = (deadline.date() - midnight.date()).days
-    days = sorted((WEEKDAYS.index(day) + 1 + later) % 7 for day in channel.weekdays)  # cron's week begins on Sunday
-    weekdays = "*" if len(days) == len(WEEKDAYS) else ",".join(map(str, days))
-    return dg.FreshnessPolicy.cron(
-        deadline_cron=f"{deadline.minute} {deadline.hour} * * {weekdays}",
-        lower_bound_delta=min(deadline - midnight, _LONGEST_DAY),
-        timezone=channel.timezone,
-    )
 
 
 def asset_key(channel: str, *path: str) -> dg.AssetKey:
@@ -184,6 +167,7 @@ class _Build:
             code_version=self.versions[name],
             check_specs=[*contract, *own_checks],
             config_schema=None if once is None else once.to_config_schema(),
+            freshness_policy=made(self.channel),
             **more,
         )
         def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -330,7 +314,6 @@ class _Build:
             also=channel.platforms.chosen(),
             kinds={"ffmpeg"},
             pool=MAKE_POOL,
-            freshness_policy=build_freshness(channel),
             checks=VIDEO_CHECKS,
             check=lambda _step, manifest: _final_of(manifest).checks,
             version_of=lambda made: _final_of(made.manifest).file.sha256,
@@ -346,6 +329,7 @@ class _Build:
             deps=[self.key("final_video")],
             needs=set(),
             kinds={"person"},
+            freshness_policy=decided([channel]),
             code_version="1",
             check_specs=contract_specs(CONTENT_TABLES["reviews"], self.key("reviews"), self.partitions),
             description="What people decided about the final video: the newest decision, by whom, on which bytes. A "
@@ -391,6 +375,7 @@ class _Build:
             needs={platform},
             kinds={platform},
             pool=post_pool(platform),
+            freshness_policy=posted(channel),
             code_version="1",
             check_specs=contract_specs(CONTENT_TABLES["posts"], self.key("posts", platform), self.partitions),
             description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "

@@ -12,6 +12,7 @@ import dagster as dg
 from dayreel.marts.declared import MARTS
 from dayreel.rules.desk_links import chart_link, picture
 from dayreel.stores.mart_files import ALWAYS, MartFiles, charts_folder
+from pipeline_assets.freshness import derived
 from pipeline_assets.mart_assets import build_condition, mart_key, one_day_each
 from pipeline_assets.metadata import desk_origin, runbook
 from pipeline_assets.run_queue import ANALYTICS_POOL
@@ -20,11 +21,12 @@ from pipeline_assets.steps import open_project
 CHARTS = mart_key("summary/charts")
 
 
-def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def build_charts(weeks: dg.PartitionsDefinition, zone: str) -> dg.AssetsDefinition:
     """Return the asset of the weekly charts, over all channels together.
 
     Args:
         weeks: the partitions of `summary/weekly`.
+        zone: DAYREEL_TIMEZONE.
     """
 
     @dg.asset(
@@ -36,6 +38,7 @@ def build_charts(weeks: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         partitions_def=weeks,
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=build_condition(MARTS["summary/weekly"]),
+        freshness_policy=derived(MARTS["summary/weekly"], [], zone),
         group_name="marts",
         owners=["team:content"],
         kinds={"matplotlib"},

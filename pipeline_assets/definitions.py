@@ -123,7 +123,7 @@ def _assembled(settings: Settings, resources: Mapping[str, Any]) -> dg.Definitio
     partitions = daily_partitions(settings)
     everyone = list(channels.values())
     weeks = build_periods(partitions, settings)["week"]
-    charts = [build_charts(weeks)] if weeks is not None else []
+    charts = [build_charts(weeks, settings.timezone)] if weeks is not None else []
     return dg.Definitions(
         assets=[*table_assets(everyone, partitions, settings), *charts],
         jobs=[*build_jobs(everyone), maintenance, notify_run_failure_job, prune_logs_job, *old_names],

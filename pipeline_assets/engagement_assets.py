@@ -11,6 +11,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import WINDOW_DAYS
 from dayreel.services.measure_posts import ONLY_DUE, gaps_of, measure_posts, measured_on
 from dayreel.vendors.registry import posted_by_hand
+from pipeline_assets.freshness import measured
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.run_queue import ANALYTICS_POOL
 from pipeline_assets.steps import open_project
@@ -42,6 +43,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         group_name="engagement",
         owners=["team:content"],
         kinds={"table"},
+        freshness_policy=measured(partitions.timezone),
         pool=ANALYTICS_POOL,
         code_version="1",
         io_manager_key="tables",

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
 
-from dayreel.queries.expectations import Silence
-from dayreel.services.upkeep.report_silences import SchedulerHealth
-from pipeline_assets.jobs import MAKE_DAY
-from pipeline_assets.schedules import make_day_schedule_name
+from dayreel.queries.expectations import LOOK_BACK, Silence
+from dayreel.services.upkeep.report_silences import Backfill, SchedulerHealth
+from pipeline_assets.jobs import MAKE_DAY, make_day_job_name, make_day_schedule_name
 
 DAEMON_IS_DEAD: Final = timedelta(minutes=5)
 """Each part of the daemon beats every half minute."""
@@ -28,6 +28,8 @@ GONE: Final = timedelta(days=30)
 QUEUED_LONG: Final = timedelta(minutes=15)
 MAKES_QUEUED_LONG: Final = timedelta(hours=1)
 """A make may wait for others, each of which waits for its vendor for twenty minutes at the most."""
+_MOST_BACKFILLS: Final = 100
+_GOING_ON: Final = (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING)
 _BACKFILL_TAG: Final = "dagster/backfill"
 _UP: Final = "`dayreel up` starts it (on servers: `systemctl restart dayreel`); until then nothing is automatic."
 _OPEN = (
@@ -38,17 +40,29 @@ _OPEN = (
 )
 
 
-def read_health(instance: dg.DagsterInstance, channels: Collection[str], now: datetime) -> SchedulerHealth:
+def read_health(
+    instance: dg.DagsterInstance, channels: Collection[str], now: datetime, *, graph: Collection[str] | None = None
+) -> SchedulerHealth:
     """Return what Dagster is not doing that it should, and what it is at.
 
     Args:
         channels: the channels that there are; schedules of others are left out.
+        graph: what `names_of` returns: Dagster keeps the state of schedules and sensors that are no longer there. None
+            where the graph cannot be loaded.
     """
     silences = list(_dead_daemons(instance, now))
     # A dead daemon ticks nothing and starts nothing: that would be the same news four times.
     if not silences:
-        silences += [*_instigators(instance, channels, now), *_stuck_queue(instance, now)]
-    return SchedulerHealth(silences, _under_way(instance, channels))
+        silences += [*_instigators(instance, channels, graph, now), *_stuck_queue(instance, now)]
+    backfills = _backfills(instance, channels, now)
+    coming = {day for backfill in backfills if not backfill.is_over for day in backfill.days}
+    return SchedulerHealth(silences, _under_way(instance, channels) | coming, backfills)
+
+
+def names_of(repository: dg.RepositoryDefinition) -> frozenset[str]:
+    """Return the names of a graph's schedules and sensors."""
+    schedules = {schedule.name for schedule in repository.schedule_defs}
+    return frozenset(schedules | {sensor.name for sensor in repository.sensor_defs})
 
 
 def _dead_daemons(instance: dg.DagsterInstance, now: datetime) -> Iterator[Silence]:
@@ -65,8 +79,10 @@ def _dead_daemons(instance: dg.DagsterInstance, now: datetime) -> Iterator[Silen
             yield Silence(f"dagster daemon {kind}", text, f"See var/logs/daemon.log. {_UP}")
 
 
-def _instigators(instance: dg.DagsterInstance, channels: Collection[str], now: datetime) -> Iterator[Silence]:
-    newest = _newest(instance, channels)
+def _instigators(
+    instance: dg.DagsterInstance, channels: Collection[str], graph: Collection[str] | None, now: datetime
+) -> Iterator[Silence]:
+    newest = _newest(instance, channels, graph)
     for name, (state, tick) in sorted(newest.items()):
         kind = "schedule" if state.instigator_type is InstigatorType.SCHEDULE else "sensor"
         if tick is not None and _age(tick.timestamp, now) > GONE:
@@ -90,14 +106,19 @@ def _instigators(instance: dg.DagsterInstance, channels: Collection[str], now: d
 
 
 def _newest(
-    instance: dg.DagsterInstance, channels: Collection[str]
+    instance: dg.DagsterInstance, channels: Collection[str], graph: Collection[str] | None
 ) -> dict[str, tuple[InstigatorState, InstigatorTick | None]]:
     """Return every schedule and sensor with its last tick: one of a name, however often its origin was another."""
     known = {make_day_schedule_name(channel) for channel in channels}
     prefix, suffix = make_day_schedule_name("/").split("/")
     newest: dict[str, tuple[InstigatorState, InstigatorTick | None]] = {}
-    for state in instance.all_instigator_state():
+    states = instance.all_instigator_state()
+    # Other locations have graphs of their own.
+    ours = {_location_of(state) for state in states if graph is not None and state.instigator_name in graph}
+    for state in states:
         name = state.instigator_name
+        if graph is not None and name not in graph and _location_of(state) in ours:
+            continue
         if name.startswith(prefix) and name.endswith(suffix) and name not in known:
             continue
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
@@ -133,6 +154,36 @@ def _stuck_queue(instance: dg.DagsterInstance, now: datetime) -> Iterator[Silenc
         f"{_shown(_aware(waiting[0].create_timestamp))}, and none was started for {QUEUED_LONG.seconds // 60} minutes."
     )
     yield Silence("dagster queue", text, "In Dagster: Runs, In progress, shows what holds the places; end what hangs.")
+
+
+def _location_of(state: InstigatorState) -> str:
+    return str(state.origin.repository_origin.code_location_origin.location_name)
+
+
+def _backfills(instance: dg.DagsterInstance, channels: Collection[str], now: datetime) -> list[Backfill]:
+    recent = instance.get_backfills(filters=BulkActionsFilter(created_after=now - LOOK_BACK), limit=_MOST_BACKFILLS)
+    return [
+        Backfill(days, _moment(backfill.backfill_timestamp), is_over=backfill.status not in _GOING_ON)
+        for backfill in recent
+        if (days := _days_of(backfill, channels))
+    ]
+
+
+def _days_of(backfill: PartitionBackfill, channels: Collection[str]) -> set[tuple[str, date]]:
+    """Return the channels and days of which a backfill makes the video; none where it is one of marts, or of posts."""
+    if backfill.asset_backfill_data is not None:
+        subsets = backfill.asset_backfill_data.target_subset.partitions_subsets_by_asset_key
+        return {
+            (key.path[0], date.fromisoformat(day))
+            for key, subset in subsets.items()
+            if key.path[0] in channels and key.path[1:] == ["final_video"]
+            for day in subset.get_partition_keys()
+        }
+    job, channel = backfill.job_name or "", backfill.tags.get("channel")
+    if job != MAKE_DAY and job not in map(make_day_job_name, channels):
+        return set()
+    names = [channel] if channel else [name for name in channels if job in (MAKE_DAY, make_day_job_name(name))]
+    return {(name, date.fromisoformat(day)) for name in names for day in backfill.partition_names or ()}
 
 
 def _under_way(instance: dg.DagsterInstance, channels: Collection[str]) -> frozenset[tuple[str, date]]:

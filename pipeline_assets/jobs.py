@@ -42,6 +42,11 @@ def make_day_job_name(channel: str) -> str:
     return f"{MAKE_DAY}_{channel}"
 
 
+def make_day_schedule_name(channel: str) -> str:
+    """Return the name of the schedule that makes a channel's day."""
+    return f"{make_day_job_name(channel)}_schedule"
+
+
 def build_jobs(channels: Sequence[Channel]) -> list[Any]:
     """Return every job (unresolved asset jobs, a type that Dagster does not export).
 

@@ -5,13 +5,14 @@ tick, and every look is a run that can be read afterwards. What is due is decide
 """
 
 import dagster as dg
+from dagster._check import CheckError
 from pydantic import Field
 
 from dayreel.services.notify_run_failure import FailedRun, notify_run_failure
 from dayreel.services.project import Project
-from dayreel.services.upkeep.chores import WATCH, chore_names, do_chore
+from dayreel.services.upkeep.chores import MORNING, WATCH, chore_names, do_chore
 from dayreel.services.upkeep.report_silences import SchedulerHealth
-from pipeline_assets.health import read_health
+from pipeline_assets.health import names_of, read_health
 from pipeline_assets.metadata import runbook
 from pipeline_assets.run_queue import UPKEEP, UPKEEP_POOL
 from pipeline_assets.steps import open_project
@@ -47,7 +48,7 @@ def run_maintenance(context: dg.OpExecutionContext, config: Chores) -> None:
         notifier = context.resources.notifier.open(project)
         for name in chore_names(project):
             if not config.names or name in config.names:
-                health = _health(context, project) if name == WATCH else None
+                health = _health(context, project) if name in (WATCH, MORNING) else None
                 sentences = do_chore(project, name, notifier=notifier, health=health)
                 context.log.info("%s: %s", name, "; ".join(sentences) or "nothing to do")
 
@@ -56,7 +57,11 @@ def _health(context: dg.OpExecutionContext, project: Project) -> SchedulerHealth
     """Return what Dagster is doing; None in an instance of tests, which keeps no ticks."""
     if context.instance.is_ephemeral:
         return None
-    return read_health(context.instance, project.channels.names(), project.clock.now())
+    try:
+        graph = names_of(context.repository_def)
+    except CheckError:  # a job that is executed on its own belongs to no graph
+        graph = None
+    return read_health(context.instance, project.channels.names(), project.clock.now(), graph=graph)
 
 
 @dg.op(
@@ -75,7 +80,8 @@ def notify(context: dg.OpExecutionContext, config: Failure) -> None:
     name=MAINTENANCE,
     tags=UPKEEP,
     description="Look up every act whose outcome is not known, remind of and expire reviews, warn about budgets and "
-    f"stalled work. Started by the chore_due_sensor; safe to start by hand at any time. {runbook('how-to/operate')}",
+    f"stalled work, send the morning's message. "
+    f"Started by the chore_due_sensor; safe to start by hand at any time. {runbook('how-to/operate')}",
 )
 def maintenance() -> None:
     """Do what is due."""

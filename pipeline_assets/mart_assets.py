@@ -18,6 +18,7 @@ from dayreel.settings import Settings
 from dayreel.stores.mart_files import ALWAYS
 from pipeline_assets.contracts import column_schema, contract_specs, evaluations, none_failed
 from pipeline_assets.engagement_assets import SNAPSHOTS
+from pipeline_assets.freshness import derived
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.partitions import FILED_FOOTAGE
 from pipeline_assets.run_queue import ANALYTICS_POOL
@@ -48,7 +49,16 @@ def build_marts(
     """Return the asset of each of these marts, by default of every one of dayreel's."""
     periods = build_periods(partitions, settings)
     has_library = settings.library is not None
-    return [_asset(mart, _deps(mart, channels, has_library=has_library), periods[mart.every], owner) for mart in marts]
+    return [
+        _asset(
+            mart,
+            _deps(mart, channels, has_library=has_library),
+            periods[mart.every],
+            owner,
+            derived(mart, channels, settings.timezone),
+        )
+        for mart in marts
+    ]
 
 
 def build_periods(
@@ -130,7 +140,11 @@ def facts_of(rows: Any) -> dict[str, Any]:
 
 
 def _asset(
-    mart: Mart, deps: list[dg.AssetDep | dg.AssetKey], partitions: dg.PartitionsDefinition | None, owner: str
+    mart: Mart,
+    deps: list[dg.AssetDep | dg.AssetKey],
+    partitions: dg.PartitionsDefinition | None,
+    owner: str,
+    freshness: dg.FreshnessPolicy | None,
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=mart_key(mart.name),
@@ -139,6 +153,7 @@ def _asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         # A mart whose upstream assets this project does not have stays empty, so nothing starts it.
         automation_condition=build_condition(mart) if deps else None,
+        freshness_policy=freshness,
         group_name="marts" if mart.name in MARTS else mart.name.partition("/")[0],
         owners=[owner],
         kinds={"duckdb", "parquet"},

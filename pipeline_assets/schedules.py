@@ -1,4 +1,4 @@
-"""The schedules on which a day is made and measured.
+"""The schedules on which a day is made, measured and summed up.
 
 See https://docs.dagster.io/guides/automate/schedules. Each channel is made at its own local time; its partition is its
 own local day. A day on which the channel is not made or paused, or which somebody has left out, is skipped with the
@@ -15,8 +15,12 @@ from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_left_out
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
+from dayreel.services.notify_people import notifier_name
+from dayreel.services.upkeep.chores import MORNING
+from dayreel.services.upkeep.morning_message import OFF, why_not_sent
 from dayreel.settings import Settings
-from pipeline_assets.jobs import make_day_job_name
+from pipeline_assets.jobs import make_day_job_name, make_day_schedule_name
+from pipeline_assets.maintenance_jobs import MAINTENANCE, Chores
 from pipeline_assets.prune_logs import PRUNE
 from pipeline_assets.steps import TRIGGER_TAG
 
@@ -24,18 +28,14 @@ PRUNE_CRON = "40 4 * * *"
 
 
 def build_schedules(channels: Sequence[Channel], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Return one making schedule per channel, the daily measurement, and the pruning of logs."""
-    return [*(_make_day(channel) for channel in channels), _measure(settings), _prune(settings)]
+    """Return one making schedule per channel, the daily measurement, the morning's message, and the pruning of logs."""
+    morning = [] if settings.morning_at == OFF else [_morning(settings)]
+    return [*(_make_day(channel) for channel in channels), _measure(settings), *morning, _prune(settings)]
 
 
-def make_day_schedule_name(channel: str) -> str:
-    """Return the name of the schedule that makes a channel's day."""
-    return f"{make_day_job_name(channel)}_schedule"
-
-
-def make_day_cron(channel: Channel) -> str:
-    """Return when a channel is made, as a cron line of its zone."""
-    at = time.fromisoformat(channel.make_at)
+def daily_cron(clock_time: str) -> str:
+    """Return a clock time (HH:MM) of every day as a cron line."""
+    at = time.fromisoformat(clock_time)
     return f"{at.minute} {at.hour} * * *"
 
 
@@ -62,7 +62,7 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
     return _schedule(
         make_day_schedule_name(channel.name),
         make_day_job_name(channel.name),
-        make_day_cron(channel),
+        daily_cron(channel.make_at),
         channel.timezone,
         evaluate,
         f"Makes {channel.title} every day at {channel.make_at} in {channel.timezone}.",
@@ -87,6 +87,30 @@ def _measure(settings: Settings) -> dg.ScheduleDefinition:
         evaluate,
         "Takes a snapshot of every post of the last 32 days every day, and later on the same day again of those of "
         "the last 48 hours and of those that could not be read.",
+    )
+
+
+def _morning(settings: Settings) -> dg.ScheduleDefinition:
+    def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        day = local_day(_due(context), settings.timezone)
+        with context.resources.project.open(actor="schedule") as project:
+            refusal = why_not_sent(project, day, target=notifier_name(settings))
+        if refusal is not None:
+            return dg.SkipReason(refusal)
+        return dg.RunRequest(
+            run_key=f"{MORNING}:{day}",
+            run_config=dg.RunConfig(ops={"run_maintenance": Chores(names=[MORNING])}),
+            tags={TRIGGER_TAG: "schedule morning_message_schedule"},
+        )
+
+    return _schedule(
+        "morning_message_schedule",
+        MAINTENANCE,
+        daily_cron(settings.morning_at),
+        settings.timezone,
+        evaluate,
+        "Sends the morning's message: how much of what should exist does, what is missing, what waits for a person.",
+        needs={"project"},
     )
 
 

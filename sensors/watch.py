@@ -7,7 +7,7 @@ import dagster as dg
 
 from dayreel.services.upkeep.chores import WATCH
 from dayreel.services.upkeep.report_silences import LOOK_EVERY, is_news
-from pipeline_assets.health import read_health
+from pipeline_assets.health import names_of, read_health
 from pipeline_assets.maintenance_jobs import MAINTENANCE, Chores
 from pipeline_assets.steps import TRIGGER_TAG
 from resources.project import ProjectResource
@@ -24,9 +24,10 @@ def build_watch_sensor() -> dg.SensorDefinition:
         description="Starts a report of what should exist and does not: days, posts, measurements, ticks, the queue.",
     )
     def expectation_watch(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
+        graph = names_of(context.repository_def) if context.repository_def is not None else None
         with project.open(actor="sensor expectation_watch") as opened:
             now = opened.clock.now()
-            news = is_news(opened, read_health(context.instance, opened.channels.names(), now))
+            news = is_news(opened, read_health(context.instance, opened.channels.names(), now, graph=graph))
         if not news:
             return dg.SensorResult(skip_reason=dg.SkipReason("everything that should exist does, or is reported"))
         request = dg.RunRequest(

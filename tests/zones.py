@@ -10,20 +10,23 @@ FIRST = date(2027, 1, 1)
 
 
 @cache
-def _offsets(zone: str) -> tuple[tuple[int, timedelta | None], ...]:
-    """Return the offsets of a year, each with the number of half days after which it holds."""
+def _offsets(zone: str) -> tuple[tuple[int, timedelta | None, timedelta | None], ...]:
+    """Return the offsets of a year, what of each is daylight saving, and the half days after which it holds.
+
+    Dagster reckons with the latter, which is not always what the clocks skip.
+    """
     begins = datetime(FIRST.year, 1, 1, tzinfo=UTC)
-    offsets: list[tuple[int, timedelta | None]] = []
+    offsets: list[tuple[int, timedelta | None, timedelta | None]] = []
     for number in range(366 * 2):
-        offset = (begins + timedelta(hours=12 * number)).astimezone(ZoneInfo(zone)).utcoffset()
-        if not offsets or offsets[-1][1] != offset:
-            offsets.append((number, offset))
+        moment = (begins + timedelta(hours=12 * number)).astimezone(ZoneInfo(zone))
+        if not offsets or offsets[-1][1] != moment.utcoffset():
+            offsets.append((number, moment.utcoffset(), moment.dst()))
     return tuple(offsets)
 
 
 def days_of_changes(zone: str) -> list[date]:
     """Return New Year's Day, and three days around each change of a zone's clocks within the year."""
-    changes = [FIRST + timedelta(days=number // 2) for number, _ in _offsets(zone)]
+    changes = [FIRST + timedelta(days=number // 2) for number, *_ in _offsets(zone)]
     return sorted({day + timedelta(days=days) for day in changes for days in (-1, 0, 1)})
 
 

@@ -11,6 +11,7 @@ from dayreel.schemas.effect import NO_CONTENT
 if TYPE_CHECKING:
     from dayreel.queries.review import PlatformWords
     from dayreel.rules.quality import JudgedCheck
+    from dayreel.services.upkeep.morning_message import Morning
 
 
 def content_document(status: ContentStatus) -> dict[str, Any]:
@@ -35,6 +36,27 @@ def content_document(status: ContentStatus) -> dict[str, Any]:
         "unknown": [unknown_document(outcome) for outcome in status.unknown],
         "error": row.error,
         "next": status.next_step,
+    }
+
+
+def morning_document(morning: "Morning", text: str) -> dict[str, Any]:
+    """Return the morning's message and what it counts."""
+    shares = {"videos": morning.videos, "posts": morning.posts, "measured": morning.measured}
+    return {
+        "date": morning.day.isoformat(),
+        "since": morning.since,
+        "well": not morning.missing,
+        "text": text,
+        **{name: vars(share) for name, share in shares.items()},
+        "measured_on": morning.measured_on,
+        "days": [vars(day) for day in morning.days],
+        "missing": [vars(silence) for silence in morning.missing],
+        "waiting": morning.waiting,
+        "making": morning.making,
+        "backfills": [{**vars(backfill), "share": vars(backfill.share)} for backfill in morning.backfills],
+        "paused": morning.paused,
+        "spent_usd": morning.spent_usd,
+        "caps": [vars(cap) for cap in morning.caps],
     }
 
 

@@ -174,11 +174,23 @@ def read_scheduler_health(settings: Settings, channels: Collection[str], now: da
             from pipeline_assets.health import read_health
 
             try:
-                return read_health(instance, channels, now)
+                return read_health(instance, channels, now, graph=_graph_names(settings))
             except SQLAlchemyError as error:
                 raise ConfigurationError(f"Dagster's instance cannot be read: {_in_a_line(error)}.") from error
     except ConfigurationError as error:
         return SchedulerHealth([Silence("dagster instance", error.message, error.next_step)])
+
+
+def _graph_names(settings: Settings) -> Collection[str] | None:
+    """Return which schedules and sensors the graph has; None where it cannot be built."""
+    import dagster as dg  # noqa: TID251
+
+    from pipeline_assets.health import names_of
+
+    try:
+        return names_of(_definitions(settings).get_repository_def())
+    except (ConfigurationError, dg.DagsterError):
+        return None
 
 
 def _instance(home: Path) -> Check:

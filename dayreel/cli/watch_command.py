@@ -3,27 +3,40 @@
 It does none of the work; the loop that does is `dayreel run --watch`, in `run_watch`.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 import click
 
+from dayreel.cli.documents import morning_document
 from dayreel.cli.output import print_json
 from dayreel.cli.signals import until_notified
 from dayreel.errors import DayreelError
 from dayreel.services.notify_people import notifier_name
-from dayreel.services.project import opened_project
-from dayreel.services.upkeep.report_silences import LOOK_EVERY, WatchReport, report_silences
+from dayreel.services.project import Project, opened_project
+from dayreel.services.upkeep.morning_message import is_morning_late, look_at_morning, send_morning, text_of
+from dayreel.services.upkeep.report_silences import LOOK_EVERY, SchedulerHealth, WatchReport, report_silences
 from dayreel.settings import Settings, load_settings
 
 
 @click.command("watch")
 @click.option("--once", is_flag=True, help="look once and end: 0 when nothing is silent, 1 when something is; for cron")
-@click.option("--json", "as_json", is_flag=True, help="with --once: print one JSON document")
-def command(once: bool, as_json: bool) -> int:
-    """Compare what should exist with what does, every five minutes; report each silence once, and when it is over."""
-    if as_json and not once:
-        raise click.UsageError("--json is for --once.")
+@click.option(
+    "--morning", is_flag=True, help="print the morning's message as of now and send nothing; 1 unless all is well"
+)
+@click.option("--json", "as_json", is_flag=True, help="with --once or --morning: print one JSON document")
+def command(once: bool, morning: bool, as_json: bool) -> int:
+    """Compare what should exist with what does, every five minutes; report each silence once, and when it is over.
+
+    Also sends the morning's message, where nobody has sent it ten minutes after its time.
+    """
+    if once and morning:
+        raise click.UsageError("--once reports, and --morning only prints: give one of them.")
+    if as_json and not (once or morning):
+        raise click.UsageError("--json is for --once and --morning.")
     settings = load_settings()
+    if morning:
+        return _print_morning(settings, as_json=as_json)
     if not once:
         return _watch(settings)
     report = _look(settings)
@@ -36,6 +49,17 @@ def command(once: bool, as_json: bool) -> int:
             click.echo(sentence, err=True)
         click.echo(f"Silent: {len(report.silent)}." if report.silent else "Everything that should exist does.")
     return 1 if report.silent else 0
+
+
+def _print_morning(settings: Settings, *, as_json: bool) -> int:
+    with opened_project(settings, actor="watch") as project:
+        morning = look_at_morning(project, _health(project), target=notifier_name(settings))
+    text = text_of(morning, settings.desk_address)
+    if as_json:
+        print_json(morning_document(morning, text))
+    else:
+        click.echo(text)
+    return 1 if morning.missing else 0
 
 
 def _watch(settings: Settings) -> int:
@@ -56,12 +80,18 @@ def _look_and_print(settings: Settings) -> None:
 
 
 def _look(settings: Settings) -> WatchReport:
+    with opened_project(settings, actor="watch") as project:
+        health, notifier = _health(project), project.connect(notifier_name(settings))
+        report = report_silences(project, health, notifier=notifier)
+        if not is_morning_late(project, target=notifier.name):
+            return report
+        return replace(report, sentences=(*report.sentences, *send_morning(project, health, notifier=notifier)))
+
+
+def _health(project: Project) -> SchedulerHealth:
     from dayreel.cli.launch import read_scheduler_health
 
-    with opened_project(settings, actor="watch") as project:
-        health = read_scheduler_health(settings, project.channels.names(), project.clock.now())
-        notifier = project.connect(notifier_name(settings))
-        return report_silences(project, health, notifier=notifier)
+    return read_scheduler_health(project.settings, project.channels.names(), project.clock.now())
 
 
 def _since(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Which videos of channels' days should exist by now, and do not?
+"""Which videos of channels' days should exist by now, and which of them do not?
 
 Posts that should be out are `services.upkeep.due_work`; the reports of all that is silent are `queries.silences`.
 """
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 
 from dayreel.clock import local_day
-from dayreel.queries.rows import ContentRow, begun_on_of, current_content, rests_of, skipped_day
+from dayreel.queries.rows import ContentRow, all_rows, begun_on_of, current_content, rests_of, skipped_day
 from dayreel.records import Records
 from dayreel.rules.calendar import make_due_at, standing_of
 from dayreel.rules.lifecycle import WORKING
@@ -40,6 +40,20 @@ class Silence:
     next_step: str
 
 
+@dataclass(frozen=True)
+class DueDay:
+    """A day of a channel on which something should have been begun by now.
+
+    Attributes:
+        row: its newest take; None where nothing was begun.
+    """
+
+    channel: str
+    day: date
+    due_at: datetime
+    row: ContentRow | None
+
+
 def missing_days(
     records: Records, channels: Iterable[Channel], *, under_way: Collection[tuple[str, date]] = ()
 ) -> list[Silence]:
@@ -53,10 +67,10 @@ def missing_days(
     """
     with records.catalog.read() as connection:
         return [
-            _missing_day(channel, day, due_at)
+            _missing_day(channel, due)
             for channel in channels
-            for day, due_at in _unmade(records, connection, channel)
-            if (channel.name, day) not in under_way
+            for due in due_days(records, connection, channel)
+            if due.row is None and (channel.name, due.day) not in under_way
         ]
 
 
@@ -73,25 +87,26 @@ def unmade_today(records: Records, connection: Connection, channel: Channel) -> 
     return "new" if standing in ("planned", "due") else None
 
 
-def _unmade(records: Records, connection: Connection, channel: Channel) -> Iterator[tuple[date, datetime]]:
-    """Yield the days on which something should have been begun, and when, as far as nothing was and nobody chose so."""
+def due_days(records: Records, connection: Connection, channel: Channel) -> Iterator[DueDay]:
+    """Yield the days of the last week on which something should have been begun; nobody chose to have nothing made."""
     now = records.clock.now()
     today = local_day(now, channel.timezone)
     first = today - LOOK_BACK
     known_since = _known_since(records, connection, channel)
-    of_channel = (content.c.channel == channel.name, content.c.day >= first)
-    made = set(connection.execute(select(content.c.day).where(*of_channel)).scalars())
+    of_week = select(content).where(content.c.channel == channel.name, content.c.day >= first)
+    made = {row.day: row for row in all_rows(connection, ContentRow, of_week.order_by(content.c.take))}
     skips = select(skipped_days.c.day).where(skipped_days.c.channel == channel.name, skipped_days.c.day >= first)
     skipped = set(connection.execute(skips).scalars())
     begun_on, rests = begun_on_of(connection, channel.name), rests_of(connection, channel)
     for day in (first + timedelta(days=number) for number in range(LOOK_BACK.days + 1)):
-        due_at = make_due_at(channel, day)
-        if day in made or due_at is None or not known_since < due_at <= now - GRACE:
+        due_at, row = make_due_at(channel, day), made.get(day)
+        if due_at is None or due_at > now - GRACE:
             continue
         standing = standing_of(channel, day, now, begun_on=begun_on, rests=rests, is_skipped=day in skipped)
         # Nothing is made by itself of a day on which the channel rested at its hour, nor of one that was over before.
-        if standing in ("due", "missed", "before") and not any(rest.covers(due_at) for rest in rests):
-            yield day, due_at
+        is_expected = standing in ("due", "missed", "before") and not any(rest.covers(due_at) for rest in rests)
+        if row is not None or (is_expected and due_at > known_since):
+            yield DueDay(channel.name, day, due_at, row)
 
 
 def _known_since(records: Records, connection: Connection, channel: Channel) -> datetime:
@@ -100,8 +115,8 @@ def _known_since(records: Records, connection: Connection, channel: Channel) -> 
     return connection.execute(oldest).scalar() or records.channels.changed_at(channel.name)
 
 
-def _missing_day(channel: Channel, day: date, due_at: datetime) -> Silence:
-    shown = f"{due_at.astimezone(ZoneInfo(channel.timezone)):%H:%M} ({channel.timezone})"
-    text = f"The video of {channel.name} for {day} was due to be begun at {shown}, and nothing has begun."
-    step = f"`dayreel run --channel {channel.name} --date {day}` makes it; the desk's calendar can skip the day."
-    return Silence(f"video {channel.name} {day}", text, step)
+def _missing_day(channel: Channel, due: DueDay) -> Silence:
+    shown = f"{due.due_at.astimezone(ZoneInfo(channel.timezone)):%H:%M} ({channel.timezone})"
+    text = f"The video of {channel.name} for {due.day} was due to be begun at {shown}, and nothing has begun."
+    step = f"`dayreel run --channel {channel.name} --date {due.day}` makes it; the desk's calendar can skip the day."
+    return Silence(f"video {channel.name} {due.day}", text, step)

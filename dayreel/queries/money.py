@@ -5,16 +5,14 @@ itself, so that sandbox dollars never use up a real budget. That caps hold is fo
 sums by the same function inside the transaction that reserves.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.clock import local_day
-from dayreel.errors import ConfigurationError
 from dayreel.queries.config import Value, read_config, switch_sentence
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
@@ -77,7 +75,7 @@ def money_of(records: Records) -> MoneyView:
         StoreError: the catalog cannot be read.
         UsageError: a setting in the environment cannot be read.
     """
-    channels = readable_channels(records)
+    channels, _broken = records.channels.load_readable()
     platforms = sorted({name for channel in channels.values() for name in channel.platforms.chosen()})
     with records.catalog.read() as connection:
         overall = overall_caps(records, connection)
@@ -102,6 +100,11 @@ def overall_caps(records: Records, connection: Connection) -> tuple[Cap, Cap]:
     )
 
 
+def spent_since(records: Records, connection: Connection, at: datetime) -> Decimal:
+    """Return what was bought in this world since a moment, in dollars."""
+    return spent(connection, _ours(records), effects.c.created_at > at)
+
+
 def spent(connection: Connection, *where: ColumnElement[bool]) -> Decimal:
     """Return what all effects under these conditions have cost or hold reserved, in dollars."""
     total = connection.execute(select(func.sum(_COUNTED)).where(*where)).scalar()
@@ -119,17 +122,6 @@ def _channel_day(records: Records, connection: Connection, channel: Channel) -> 
     own = channel.budget.per_day_usd
     limit = _limit(connection, "cap.channel_day_usd") if own is None else own
     return Cap(channel.name, f"{day}", day, "cap.channel_day_usd", used, limit)
-
-
-def readable_channels(records: Records) -> Mapping[str, Channel]:
-    """Return the channels whose files can be read, by name."""
-    channels = {}
-    for name in records.channels.names():
-        try:
-            channels[name] = records.channels.load(name)
-        except ConfigurationError:
-            continue
-    return channels
 
 
 def _ours(records: Records) -> ColumnElement[bool]:

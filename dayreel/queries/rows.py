@@ -343,6 +343,18 @@ def posts_of(connection: Connection, content_ids: Sequence[str]) -> list[PostRow
     return all_rows(connection, PostRow, query)
 
 
+def posted_since(connection: Connection, *, world: str, since: datetime) -> list[PostRow]:
+    """Return the posts that went out after a moment, oldest first."""
+    query = (
+        select(platform_posts)
+        .join(content, content.c.id == platform_posts.c.content_id)
+        .where(content.c.created_at >= since - _MADE_BEFORE, content.c.world == world)
+        .where(platform_posts.c.state == "posted", platform_posts.c.posted_at > since)
+        .order_by(platform_posts.c.id)
+    )
+    return all_rows(connection, PostRow, query)
+
+
 def posts_without_public_id(connection: Connection, *, world: str, since: datetime) -> list[PostRow]:
     """Return the posts since a moment that are out and that their platform has not named publicly yet, oldest first.
 

@@ -44,18 +44,33 @@ def why_never_made(channel: Channel, day: date) -> str | None:
     return None if make_due_at(channel, day) is not None else f"{day} does not exist in {channel.timezone}"
 
 
-def _make_moments(channel: Channel, day: date) -> tuple[datetime, ...]:
-    shown, zone = datetime.combine(day, time.fromisoformat(channel.make_at)), ZoneInfo(channel.timezone)
-    return tuple(shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+def clock_moments(day: date, clock_time: str, zone: str) -> tuple[datetime, datetime]:
+    """Return the first and the last moment at which Dagster may tick for a clock time (HH:MM), mostly the same.
+
+    They differ where a change of the clocks skips it or shows it twice. Dagster's schedules take either meaning,
+    depending on the hour (`dagster._utils.schedules`). Behind a gap they add what the zone calls its daylight saving,
+    which Python reads as two hours in zones that have changed their standard time, such as Inuvik.
+    """
+    earlier, later = _meanings(day, clock_time, zone)
+    shown, info = datetime.combine(day, time.fromisoformat(clock_time), tzinfo=ZoneInfo(zone)), ZoneInfo(zone)
+    if shown.astimezone(UTC).astimezone(info).replace(tzinfo=None) == shown.replace(tzinfo=None):
+        return earlier, later
+    saved = info.dst(shown + _HOUR) or timedelta()
+    return earlier, max(later, (shown.replace(minute=0) + saved).astimezone(UTC))
+
+
+def _meanings(day: date, clock_time: str, zone: str) -> tuple[datetime, datetime]:
+    shown = datetime.combine(day, time.fromisoformat(clock_time))
+    moments = [shown.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)]
+    return min(moments), max(moments)
 
 
 def make_due_at(channel: Channel, day: date) -> datetime | None:
     """Return the moment by which the making of a day is started; None for a day that the zone has left out.
 
-    A clock time that a change of the clocks skips, or shows twice, is the later of the two moments that it can mean:
-    Dagster's schedules take either, depending on the hour (`dagster._utils.schedules`), and never a later one.
+    A clock time that a change of the clocks skips, or shows twice, is the later of the two moments that it can mean.
     """
-    due_at = max(_make_moments(channel, day))
+    _, due_at = clock_moments(day, channel.make_at, channel.timezone)
     return due_at if local_day(due_at, channel.timezone) == day else None
 
 
@@ -91,7 +106,7 @@ def changes_of_make_at(channel: Channel, first: date) -> Mapping[date, str]:
     """Return the days within a year on which the clocks skip `make_at` or show it twice, and which of the two."""
     unusual: dict[date, str] = {}
     for day in _year_from(first):
-        earlier, later = sorted(_make_moments(channel, day))
+        earlier, later = _meanings(day, channel.make_at, channel.timezone)
         if earlier != later:
             unusual[day] = "not at all" if _is_skipped(channel, earlier) else "twice"
     return unusual
@@ -139,7 +154,7 @@ def check_zones(channels: Mapping[str, Channel], zone: str, first: date) -> None
 
 def _is_lost(channel: Channel, day: date) -> bool:
     """Return whether Dagster has no tick that means this day: to it, changes of the clocks take an hour at the most."""
-    earlier, later = sorted(_make_moments(channel, day))
+    earlier, later = _meanings(day, channel.make_at, channel.timezone)
     exists = local_day(day_begins(day, channel.timezone), channel.timezone) == day
     leaves_day = local_day(later, channel.timezone) != day
     return exists and (leaves_day or (_is_skipped(channel, earlier) and later - earlier > _HOUR))

@@ -20,7 +20,8 @@ from dayreel.services.effects.ledger import reopen
 from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
-from dayreel.vendors.registry import sandbox_variables, vendors
+from dayreel.vendors.record import Vendor
+from dayreel.vendors.registry import is_ours, sandbox_variables, vendors
 
 _NOTIFIED: Final = ("sent", "confirmed", "refused", "unknown")
 _REMEMBERED: Final = 1000
@@ -29,9 +30,18 @@ REFUSED_RESTS: Final = timedelta(days=1)
 
 
 def notifier_name(settings: Settings) -> str:
-    """Return the project's notifier: the first one that is set up (in the sandbox world: that has a stand-in)."""
+    """Return the project's notifier: the first one that is set up (in the sandbox world: that has a stand-in).
+
+    One of another package is, in either world, once all that it needs is set: installing it chooses nothing.
+    """
     variable = sandbox_variables().get if settings.world == "sandbox" else settings.variable
-    return next(vendor.name for vendor in vendors("notifiers") if vendor.is_set_up(variable))
+
+    def is_chosen(vendor: Vendor) -> bool:
+        if is_ours(vendor):
+            return vendor.is_set_up(variable)
+        return bool(vendor.needs) and all(map(settings.variable, vendor.needs))
+
+    return next(vendor.name for vendor in vendors("notifiers") if is_chosen(vendor))
 
 
 def notify_once(
@@ -89,7 +99,7 @@ def marker_of(name: str, subject: str) -> str:
     return f"{name}/{subject}"
 
 
-def was_notified(project: Project, row: ContentRow, subject: str, *, target: str) -> bool:
+def was_notified(project: Project, row: ContentRow | None, subject: str, *, target: str) -> bool:
     """Return whether `subject` was sent, or may have been: what is unknown is looked up, never repeated."""
     effect = project.ledger.find(key_of(row, subject, target))
     return effect is not None and effect.state in _NOTIFIED

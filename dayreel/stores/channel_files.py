@@ -94,6 +94,17 @@ class ChannelFiles:
             )
         return {name: channel for name, (channel, _) in read.items() if channel is not None}
 
+    def load_readable(self) -> tuple[dict[str, Channel], dict[str, ConfigurationError]]:
+        """Return the channels whose files can be read, by name, and what is wrong with each of the others."""
+        channels: dict[str, Channel] = {}
+        broken: dict[str, ConfigurationError] = {}
+        for name in self.names():
+            try:
+                channels[name] = self.load(name)
+            except ConfigurationError as error:
+                broken[name] = error
+        return channels, broken
+
     def left_out(self) -> dict[str, str]:
         """Return each channel that cannot be worked with because a vendor's package cannot be used, in a sentence.
 

@@ -167,7 +167,8 @@ class Vendor:
         prove: asks whether keys, account and scopes are good, free of charge, given the models that channels want.
         where_to_look: where a person finds out what became of a request, when no program can.
         uses: the other vendors that its client connects to, given the variables.
-        order: its place in its family: of the notifiers the first one that is set up is used.
+        order: its place in its family: of the notifiers the first one that is set up is used; one of another package
+            has to need a variable for that.
         free: whether it never bills; a voice that is not free needs a price, and what it says is paid through the caps.
         models: rows as in `models.yaml` (`vendors.models`), without `provider`; those of our own vendors stand there.
         handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.

@@ -146,9 +146,14 @@ def posted_by_hand() -> list[str]:
     return [vendor.name for vendor in vendors("platforms") if vendor.platform is not None and vendor.platform.by_hand]
 
 
+def is_ours(vendor: Vendor) -> bool:
+    """Return whether a vendor is dayreel's own, and not of another package."""
+    return vendor.name in _own()
+
+
 def ours_first() -> tuple[Vendor, ...]:
     """Return every vendor that can be used, dayreel's own before those of other packages."""
-    return tuple(sorted(vendors(), key=lambda vendor: vendor.name not in _own()))
+    return tuple(sorted(vendors(), key=lambda vendor: not is_ours(vendor)))
 
 
 def stand_in_of(vendor: Vendor, world: Any) -> list[Any]:

@@ -51,6 +51,7 @@ def make_project(
     world: World = "sandbox",
     timezone: str = "UTC",
     config: Mapping[str, str] | None = None,
+    morning_at: str = "off",
     actor: str = "test",
     run_id: str | None = None,
 ) -> Project:
@@ -67,7 +68,7 @@ def make_project(
     (root / "workspace.yaml").touch()
     for name, changes in (channels if channels is not None else {"crafts": {}}).items():
         write_channel(root, name, **changes)
-    settings = settings_at(root, world=world, timezone=timezone)
+    settings = settings_at(root, world=world, timezone=timezone, morning_at=morning_at)
     if catalog is None:
         path = settings.catalog.removeprefix("sqlite:///")
         catalog = quick_catalog(settings.catalog) if Path(path).exists() else fresh_catalog(settings.catalog)

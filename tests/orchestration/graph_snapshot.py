@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.freshness import CronFreshnessPolicy
+from dagster._core.definitions.freshness import CronFreshnessPolicy, TimeWindowFreshnessPolicy
 
 from dayreel.settings import load_settings
 from pipeline_assets.definitions import build_defs
@@ -35,9 +35,7 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
             "kinds": sorted(tag.removeprefix("dagster/kind/") for tag in node.tags if tag.startswith("dagster/kind/")),
             "checks": sorted(key.name for key in graph.get_check_keys_for_assets({node.key})),
             "pools": sorted(node.pools or ()),
-            "freshness": f"{policy.deadline_cron} in {policy.timezone}"
-            if isinstance(policy := node.freshness_policy, CronFreshnessPolicy)
-            else None,
+            "freshness": _in_words(node.freshness_policy),
         }
         for node in (graph.get(key) for key in graph.materializable_asset_keys)
     }
@@ -65,6 +63,12 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
             for sensor in sorted(repository.sensor_defs, key=lambda sensor: sensor.name)
         },
     }
+
+
+def _in_words(policy: dg.FreshnessPolicy | None) -> str | None:
+    if isinstance(policy, CronFreshnessPolicy):
+        return f"{policy.deadline_cron} in {policy.timezone}"
+    return f"within {policy.fail_window.to_timedelta()}" if isinstance(policy, TimeWindowFreshnessPolicy) else None
 
 
 def main() -> None:

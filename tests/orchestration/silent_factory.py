@@ -5,10 +5,12 @@ from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterRunStatus
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import (
     InProcessCodeLocationOrigin,
     RemoteInstigatorOrigin,
     RemoteJobOrigin,
+    RemotePartitionSetOrigin,
     RemoteRepositoryOrigin,
 )
 from dagster._core.scheduler.instigation import (
@@ -55,6 +57,7 @@ class SilentFactory:
         self.project = make_project(root, channels={"crafts": self.channel}, clock=self.clock, timezone=ZONE)
         self.notifier = FakeNotifier()
         self.daemon_lives = True
+        self.graph: set[str] | None = None
         for number in range(2):
             self.make_day(number)
         for name in _TYPES:
@@ -68,6 +71,18 @@ class SilentFactory:
         )
         return str(run.run_id)
 
+    def add_backfill(self, job: str, days: list[str], *, status: BulkActionStatus = BulkActionStatus.REQUESTED) -> None:
+        """Write a backfill of a job, as Dagster's pages and `dayreel backfill` start it."""
+        self.instance.add_backfill(
+            PartitionBackfill(
+                backfill_id=f"{job}{status.value}", status=status, from_failure=False, tags={},
+                backfill_timestamp=self.clock.now().timestamp(), partition_names=days,
+                partition_set_origin=RemotePartitionSetOrigin(
+                    repository_origin=_PLACE, partition_set_name=f"{job}_partition_set"
+                ),
+            )
+        )  # fmt: skip
+
     def make_day(self, days: int = 0) -> None:
         """Have the day so many days ago made."""
         add_content(self.project.catalog, f"crafts-{days_ago(days)}", "posted", at=self.clock.now())
@@ -79,7 +94,7 @@ class SilentFactory:
             self.instance.add_daemon_heartbeat(DaemonHeartbeat(now.timestamp(), kind, None))
         if self.daemon_lives:
             self.tick(SENSOR, TickStatus.SKIPPED)
-        health = read_health(self.instance, self.project.channels.names(), now)
+        health = read_health(self.instance, self.project.channels.names(), now, graph=self.graph)
         return report_silences(self.project, health, notifier=self.notifier)
 
     def look_for(self, duration: timedelta) -> list[str]:

@@ -12,14 +12,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.freshness import CronFreshnessPolicy
+from dagster._core.definitions.freshness import CronFreshnessPolicy, TimeWindowFreshnessPolicy
 
 from dayreel.errors import ConfigurationError, UsageError
+from dayreel.marts.declared import MARTS
 from dayreel.schemas.channel import Channel
 from dayreel.vendors import registry
 from dayreel.vendors.registry import names, vendors
-from pipeline_assets.channel_assets import build_freshness
 from pipeline_assets.definitions import build_defs, default_resources
+from pipeline_assets.freshness import derived, made, posted
 from pipeline_assets.published import project_resource
 from pipeline_assets.steps import open_project
 from resources.vendors import vendor_resource
@@ -207,7 +208,25 @@ def test_freshness_follows_the_days_of_the_channel(
     make_at: str, weekdays: list[str] | None, deadline: str, hours: int
 ) -> None:
     fields = {**CRAFTS, "name": "crafts", "make_at": make_at, "timezone": "Europe/Madrid"}
-    policy = build_freshness(Channel.model_validate(fields | ({} if weekdays is None else {"weekdays": weekdays})))
+    policy = made(Channel.model_validate(fields | ({} if weekdays is None else {"weekdays": weekdays})))
     assert isinstance(policy, CronFreshnessPolicy)
     assert (policy.deadline_cron, policy.timezone) == (deadline, "Europe/Madrid")
     assert policy.lower_bound_delta == timedelta(hours=hours)
+
+
+def test_what_follows_people_may_wait_for_them() -> None:
+    """From Monday to Friday, two hours, the review's and a day for a window to open; marts see all channels."""
+    fields = {**CRAFTS, "name": "crafts", "weekdays": ["mon", "fri"], "review": {"timeout_h": 24}}
+    rare, daily = Channel.model_validate(fields), Channel.model_validate({**CRAFTS, "name": "daily"})
+    policy = posted(rare)
+    assert isinstance(policy, TimeWindowFreshnessPolicy)
+    assert policy.fail_window.to_timedelta() == timedelta(days=4, hours=2 + 24 + 24)
+    spend = derived(MARTS["finance/spend"], [rare, daily], "UTC")
+    assert isinstance(spend, TimeWindowFreshnessPolicy)
+    assert spend.fail_window.to_timedelta() == timedelta(hours=24 + 3)
+    assert derived(MARTS["finance/spend"], [], "UTC") is None
+
+
+def test_every_asset_that_is_expected_has_a_policy(description: dict[str, Any]) -> None:
+    without = {key for key, asset in description["assets"].items() if asset["freshness"] is None}
+    assert {key.split("/")[0] for key in without} == {"library"}, "own footage comes when it comes"

@@ -112,7 +112,9 @@ def test_weekly_charts_are_on_the_asset_page_and_with_the_marts(rebuilt: Rebuilt
     weeks = build_periods(daily_partitions(deployment.settings), deployment.settings)["week"]
     assert weeks is not None
     wanted = {"project": default_resources(deployment.settings)["project"]}
-    assert dg.materialize([build_charts(weeks)], partition_key=monday, instance=instance, resources=wanted).success
+    assert dg.materialize(
+        [build_charts(weeks, "UTC")], partition_key=monday, instance=instance, resources=wanted
+    ).success
     (record,) = instance.fetch_materializations(dg.AssetKey(["summary", "charts"]), limit=1).records
     metadata = metadata_by_label(record)
     folder = deployment.settings.var_dir / "marts" / "charts" / monday / "all"

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._daemon.types import DaemonHeartbeat
 from pydantic import SecretStr
@@ -18,8 +21,11 @@ from dayreel.services.keep_tokens import seeds
 from dayreel.services.making.plan_days import pause_channel, resume_channel
 from dayreel.stores.token_vault import TokenVault, new_key
 from dayreel.vendors.token import Token
+from pipeline_assets.health import read_health
+from resources.project import ProjectResource
+from tests.days import ZONE, today
 from tests.fakes.notifier import FakeNotifier
-from tests.fakes.project import write_channel
+from tests.fakes.project import ledger_rows, write_channel
 from tests.fakes.rows import add_content, add_decision
 from tests.orchestration.deployment import Deployment, reason_of
 from tests.orchestration.silent_factory import SCHEDULE, SENSOR, SilentFactory
@@ -152,6 +158,28 @@ def test_a_backfill_may_fill_the_queue(factory: SilentFactory) -> None:
     assert factory.look_for(HALF_AN_HOUR) == []
 
 
+def test_a_stopped_sensor_that_is_gone_is_not_reported(factory: SilentFactory) -> None:
+    factory.switch(SENSOR, on=False)
+    factory.graph = {SCHEDULE}
+    assert factory.look_for(HALF_AN_HOUR) == []
+    factory.graph = {SCHEDULE, SENSOR}
+    assert len(factory.look_for(HALF_AN_HOUR)) == 1
+    factory.graph = {SCHEDULE}
+    (over,) = factory.look_for(TWO_LOOKS)
+    assert over.startswith("Resolved: ")
+
+
+def test_a_backfill_that_has_not_come_to_its_days_is_under_way(factory: SilentFactory) -> None:
+    factory.add_backfill("make_day_crafts", [factory.day])
+    factory.add_backfill("marts", [factory.day])
+    health = read_health(factory.instance, ["crafts", "notes"], factory.clock.now())
+    assert [backfill.days for backfill in health.backfills] == [{("crafts", today())}]
+    assert health.under_way == {("crafts", today())}
+    factory.add_backfill("make_day", [factory.day], status=BulkActionStatus.COMPLETED_SUCCESS)
+    over = read_health(factory.instance, ["crafts", "notes"], factory.clock.now()).backfills
+    assert {("notes", today())} <= {day for backfill in over if backfill.is_over for day in backfill.days}
+
+
 def test_what_is_over_by_the_second_look_is_not_reported(factory: SilentFactory) -> None:
     factory.switch(SENSOR, on=False)
     factory.look()
@@ -172,6 +200,32 @@ def test_a_message_that_failed_is_sent_later(factory: SilentFactory) -> None:
     factory.notifier = FakeNotifier([TransientError(attempted="send", answer="no route to host")])
     factory.switch(SENSOR, on=False)
     assert len(factory.look_for(HALF_AN_HOUR)) == 1
+
+
+def test_the_schedule_sends_the_morning_once(
+    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYREEL_MORNING_AT", "08:00")
+    repository = deployment.defs.get_repository_def()
+    schedule = repository.get_schedule_def("morning_message_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 8 * * *", ZONE)
+
+    def tick(moment: datetime) -> Any:
+        resources = {"project": ProjectResource(root=str(deployment.root))}
+        return schedule.evaluate_tick(
+            dg.build_schedule_context(scheduled_execution_time=moment, repository_def=repository, resources=resources)
+        )
+
+    noon = datetime.now(ZoneInfo(ZONE)).replace(hour=12)
+    assert "is not today" in reason_of(tick(noon - timedelta(days=1)))
+    (request,) = tick(noon).run_requests
+    job = deployment.defs.resolve_job_def("maintenance")
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert job.execute_in_process(run_config=request.run_config, instance=instance).success
+    with deployment.project() as project:
+        (message,) = ledger_rows(project, kind="notification")
+    assert message["request"]["marker"] == f"project/morning/{today()}"
+    assert "was sent" in reason_of(tick(noon))
 
 
 def test_the_sensor_asks_for_a_report_of_what_is_new(deployment: Deployment, tmp_path: Path) -> None:

@@ -100,6 +100,11 @@ def test_a_look_for_cron_ends_with_1_while_all_is_not_well(
     capsys.readouterr()
     assert dayreel(["watch", "--once", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"silent": [], "resolved": []}
+    assert dayreel(["watch", "--morning", "--json"]) == 0
+    morning = json.loads(capsys.readouterr().out)
+    assert (morning["well"], morning["missing"]) == (True, [])
+    assert morning["text"].startswith("Everything that should exist does: ")
+    assert dayreel(["watch", "--morning", "--once"]) == 2
     deployment.write_channel("notes", {**NOTES, "make_at": "later"})
     assert dayreel(["watch", "--once"]) == 1
     printed = capsys.readouterr().out

@@ -10,7 +10,7 @@ from dayreel.clock import day_begins, local_day
 from dayreel.errors import ConfigurationError
 from dayreel.rules.calendar import check_zones, make_due_at
 from dayreel.schemas.channel import Channel
-from pipeline_assets.schedules import make_day_cron
+from pipeline_assets.schedules import daily_cron
 from tests.fakes.project import CRAFTS
 from tests.zones import FIRST
 
@@ -44,7 +44,7 @@ def check_ticks(zone: str, make_at: str, days: Sequence[date]) -> int:
 
 
 def _ticks(channel: Channel, begins: datetime, ends: datetime) -> Iterator[datetime]:
-    cron = make_day_cron(channel)
+    cron = daily_cron(channel.make_at)
     for tick in schedule_execution_time_iterator(begins.timestamp(), cron, channel.timezone, ascending=True):
         if tick >= ends:
             return

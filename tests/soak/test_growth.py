@@ -62,9 +62,15 @@ def test_a_year_of_runs_stays_small_and_knows_every_day(tmp_path: Path, figure: 
             sizes.append(size_kb(tmp_path))
         known = instance.get_materialized_partitions(video.key)
     files = len(list((tmp_path / "history" / "runs").glob("*.db"))) - 1
-    month, year = sizes[KEPT_FOR.days], sizes[-1]
-    a_day = (year - month) / (DAYS - KEPT_FOR.days)
-    figure(f"{DAYS} days: {month / 1000:.1f} MB after a month, {year / 1000:.1f} MB after a year, {a_day:.1f} KB a day")
+    middle = (KEPT_FOR.days + DAYS - 1) // 2
+    month, half, year = sizes[KEPT_FOR.days], sizes[middle], sizes[-1]
+    first_kb, last_kb = (half - month) / (middle - KEPT_FOR.days), (year - half) / (DAYS - 1 - middle)
+    a_day = (year - month) / (DAYS - 1 - KEPT_FOR.days)
+    figure(
+        f"{DAYS} days: {month / 1000:.1f} MB after a month, {year / 1000:.1f} MB after a year, {a_day:.1f} KB a day: "
+        f"{first_kb:.1f} up to the middle of it, {last_kb:.1f} after"
+    )
+    assert last_kb <= first_kb * 1.25, "it grows as days do, and no faster"
     assert len(known) == DAYS
     assert files <= 2 * (KEPT_FOR.days + 1)
     assert a_day < MOST_GROWTH_KB

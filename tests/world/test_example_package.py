@@ -104,7 +104,8 @@ def project(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "channels" / "acme.yaml").write_text(CHANNEL)
     (tmp_path / "prices.yaml").write_text(PRICE)
     ports = ("SANDBOX", "WEBSERVER", "DESK")
-    (tmp_path / ".env").write_text("".join(f"DAYREEL_{name}_PORT={free_port()}\n" for name in ports))
+    chosen = "ACME_KEY=chosen\nACME_ROOM=chosen\n"  # the pager; the stand-ins take values of their own
+    (tmp_path / ".env").write_text(chosen + "".join(f"DAYREEL_{name}_PORT={free_port()}\n" for name in ports))
     yield tmp_path
     if (tmp_path / WORLD).exists():
         pid = json.loads((tmp_path / WORLD).read_text())["pid"]

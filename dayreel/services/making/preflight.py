@@ -11,7 +11,7 @@ from decimal import Decimal
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError, GateClosedError, StoreError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
-from dayreel.queries.money import overall_caps, readable_channels, spent
+from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
 from dayreel.queries.rows import ContentRow
 from dayreel.schemas.channel import Channel
@@ -59,7 +59,7 @@ def keep_for_today(project: Project, channel: Channel, row: ContentRow) -> None:
     if row.day >= local_day(project.clock.now(), channel.timezone):
         return
     with project.catalog.read() as connection:
-        kept = reserved_for_today(project, connection, readable_channels(project).values())
+        kept = reserved_for_today(project, connection, project.channels.load_readable()[0].values())
         left = min(cap.limit_usd - cap.used_usd for cap in overall_caps(project, connection))
         paid = spent(connection, effects.c.content_id == row.id)
     cost = max(Decimal(0), expected_day_cost(project, channel) - paid)

@@ -23,6 +23,7 @@ from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
 from dayreel.services.upkeep.budget_alerts import budget_alerts, notify_budgets
+from dayreel.services.upkeep.morning_message import is_morning_late, send_morning
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.upkeep.report_silences import SchedulerHealth, report_silences
 from dayreel.services.upkeep.search_accounts import search_accounts
@@ -33,6 +34,8 @@ CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled", "back
 WATCH: Final = "watch"
 """Reporting what should exist and does not. Whoever looks decides when that is due: they know of Dagster too."""
 MOST_EFFECTS = 100
+MORNING: Final = "morning"
+"""The morning's message. A schedule sends it; here it is due where that did not."""
 _RECENT = timedelta(days=30)
 
 
@@ -80,6 +83,10 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
+    if is_morning_late(project, target=target):
+        chores.append(
+            Chore(MORNING, f"{MORNING}:{backoff_slot(now, now)}", "the morning's message, which nobody has sent")
+        )
     if is_backup_due(project):
         chores.append(Chore("backup", f"backup:{backoff_slot(now, now)}", "the day's backup of the catalog"))
     for name, chore in _of_footage(project).items():
@@ -91,14 +98,14 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
 
 def chore_names(project: Project) -> list[str]:
     """Return the name of every chore that there is here, in the order in which they are done."""
-    return [*CHORES, *_of_footage(project), WATCH]
+    return [*CHORES, *_of_footage(project), WATCH, MORNING]
 
 
 def do_chore(project: Project, name: str, *, notifier: Notifier, health: SchedulerHealth | None = None) -> list[str]:
     """Do one chore; return a sentence for everything that was checked.
 
     Args:
-        health: what Dagster is doing, for `watch`; None where it is not known.
+        health: what Dagster is doing, for `watch` and `morning`; None where it is not known.
 
     Raises:
         DayreelError: as the services say.
@@ -117,6 +124,7 @@ def do_chore(project: Project, name: str, *, notifier: Notifier, health: Schedul
         "budgets": lambda: notify_budgets(project, notifier=notifier),
         "backup": lambda: make_daily_backup(project),
         "stalled": lambda: notify_stalled(project, notifier=notifier),
+        MORNING: lambda: send_morning(project, health, notifier=notifier),
         WATCH: lambda: list(report_silences(project, health, notifier=notifier).sentences),
     }
     if name in acts:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from dayreel.clock import local_day
 from dayreel.errors import UsageError
-from dayreel.queries.money import overall_caps, readable_channels, spent
+from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, reserved_for_today
 from dayreel.queries.rows import ContentRow, list_contents
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes
@@ -112,7 +112,7 @@ def _left_today(project: Project, planned: Container[tuple[str, date]]) -> tuple
     """Return what the caps leave for a backfill, and what they leave beside it for the rest of today's videos."""
     with project.catalog.read() as connection:
         left = min(cap.limit_usd - cap.used_usd for cap in overall_caps(project, connection))
-        kept = reserved_for_today(project, connection, readable_channels(project).values(), but=planned)
+        kept = reserved_for_today(project, connection, project.channels.load_readable()[0].values(), but=planned)
     return max(Decimal(0), left - kept), kept
 
 

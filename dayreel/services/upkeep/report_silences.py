@@ -5,6 +5,7 @@ thing once. What two looks have found is reported: a restart, or a run that star
 Dagster itself should be doing is handed in: the product knows no Dagster.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -42,15 +43,26 @@ _SCHEDULER: Final = "dagster "
 
 
 @dataclass(frozen=True)
+class Backfill:
+    """A backfill of channels' days that somebody has started in Dagster, and whether nothing more comes of it."""
+
+    days: Collection[tuple[str, date]]
+    started_at: datetime
+    is_over: bool
+
+
+@dataclass(frozen=True)
 class SchedulerHealth:
     """What Dagster is not doing that it should, and which channels' days it is at.
 
     Attributes:
-        under_way: channels and days of which a run waits or works.
+        under_way: channels and days of which a run waits or works, or of a backfill that has not come to them yet.
+        backfills: those of the last week.
     """
 
     silences: Sequence[Silence] = ()
     under_way: Collection[tuple[str, date]] = field(default_factory=frozenset)
+    backfills: Sequence[Backfill] = ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,9 @@ def find_silences(project: Project, health: SchedulerHealth | None) -> list[Sile
         StoreError: the catalog cannot be read.
     """
     under_way = frozenset[tuple[str, date]]() if health is None else health.under_way
-    channels, broken = _channels(project)
-    findings = [*(health.silences if health is not None else ()), *broken, *_zones(project, channels)]
+    channels, broken = project.channels.load_readable()
+    findings = [*(health.silences if health is not None else ()), *_zones(project, channels)]
+    findings += [_broken_channel(project, name, error) for name, error in broken.items()]
     findings += missing_days(project, channels.values(), under_way=under_way)
     findings += _posts(project)
     findings += _measurement(project)
@@ -187,32 +200,29 @@ def _resolved_key(row: SilenceRow) -> str:
 
 def _ended(rows: Iterable[SilenceRow], findings: Collection[str], health: SchedulerHealth | None) -> list[SilenceRow]:
     """Return the silences that are over. Of what could not be looked at, nothing is known to be over."""
-    unread = [subject.removeprefix(_CHANNEL) for subject in findings if subject.startswith(_CHANNEL)]
+    unread = {subject.removeprefix(_CHANNEL) for subject in findings if subject.startswith(_CHANNEL)}
     return [
         row
         for row in rows
         if row.subject not in findings
-        and not any(name in row.subject for name in unread)
+        and _channel_of(row.subject) not in unread
         and (health is not None or not row.subject.startswith(_SCHEDULER))
     ]
+
+
+def _channel_of(subject: str) -> str | None:
+    """Return which channel a subject is about, if any: `video crafts 2026-11-20`, `post crafts-2026-11-20 tiktok`."""
+    kind, _, about = subject.partition(" ")
+    return re.split("[ -]", about)[0] if kind in ("video", "post", "pause") else None
 
 
 def _is_due(row: SilenceRow, project: Project) -> bool:
     return row.reported_at is None and row.seen_at <= project.clock.now() - CONFIRMED_AFTER
 
 
-def _channels(project: Project) -> tuple[dict[str, Channel], list[Silence]]:
-    """Return the channels whose files can be read, and a silence for each of the others."""
-    channels: dict[str, Channel] = {}
-    broken: list[Silence] = []
-    for name in project.channels.names():
-        try:
-            channels[name] = project.channels.load(name)
-        except ConfigurationError as error:
-            stopped = f"Dagster's graph does not load because of channel {name}: {error.message}"
-            text = project.channels.left_out().get(name, stopped)
-            broken.append(Silence(f"{_CHANNEL}{name}", text, error.next_step))
-    return channels, broken
+def _broken_channel(project: Project, name: str, error: ConfigurationError) -> Silence:
+    stopped = f"Dagster's graph does not load because of channel {name}: {error.message}"
+    return Silence(f"{_CHANNEL}{name}", project.channels.left_out().get(name, stopped), error.next_step)
 
 
 def _zones(project: Project, channels: dict[str, Channel]) -> list[Silence]:
@@ -240,15 +250,22 @@ def _posts(project: Project) -> list[Silence]:
     ]
 
 
+def measurement_due_at(project: Project) -> datetime:
+    """Return when the present day's posts are measured first."""
+    zone = project.settings.timezone
+    return datetime.combine(local_day(project.clock.now(), zone), PULL_TIMES[0], tzinfo=ZoneInfo(zone))
+
+
 def _measurement(project: Project) -> list[Silence]:
     """Return the day's first measurement, where it is due and nobody has tried it."""
     now, zone = project.clock.now(), project.settings.timezone
-    today = local_day(now, zone)
-    due_at = datetime.combine(today, PULL_TIMES[0], tzinfo=ZoneInfo(zone))
+    today, due_at = local_day(now, zone), measurement_due_at(project)
     # What was posted since is measured later.
     wanted = now >= due_at + GRACE and any(post["posted_at"] < due_at for post in measurable_posts(project, today))
     tries = select(processing_logs.c.id).where(
-        processing_logs.c.layer == "measurement", processing_logs.c.started_at >= day_begins(today, zone)
+        processing_logs.c.layer == "measurement",
+        processing_logs.c.started_at >= day_begins(today, zone),
+        processing_logs.c.metadata["world"].as_string() == project.settings.world,
     )
     with project.catalog.read() as connection:
         if not wanted or connection.execute(tries.limit(1)).first() is not None:

@@ -3,7 +3,7 @@
 A stage that fails says so itself; this is for a process that died and was not started again, or that hangs.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.queries.rows import ContentRow, list_contents
@@ -21,22 +21,26 @@ def stalled_work(project: Project, *, target: str) -> list[ContentRow]:
     Args:
         target: the notifier's name.
     """
-    long_ago = project.clock.now() - LONGEST_STAGE
     with project.catalog.read() as connection:
         rows = list_contents(connection, states=WORKING)
     names = project.channels.names()
     still = [
         row
         for row in rows
-        if row.updated_at <= long_ago and row.world == project.settings.world and row.channel in names
+        if is_stalled(row, project.clock.now()) and row.world == project.settings.world and row.channel in names
     ]
     return [row for row in still if not was_notified(project, row, _subject(row), target=target)]
+
+
+def is_stalled(row: ContentRow, now: datetime) -> bool:
+    """Return whether a content is in the making and has not moved for longer than any stage takes."""
+    return row.state in WORKING and row.updated_at <= now - LONGEST_STAGE
 
 
 def notify_stalled(project: Project, *, notifier: Notifier) -> list[str]:
     """Report each once per step it is stuck in; return a sentence for each."""
     return [
-        notify_once(project, row, _subject(row), _text(row), notifier=notifier)
+        notify_once(project, row, _subject(row), stalled_text(row), notifier=notifier)
         for row in stalled_work(project, target=notifier.name)
     ]
 
@@ -45,7 +49,8 @@ def _subject(row: ContentRow) -> str:
     return f"stalled/{row.version}"
 
 
-def _text(row: ContentRow) -> str:
+def stalled_text(row: ContentRow) -> str:
+    """Return since when a content stands still, and what continues it."""
     return (
         f"{row.id} has been {row.state} since {row.updated_at.isoformat(timespec='minutes')} and has made no progress. "
         f"`dayreel retry {row.id}` continues from there; what is done and paid is kept."

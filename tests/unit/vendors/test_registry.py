@@ -17,12 +17,13 @@ from dayreel.queries.alarms import alarms
 from dayreel.queries.config import key_named
 from dayreel.sandbox.server import create_app
 from dayreel.schemas.channel import Channel, Platforms
+from dayreel.services.notify_people import notifier_name
 from dayreel.services.project import Project
 from dayreel.services.setting_up.examine import check_channels, check_vendors
 from dayreel.services.setting_up.list_providers import list_providers
 from dayreel.services.upkeep.due_work import new_decisions
 from dayreel.services.upkeep.report_silences import find_silences
-from dayreel.settings import Settings
+from dayreel.settings import Settings, World
 from dayreel.vendors import registry
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import label_of, names, unusable, vendor_named, where_to_look
@@ -278,12 +279,27 @@ def test_a_name_that_two_packages_bring_names_both(install: Install) -> None:
         vendor_named("acme")
 
 
+NOTIFIER = """
+from dayreel.vendors.record import Setting, Vendor
+NEEDS = (Setting("ACME_KEY", "acme.example", sandbox="s"), Setting("ACME_ROOM", "a room", sandbox="s"))
+VENDOR = Vendor("acme", "notifiers", "A pager.", lambda access: None, settings=NEEDS, order=0)
+"""
+
+
+@pytest.mark.parametrize("world", ["sandbox", "live"])
+def test_installing_a_notifier_does_not_choose_it(install: Install, world: World) -> None:
+    settings = Settings(_env_file=None, world=world)
+    before = notifier_name(settings)
+    install(NOTIFIER)
+    assert notifier_name(settings) == notifier_name(settings.with_variables(ACME_KEY="k")) == before
+    assert notifier_name(settings.with_variables(ACME_KEY="k", ACME_ROOM="r")) == "acme"
+
+
 LIVE = """
 import sys
 from dayreel.services.setting_up import examine, prove_keys
 from dayreel.services.project import Project
 from dayreel.services.notify_people import notifier_name
-from dayreel.settings import Settings
 from dayreel.vendors.registry import vendors
 assert notifier_name(Settings(_env_file=None, world="live")) == "log" and len(vendors()) > 10
 stand_ins = {vendor.stand_in.partition(":")[0] for vendor in vendors() if vendor.stand_in}

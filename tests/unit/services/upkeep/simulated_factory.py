@@ -82,7 +82,12 @@ class SimulatedFactory:
         if self._measured != today and now >= datetime.combine(today, PULL_TIMES[0], tzinfo=ZoneInfo(ZONE)):
             self._measured = today
             with self.project.catalog.write() as connection:
-                row = {"layer": "measurement", "status": "completed", "started_at": now}
+                row = {
+                    "layer": "measurement",
+                    "status": "completed",
+                    "started_at": now,
+                    "metadata": {"world": "sandbox"},
+                }
                 connection.execute(insert(processing_logs).values(row))
 
     def _make(self, name: str, day: date) -> None:

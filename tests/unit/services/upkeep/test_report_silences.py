@@ -5,11 +5,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from dayreel.errors import TransientError
 from dayreel.services.making.plan_days import pause_channel, resume_channel, skip_day
 from dayreel.services.project import Project
 from dayreel.services.upkeep.report_silences import SchedulerHealth, find_silences, is_news, report_silences
+from dayreel.stores.catalog.tables import processing_logs
 from tests.fakes.clock import NINE, FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.rows import add_content, add_post
@@ -121,3 +123,29 @@ def test_what_is_silent_in_an_unreadable_channel_is_not_over(project: Project) -
     report = report_silences(project, None, notifier=notifier)
     assert [row.subject for row in report.silent] == ["video crafts 2026-11-20", "channel crafts"]
     assert len(notifier.messages) == 1
+
+
+def test_an_unreadable_channel_keeps_no_other_silent(make_project: Callable[..., Project]) -> None:
+    """`craft` is a part of `crafts`, and of `post crafts-2026-11-20 instagram` too."""
+    clock, notifier = FakeClock(NINE + timedelta(minutes=11)), FakeNotifier()
+    project = make_project(clock=clock, channels={name: {"make_at": "09:00"} for name in ("craft", "crafts")})
+    add_content(project.catalog, "craft-2026-11-20", "posted", at=NINE - timedelta(hours=1))
+    add_content(project.catalog, "crafts-2026-11-19", "posted", at=NINE - timedelta(hours=1))
+    for _ in range(2):
+        report_silences(project, None, notifier=notifier)
+        clock.move(minutes=5)
+    (project.settings.channels_dir / "craft.yaml").write_text("title: [", encoding="utf-8")
+    _make(project)
+    report = report_silences(project, None, notifier=notifier)
+    assert [row.subject for row in report.silent] == ["channel craft"]
+    assert [row.subject for row in report.resolved] == ["video crafts 2026-11-20"]
+
+
+def test_a_measurement_of_the_other_world_counts_for_nothing(project: Project) -> None:
+    _make(project)
+    add_post(project.catalog, "crafts-2026-11-18-t2", 1, at=BEFORE)
+    for world, silent in (("live", ["measurement 2026-11-20"]), ("sandbox", [])):
+        log = {"layer": "measurement", "status": "completed", "started_at": NINE, "metadata": {"world": world}}
+        with project.catalog.write() as connection:
+            connection.execute(insert(processing_logs).values(log))
+        assert subjects(project) == silent

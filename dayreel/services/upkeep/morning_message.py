@@ -1,0 +1,374 @@
+"""The morning's message: of what should exist by now, how much does; what is missing, and what waits for a person.
+
+What is expected is for `queries.expectations`, what is silent for `report_silences`: here both are counted and put into
+words, once a day. Dagster's schedule sends it at its time, and whoever finds later that nobody has (a chore, `dayreel
+watch`) sends it then.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from dayreel.clock import local_day
+from dayreel.errors import BusyError
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.config import read_config, switch_sentence
+from dayreel.queries.contents import ContentStatus, read_status, status_of
+from dayreel.queries.expectations import GRACE, LOOK_BACK, DueDay, Silence, due_days
+from dayreel.queries.holds import holds
+from dayreel.queries.money import Cap, overall_caps, spent_since
+from dayreel.queries.rows import list_contents, pause_of, posted_since, posts_without_public_id
+from dayreel.queries.unknown_outcomes import UnknownOutcome, unknown_outcomes
+from dayreel.rules.calendar import clock_moments, why_never_made
+from dayreel.rules.lifecycle import WORKING
+from dayreel.rules.pauses import why_paused
+from dayreel.schemas.channel import Channel
+from dayreel.services.measure_posts import measured_on
+from dayreel.services.notify_people import notify_once, project_today, was_notified
+from dayreel.services.project import Project
+from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES
+from dayreel.services.upkeep.report_silences import SchedulerHealth, find_silences, measurement_due_at
+from dayreel.services.upkeep.stalled_work import is_stalled, stalled_text
+
+OFF: Final = "off"
+_MOST_LINES: Final = 10
+"""Of one kind. The rest is counted: messengers cut long messages."""
+_LONGEST_LINE: Final = 300
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of those that should exist do."""
+
+    there: int
+    due: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.there} of {self.due}"
+
+
+@dataclass(frozen=True)
+class MorningDay:
+    """One day of one channel that was due since the message before.
+
+    Attributes:
+        standing: how its newest take stands; `missing` where nothing was begun.
+        posts: per platform, how its post stands, as far as one was tried.
+    """
+
+    channel: str
+    day: date
+    due_at: datetime
+    content_id: str | None
+    standing: str
+    posts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """Past days of one channel that were made, or were to be, since the message before."""
+
+    channel: str
+    first: date
+    last: date
+    share: Share
+
+
+@dataclass(frozen=True)
+class Morning:
+    """What there is since the message before.
+
+    Attributes:
+        day: the present day in the project's zone.
+        days: what was due since then. What is missing from the days before it is in `missing`, for a week.
+        measured: posts with counters of `measured_on`: today, or yesterday where today's are not due yet.
+        waiting: contents that nothing comes of until a person has decided.
+        making: what is being made, or waits in Dagster's queue, as `crafts 2026-12-01`.
+        paused: why each channel that is paused now is.
+        spent_usd: what was bought since then.
+        caps: those of the present day and month, over all channels.
+    """
+
+    day: date
+    since: datetime
+    days: tuple[MorningDay, ...]
+    videos: Share
+    posts: Share
+    measured: Share
+    measured_on: date
+    missing: tuple[Silence, ...]
+    waiting: tuple[str, ...]
+    making: tuple[str, ...]
+    backfills: tuple[Backfilled, ...]
+    paused: tuple[str, ...]
+    spent_usd: Decimal
+    caps: tuple[Cap, Cap]
+
+
+def due_moments(project: Project, day: date) -> tuple[datetime, datetime]:
+    """Return the first and the last moment that the time of the message can mean on a day, mostly the same."""
+    return clock_moments(day, project.settings.morning_at, project.settings.timezone)
+
+
+def why_not_sent(project: Project, day: date, *, target: str) -> str | None:
+    """Return why a day's message is not to be sent now, or None where it is.
+
+    Args:
+        target: the notifier's name.
+    """
+    if project.settings.morning_at == OFF:
+        return "DAYREEL_MORNING_AT is off"
+    if day != project_today(project):
+        return f"{day} is not today"
+    return f"the message of {day} was sent" if was_notified(project, None, _subject(day), target=target) else None
+
+
+def is_morning_late(project: Project, *, target: str) -> bool:
+    """Return whether the day's message should have been sent a while ago, and was not.
+
+    Args:
+        target: the notifier's name.
+    """
+    today = project_today(project)
+    if project.settings.morning_at == OFF or project.clock.now() < due_moments(project, today)[1] + GRACE:
+        return False
+    return why_not_sent(project, today, target=target) is None
+
+
+def send_morning(project: Project, health: SchedulerHealth | None, *, notifier: Notifier) -> list[str]:
+    """Send the day's message, unless it was sent or its time has not come; return a sentence for what was sent."""
+    today = project_today(project)
+    if why_not_sent(project, today, target=notifier.name) or project.clock.now() < due_moments(project, today)[0]:
+        return []
+    text = text_of(look_at_morning(project, health, target=notifier.name), project.settings.desk_address)
+    try:
+        return [notify_once(project, None, _subject(today), text, notifier=notifier)]
+    except BusyError as error:  # somebody else is sending it
+        return [str(error)]
+
+
+def look_at_morning(project: Project, health: SchedulerHealth | None, *, target: str) -> Morning:
+    """Return what the message says now.
+
+    Args:
+        health: what Dagster is doing; None where nobody could look.
+        target: the name of the notifier, for when the message before was sent.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    health = health or SchedulerHealth()
+    today, now = project_today(project), project.clock.now()
+    since = _since(project, today, target)
+    silences = find_silences(project, health)
+    channels, _broken = project.channels.load_readable()
+    with project.catalog.read() as connection:
+        due = [day for channel in channels.values() for day in due_days(project, connection, channel)]
+        rows = [day.row for day in due if day.row is not None]
+        statuses = {status.row.id: status for status in read_status(project, connection, rows).contents}
+        out = posted_since(connection, world=project.settings.world, since=since)
+        pauses = [why_paused(channel, pause_of(connection, name), now) for name, channel in channels.items()]
+        spent_usd, caps = spent_since(project, connection, since), overall_caps(project, connection)
+    week = [(day, statuses[day.row.id] if day.row else None) for day in due]
+    # What failed or was not begun in the last week stays missing until it is made, or somebody has it left out.
+    counted = [(day, status) for day, status in week if day.due_at > since or not _is_made(status)]
+    going_out = status_of(project, states=("review_pending", "approved", "publishing")).contents
+    current = [status for status in going_out if status.newest_take is None and not status.is_of_other_world]
+    measured_day = today if now >= measurement_due_at(project) + GRACE else today - timedelta(days=1)
+    measured, gaps = _measured(project, measured_day)
+    if any(silence.subject.startswith("measurement ") for silence in silences):
+        gaps = []
+    missing = [*_stops(project), *_stopped_videos(counted, now), *_failed_posts(current)]
+    missing += [*map(_unknown, unknown_outcomes(project).here), *silences, *gaps]
+    unsent = sum(silence.subject.startswith("post ") for silence in missing)
+    named = {silence.subject for silence in missing}
+    backfills, unmade = _backfills(project, health, channels, since, named)
+    return Morning(
+        day=today,
+        since=since,
+        days=tuple(_day(day, status) for day, status in week if day.due_at > since),
+        videos=Share(sum(_is_made(status) for _, status in counted), len(counted)),
+        posts=Share(len(out), len(out) + unsent),
+        measured=measured,
+        measured_on=measured_day,
+        missing=(*missing, *unmade),
+        waiting=tuple(status.row.id for status in current if status.waits_for_approval),
+        making=tuple(_making(counted, health, now)),
+        backfills=tuple(backfills),
+        paused=tuple(pause for pause in pauses if pause is not None),
+        spent_usd=spent_usd,
+        caps=caps,
+    )
+
+
+def text_of(morning: Morning, desk_address: str) -> str:
+    """Return the message: one sentence where all is well and nobody is waited for."""
+    shares = [
+        f"{share} {name}"
+        for share, name in (
+            (morning.videos, "videos"),
+            (morning.posts, "posts"),
+            (morning.measured, f"posts measured on {morning.measured_on}"),
+        )
+        if share.due
+    ]
+    exists = ", ".join(shares) or "nothing was due"
+    when = ("today", "this month")
+    used = (f"${cap.used_usd:.2f} of ${cap.limit_usd:.2f} {at}" for cap, at in zip(morning.caps, when, strict=True))
+    money = f"${morning.spent_usd:.2f} spent ({', '.join(used)})"
+    if not morning.missing:
+        state = "exists or is being made" if morning.making else "does"
+        lines = [f"Everything that should exist {state}: {exists}; {money}."]
+    else:
+        lines = [f"{len(morning.missing)} missing or silent: {exists}; {money}."]
+        lines += _listed(f"- {silence.text} {silence.next_step}" for silence in morning.missing)
+    if morning.waiting:
+        named = _in_words(morning.waiting)
+        lines.append(f"Waits for a person: {named}. `dayreel review list`, or {desk_address}/")
+    if morning.making:
+        lines.append(f"Being made: {_in_words(morning.making)}.")
+    lines += _listed(
+        f"Backfilled: {backfill.channel} {backfill.first} to {backfill.last}, {backfill.share} days."
+        for backfill in morning.backfills
+    )
+    lines += _listed(f"Nothing is expected: {pause}." for pause in morning.paused)
+    return "\n".join(lines)
+
+
+def _subject(day: date) -> str:
+    return f"morning/{day}"
+
+
+def _since(project: Project, today: date, target: str) -> datetime:
+    """Return the time of the message before, at most a week ago; of yesterday's where none was sent."""
+    if project.settings.morning_at == OFF:
+        return project.clock.now() - timedelta(days=1)
+    days = [today - timedelta(days=number) for number in range(1, LOOK_BACK.days + 1)]
+    sent = (day for day in days if was_notified(project, None, _subject(day), target=target))
+    return due_moments(project, next(sent, days[0]))[1]
+
+
+def _is_made(status: ContentStatus | None) -> bool:
+    return status is not None and status.row.state not in (*WORKING, "failed")
+
+
+def _has_stopped(status: ContentStatus, now: datetime) -> bool:
+    return status.row.state == "failed" or is_stalled(status.row, now)
+
+
+def _stopped_videos(days: Iterable[tuple[DueDay, ContentStatus | None]], now: datetime) -> Iterator[Silence]:
+    for day, status in days:
+        # What is in doubt is listed by its act.
+        if status is None or status.unknown or not _has_stopped(status, now):
+            continue
+        is_failed = status.row.state == "failed"
+        text = f"{status.row.id} failed: {status.row.error}" if is_failed else stalled_text(status.row)
+        yield Silence(f"video {day.channel} {day.day}", text, f"`{status.next_step}`" if is_failed else "")
+
+
+def _making(
+    days: Iterable[tuple[DueDay, ContentStatus | None]], health: SchedulerHealth, now: datetime
+) -> Iterator[str]:
+    for day, status in days:
+        is_queued = status is None and (day.channel, day.day) in health.under_way
+        if is_queued or (status and status.row.state in WORKING and not _has_stopped(status, now)):
+            yield f"{day.channel} {day.day}"
+
+
+def _failed_posts(current: Iterable[ContentStatus]) -> Iterator[Silence]:
+    for status in current:
+        for post in status.failed_posts if status.has_failed_post and not status.is_held else ():
+            text = f"{status.row.id} is not out on {post.platform}: {post.error}"
+            yield Silence(f"post {status.row.id} {post.platform}", text, f"`{status.next_step}`")
+
+
+def _unknown(outcome: UnknownOutcome) -> Silence:
+    text = f"{outcome.about}: what became of {outcome.kind} at {outcome.target} is not known: {outcome.evidence}."
+    subject = f"{outcome.kind} {outcome.about} {outcome.target}"
+    return Silence(subject, text, f"`dayreel reconcile`, or `{outcome.next_step}`")
+
+
+def _stops(project: Project) -> list[Silence]:
+    """Return what somebody, or a restore, keeps from being bought and posted."""
+    stops = [Silence("hold", text, step) for text, step in holds(project).notices()]
+    with project.catalog.read() as connection:
+        switch = read_config(connection, "switch")
+    if switch.value == "off":
+        stops.append(Silence("switch", switch_sentence(switch), "`dayreel switch on`"))
+    return stops
+
+
+def _measured(project: Project, day: date) -> tuple[Share, list[Silence]]:
+    """Return how many posts have counters of a day, and what is missing; a post without a public id has none yet."""
+    now, world = project.clock.now(), project.settings.world
+    with project.catalog.read() as connection:
+        unnamed = posts_without_public_id(connection, world=world, since=now - LOOK_FOR_NAMES)
+    unnamed_ids = {post.post_id for post in unnamed}
+    is_over = day < local_day(now, project.settings.timezone)
+    step = "It stays a gap: a day that is over cannot be measured." if is_over else "They are asked for again today."
+    counted, gaps = 0, list[Silence]()
+    lost = 0
+    for platform in measured_on(project, day):
+        counted += platform.snapshots
+        reasons = Counter(why for post_id, why in platform.missing.items() if post_id not in unnamed_ids)
+        lost += reasons.total()
+        gaps += [
+            Silence(f"measurement {day} {platform.platform}", f"{count} posts on {platform.platform}: {why}.", step)
+            for why, count in reasons.items()
+        ]
+    return Share(counted, counted + lost), gaps
+
+
+def _backfills(
+    project: Project, health: SchedulerHealth, channels: dict[str, Channel], since: datetime, named: Collection[str]
+) -> tuple[list[Backfilled], list[Silence]]:
+    """Return the past days that were made, or were to be, by channel; and those that nobody makes any more.
+
+    Args:
+        named: subjects that are reported already.
+    """
+    asked = {day for backfill in health.backfills if backfill.started_at > since for day in backfill.days}
+    with project.catalog.read() as connection:
+        rows = {(row.channel, row.day): row for row in list_contents(connection) if row.channel in channels}
+    late = {
+        key
+        for key, row in rows.items()
+        if row.created_at > since and row.day < local_day(row.created_at, channels[row.channel].timezone)
+    }
+    backfills, unmade = list[Backfilled](), list[Silence]()
+    for name, channel in channels.items():
+        days = sorted(day for owner, day in asked | late if owner == name and why_never_made(channel, day) is None)
+        if not days:
+            continue
+        made = [day for day in days if (row := rows.get((name, day))) and row.state not in (*WORKING, "failed")]
+        backfills.append(Backfilled(name, days[0], days[-1], Share(len(made), len(days))))
+        coming = {day for owner, day in health.under_way if owner == name}
+        left = [day for day in days if day not in (*made, *coming) and f"video {name} {day}" not in named]
+        if left:
+            text = f"{len(left)} days of {name} that were to be made afterwards are not: {_in_words(map(str, left))}."
+            first, last = left[0], left[-1]
+            step = f"`dayreel backfill --channel {name} --from {first} --to {last}` continues."
+            unmade.append(Silence(f"backfill {name}", text, step))
+    return backfills, unmade
+
+
+def _day(day: DueDay, status: ContentStatus | None) -> MorningDay:
+    posts = {post.platform: post.state for post in status.posts} if status else {}
+    standing = status.standing if status else "missing"
+    return MorningDay(day.channel, day.day, day.due_at, day.row.id if day.row else None, standing, posts)
+
+
+def _in_words(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - _MOST_LINES} more" if len(names) > _MOST_LINES else ""
+    return ", ".join(names[:_MOST_LINES]) + more
+
+
+def _listed(lines: Iterable[str]) -> Sequence[str]:
+    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..." for line in lines]
+    more = [f"... and {len(lines) - _MOST_LINES} more: `dayreel watch --morning`."] if len(lines) > _MOST_LINES else []
+    return [*lines[:_MOST_LINES], *more]
