@@ -33,7 +33,7 @@ class Recovered:
         adopted: contents whose copy was ahead of the catalog.
         from_manifest: contents that have no copy: their video, words and costs are back, who decided what is not.
         sends: how many acts are known now; `missing` more were counted and are known to nobody.
-        holds: what a person has to look at.
+        holds: who is held until their list was searched, or a person has looked there.
     """
 
     adopted: tuple[str, ...]
