@@ -24,6 +24,14 @@ REQUEST_LIMIT: Final = 25 * 1024 * 1024
 NONCE_LIFE: Final = timedelta(minutes=5)
 TOKEN_LIFE: Final = timedelta(minutes=15)
 _BOT_ID: Final = credentials.DISCORD_APPLICATION_ID
+_BOT: Final = {
+    "id": _BOT_ID,
+    "username": "dayreel",
+    "discriminator": "0",
+    "global_name": None,
+    "avatar": None,
+    "bot": True,
+}
 _FIRST_ID: Final = 1_300_000_000_000_000_000
 _EMBED_TOTAL: Final = 6000
 _PRIVATE: Final = 64
@@ -36,6 +44,7 @@ def mount(world: SandboxWorld) -> list[Route]:
     base = "/discord/api/v10"
     table: dict[Place, Handler] = {
         ("GET", f"{base}/users/@me", "auth"): me,
+        ("GET", f"{base}/oauth2/applications/@me", "auth"): application,
         ("GET", f"{base}/channels/{{channel_id}}", "auth"): channel,
         ("POST", f"{base}/channels/{{channel_id}}/messages", "post"): post_message,
         ("GET", f"{base}/channels/{{channel_id}}/messages", "history"): history,
@@ -43,7 +52,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         ("POST", f"{base}/webhooks/{{application_id}}/{{token}}", "follow_up"): follow_up,
     }
     world.offer("discord", (), chat=ChatDelivery(_payload, _signed, _problem))
-    return routes(world, "discord", _fault_answer, table)
+    return routes(world, "discord", _fault_answer, table, pace={"discord_has_access": True})
 
 
 def error(status: int, code: int, message: str) -> JSONResponse:
@@ -73,13 +82,22 @@ def _room(call: Call) -> str:
     _authorised(call)
     if call.request.path_params["channel_id"] != credentials.DISCORD_CHANNEL_ID:
         raise Refused(error(404, 10003, "Unknown Channel"))
+    if not call.world.pace("discord_has_access"):
+        raise Refused(error(403, 50001, "Missing Access"))
     return credentials.DISCORD_CHANNEL_ID
 
 
 async def me(call: Call) -> Response:
     """Say whose token it is."""
     _authorised(call)
-    return JSONResponse({"id": _BOT_ID, "username": "dayreel", "bot": True})
+    return JSONResponse(_BOT)
+
+
+async def application(call: Call) -> Response:
+    """Say whose application it is."""
+    _authorised(call)
+    facts = {"id": _BOT_ID, "name": "dayreel", "description": "", "icon": None, "bot_public": False, "owner": _BOT}
+    return JSONResponse({**facts, "bot_require_code_grant": False, "verify_key": "", "team": None, "flags": 0})
 
 
 async def channel(call: Call) -> Response:
@@ -101,7 +119,11 @@ async def post_message(call: Call) -> Response:
     id_ = str(_FIRST_ID + call.world.store.count_up("discord_message"))
     named = {int(attachment["id"]): str(attachment["filename"]) for attachment in wish.get("attachments") or []}
     facts = {"service": "discord", "created_at": call.world.now().isoformat(), "id": id_, "channel": room, "edits": 0}
-    attached = [{"id": str(n), "filename": named.get(n, ""), "size": size} for n, size in files.items()]
+    media = f"{call.origin}/discord/attachments/{id_}"
+    attached = [
+        {"id": str(n), "filename": named.get(n, ""), "size": size, "url": f"{media}/{n}", "proxy_url": f"{media}/{n}"}
+        for n, size in files.items()
+    ]
     kept = {name: wish.get(name) for name in ("content", "embeds", "components")}
     message = call.world.store.put("message", id_, {**facts, **kept, "nonce": nonce, "attachments": attached})
     return JSONResponse({**_shown(message), "nonce": nonce})
@@ -223,8 +245,19 @@ def _problems_of_buttons(rows: list[Any]) -> Iterator[str]:
 
 
 def _shown(message: Document) -> Document:
-    shown = {name: message.get(name) for name in ("id", "content", "embeds", "components", "attachments")}
-    return {**shown, "channel_id": message["channel"], "author": {"id": _BOT_ID, "bot": True}}
+    lists = {name: message.get(name) or [] for name in ("embeds", "components", "attachments")}
+    rest = {"mentions": [], "mention_roles": [], "mention_everyone": False, "tts": False, "pinned": False, "flags": 0}
+    return {
+        **rest,
+        **lists,
+        "id": message["id"],
+        "type": 0,
+        "content": message.get("content") or "",
+        "channel_id": message["channel"],
+        "author": _BOT,
+        "timestamp": message["created_at"],
+        "edited_timestamp": None,
+    }
 
 
 # -- what people press ------------------------------------------------------------------------------------

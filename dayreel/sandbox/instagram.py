@@ -17,6 +17,7 @@ from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.instagram_checks import SPEC, check_parameters, error, granted, kind_of, login_of, need, words_of
 from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
@@ -24,7 +25,6 @@ from dayreel.sandbox.world import Document, SandboxWorld
 DAY_S: Final = 86_400
 LIMIT_BYTES: Final = 300_000_000
 CAPTION_LIMIT: Final = 2200
-VERSIONS: Final = frozenset(f"v{number}.0" for number in range(21, 27))
 REEL_METRICS: Final = (
     *("views", "reach", "likes", "comments", "shares", "saved", "reposts", "total_interactions"),
     *("ig_reels_avg_watch_time", "ig_reels_video_view_total_time", "reels_skip_rate"),
@@ -59,24 +59,16 @@ def mount(world: SandboxWorld) -> list[Route]:
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
     world.offer("instagram", ("status", "media", "account"))  # which of them a node is, its id says
-    pace = {"instagram_processing_s": 0.6, "instagram_listing_s": 0.0, "instagram_quota_total": 100}
+    pace = {
+        "instagram_processing_s": 0.6,
+        "instagram_listing_s": 0.0,
+        "instagram_quota_total": 100,
+        "instagram_app_live": True,
+        "instagram_has_role": True,
+        "instagram_account_type": "MEDIA_CREATOR",
+        "instagram_scopes": "basic content_publish manage_insights",
+    }
     return routes(world, "instagram", _fault_answer, table, special_faults=SPECIAL_FAULTS, pace=pace)
-
-
-def error(
-    code: int,
-    message: str,
-    *,
-    subcode: int | None = None,
-    status: int = 400,
-    is_transient: bool = False,
-    title: str = "",
-) -> JSONResponse:
-    """Return an error in the Graph API's shape."""
-    body: Document = {"message": message, "type": "OAuthException", "code": code, "is_transient": is_transient}
-    if subcode is not None:
-        body |= {"error_subcode": subcode, "error_user_title": title or message, "error_user_msg": message}
-    return JSONResponse({"error": {**body, "fbtrace_id": "Asandbox0trace"}}, status)
 
 
 def _fault_answer(route: str, fault: Fault) -> Response:
@@ -104,30 +96,6 @@ def _fault_answer(route: str, fault: Fault) -> Response:
 # -- who is asking ----------------------------------------------------------------------------------------
 
 
-async def _login(call: Call) -> tuple[str, Document]:
-    """Return the kind of login (`facebook` or `instagram`) and the fields of the call.
-
-    Raises:
-        Refused: no or an unknown token, or an API version that does not exist.
-    """
-    version = call.request.path_params.get("version")
-    if version and version not in VERSIONS:
-        raise Refused(error(2635, f"You are calling a version of the API that does not exist: {version}."))
-    fields = await call.fields()
-    token = call.bearer() or call.bearer("OAuth") or str(fields.get("access_token", ""))
-    return _kind_of(call.world, token), fields
-
-
-def _kind_of(world: SandboxWorld, token: str) -> str:
-    if token == credentials.INSTAGRAM_FACEBOOK_TOKEN:
-        return "facebook"
-    if token == credentials.INSTAGRAM_LOGIN_TOKEN or world.store.get("instagram_token", token):
-        return "instagram"
-    if not token:
-        raise Refused(error(104, "An access token is required to request this resource."))
-    raise Refused(error(190, "Invalid OAuth access token - Cannot parse access token"))
-
-
 def _account(call: Call, what: str) -> None:
     node = call.request.path_params["node"]
     if node not in (credentials.INSTAGRAM_ACCOUNT_ID, "me"):
@@ -144,8 +112,10 @@ def _no_object(what: str, node: str) -> JSONResponse:
 
 async def create_container(call: Call) -> Response:
     """Answer `POST /{ig}/media`."""
-    login, fields = await _login(call)
+    login, fields = await login_of(call)
     _account(call, "post")
+    need(call, login, "content_publish")
+    check_parameters(fields, SPEC["container"])
     is_resumable = _check_container(fields, login)
     id_ = call.world.new_number("instagram_container", 17)
     container = call.world.store.put(
@@ -171,7 +141,7 @@ async def create_container(call: Call) -> Response:
     if not is_resumable:
         _fetch_later(call.world, container)
         return JSONResponse({"id": id_})
-    version = call.request.path_params.get("version", "v25.0")
+    version = call.request.path_params.get("version", "v27.0")
     return JSONResponse({"id": id_, "uri": f"{call.origin}/instagram/rupload/ig-api-upload/{version}/{id_}"})
 
 
@@ -193,9 +163,6 @@ def _check_container(fields: Document, login: str) -> bool:
         raise Refused(error(36004, "The caption was too long.", subcode=2207010))
     if len(re.findall(r"#\w+", caption)) > 30 or len(re.findall(r"(?<!\w)@\w+", caption)) > 20:  # noqa: PLR2004
         raise Refused(error(100, "At most 30 hashtags and 20 mentions are allowed.", subcode=2207040))
-    for name in ("is_ai_generated", "share_to_feed"):
-        if name in fields and str(fields[name]).lower() not in ("true", "false"):
-            raise Refused(error(100, f"(#100) Param {name} must be a boolean"))
     if not str(fields.get("thumb_offset", 0)).isdigit():
         raise Refused(error(100, "(#100) Param thumb_offset must be an integer greater than or equal to zero"))
     return is_resumable
@@ -284,7 +251,7 @@ async def rupload(call: Call) -> Response:
     """Take the bytes of a resumable container, or the address to fetch them from."""
     container_id = call.request.path_params["container"]
     headers = call.request.headers
-    if _kind_of(call.world, call.bearer("OAuth")) != "facebook":
+    if kind_of(call.world, call.bearer("OAuth")) != "facebook":
         raise Refused(_upload_error("This token may not upload.", 401))
     container = call.world.store.get("instagram_container", container_id)
     if container is None or container["video_url"] is not None:
@@ -342,7 +309,7 @@ def _node_route(world: SandboxWorld, request: Request) -> str:
 
 async def read_node(call: Call) -> Response:
     """Answer `GET /{id}` for a container, a media or the account."""
-    login, fields = await _login(call)
+    login, fields = await login_of(call)
     node = call.request.path_params["node"]
     wanted = [name for name in str(fields.get("fields", "")).split(",") if name] or ["id"]
     if call.route == "status":
@@ -352,7 +319,7 @@ async def read_node(call: Call) -> Response:
             "id": credentials.INSTAGRAM_ACCOUNT_ID,
             "user_id": credentials.INSTAGRAM_ACCOUNT_ID,
             "username": credentials.INSTAGRAM_USERNAME,
-            "account_type": "MEDIA_CREATOR",
+            "account_type": call.world.pace("instagram_account_type"),
             "media_count": len(call.world.posts("instagram")),
         }
     else:
@@ -425,7 +392,7 @@ def _media_fields(call: Call, post: Document, login: str) -> Document:
 
 async def list_media(call: Call) -> Response:
     """Answer `GET /{ig}/media`, newest first."""
-    login, fields = await _login(call)
+    login, fields = await login_of(call)
     _account(call, "get")
     wanted = [name for name in str(fields.get("fields", "")).split(",") if name] or ["id"]
     given, after = str(fields.get("limit", 25)), str(fields.get("after") or 0)
@@ -444,7 +411,7 @@ async def list_media(call: Call) -> Response:
 
 async def quota(call: Call) -> Response:
     """Answer how many posts of the rolling day are used."""
-    await _login(call)
+    await login_of(call)
     _account(call, "get")
     config = {"quota_total": call.world.pace("instagram_quota_total"), "quota_duration": DAY_S}
     return JSONResponse({"data": [{"config": config, "quota_usage": _used(call.world)}]})
@@ -456,8 +423,10 @@ def _used(world: SandboxWorld) -> int:
 
 async def publish(call: Call) -> Response:
     """Answer `POST /{ig}/media_publish`: from here on the post is live."""
-    _, fields = await _login(call)
+    login, fields = await login_of(call)
     _account(call, "post")
+    need(call, login, "content_publish")
+    check_parameters(fields, SPEC["publish"])
     container = call.world.store.get("instagram_container", str(fields.get("creation_id", "")))
     if container is None:
         raise Refused(error(24, "The requested resource does not exist", subcode=2207006, title="Media not found"))
@@ -491,11 +460,12 @@ async def publish(call: Call) -> Response:
 
 async def insights(call: Call) -> Response:
     """Answer `GET /{media}/insights`; one metric it does not have fails the whole call."""
-    login, fields = await _login(call)
+    login, fields = await login_of(call)
+    need(call, login, "manage_insights")
     post = call.world.post("instagram", call.request.path_params["node"])
     if post is None:
         raise Refused(_no_object("get", call.request.path_params["node"]))
-    wanted = [name for name in str(fields.get("metric", "")).split(",") if name]
+    wanted = words_of(fields.get("metric", ""))
     allowed = (*REEL_METRICS, *(FACEBOOK_LOGIN_METRICS if login == "facebook" else ()))
     if not wanted:
         raise Refused(error(100, "(#100) The parameter metric is required"))
@@ -548,20 +518,20 @@ def _metric_values(counted: SandboxCounters, post_id: str) -> dict[str, Any]:
 
 async def refresh_token(call: Call) -> Response:
     """Answer the refresh of an Instagram-Login token: a new one for another 60 days."""
-    login, fields = await _login(call)
+    login, fields = await login_of(call)
     if fields.get("grant_type") != "ig_refresh_token" or login != "instagram":
         raise Refused(error(100, "grant_type must be ig_refresh_token, with an Instagram user token."))
     token = f"IGAAsandbox-{call.world.new_digest('instagram_token')[:24]}"
     call.world.store.put("instagram_token", token, {"issued_at": call.world.now().isoformat()})
-    permissions = "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_insights"
+    permissions = ",".join(granted(call.world, login))
     body = {"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S, "permissions": permissions}
     return JSONResponse(body)
 
 
 async def debug_token(call: Call) -> Response:
     """Answer what a token may do and until when."""
-    _, fields = await _login(call)
-    _kind_of(call.world, str(fields.get("input_token", "")))
+    _, fields = await login_of(call)
+    login = kind_of(call.world, str(fields.get("input_token", "")))
     until = int(call.world.now().timestamp()) + 60 * DAY_S
-    scopes = ["instagram_basic", "instagram_content_publish", "pages_read_engagement", "instagram_manage_insights"]
+    scopes = granted(call.world, login)
     return JSONResponse({"data": {"is_valid": True, "expires_at": until, "scopes": scopes, "type": "PAGE"}})

@@ -17,6 +17,18 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         # that are set to private at that moment. People are asked which, in vain: most accounts are public.
         "tiktok_audited": False,
         "tiktok_private_account": False,
+        # YouTube: a new Google Cloud project has no API enabled. Uploads from projects that are not verified were
+        # locked private until 2026-11-02; what older projects meet since is documented nowhere: the harder case.
+        "youtube_api_enabled": False,
+        "youtube_locked_private": True,
+        # Instagram: an app in development, or with standard access, serves only people with a role on it. The reference
+        # pages say 50 posts in 24 hours, the guide 100.
+        "instagram_app_live": False,
+        "instagram_has_role": False,
+        "instagram_quota_total": 50,
+        # Chats: an app that was just installed is in no channel.
+        "slack_in_channel": False,
+        "discord_has_access": False,
     },
 }
 

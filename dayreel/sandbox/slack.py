@@ -25,6 +25,14 @@ TEXT_LIMIT: Final = 40_000
 BLOCK_LIMIT: Final = 50
 TRIGGER_LIFE: Final = timedelta(seconds=3)
 _LIMITS: Final = {"section": 3000, "header": 150}
+SCOPES: Final = {
+    "post": "chat:write",
+    "update": "chat:write",
+    "private": "chat:write",
+    "file": "files:write",
+    "history": "channels:history",
+}
+"""The scope that a route needs, from its method's page at docs.slack.dev (November 2026)."""
 BOT_USER: Final = "U0SANDBOX"
 
 
@@ -47,7 +55,8 @@ def mount(world: SandboxWorld) -> list[Route]:
     for name, (route, handler) in methods.items():
         table["GET,POST", f"/slack/api/{name}", route] = handler
     world.offer("slack", (), chat=ChatDelivery(_payload, _signed, _problem))
-    return routes(world, "slack", _fault_answer, table)
+    pace = {"slack_in_channel": True, "slack_scopes": "chat:write,files:write,channels:history"}
+    return routes(world, "slack", _fault_answer, table, pace=pace)
 
 
 def ok(**fields: Any) -> JSONResponse:
@@ -83,6 +92,9 @@ async def _fields(call: Call) -> Document:
         raise Refused(error("not_authed"))
     if token != credentials.SLACK_BOT_TOKEN:
         raise Refused(error("invalid_auth"))
+    needed, granted = SCOPES.get(call.route), str(call.world.pace("slack_scopes"))
+    if needed and needed not in granted.split(","):
+        raise Refused(error("missing_scope", needed=needed, provided=granted))
     for name in ("blocks", "metadata", "files", "attachments", "view"):
         if isinstance(fields.get(name), str):
             try:
@@ -100,10 +112,12 @@ async def auth_test(call: Call) -> Response:
     )
 
 
-def _channel(fields: Document) -> str:
+def _channel(call: Call, fields: Document) -> str:
     channel = str(fields.get("channel") or fields.get("channel_id") or "")
     if channel != credentials.SLACK_CHANNEL_ID:
         raise Refused(error("channel_not_found"))
+    if not call.world.pace("slack_in_channel"):
+        raise Refused(error("not_in_channel"))
     return channel
 
 
@@ -152,7 +166,7 @@ def _actions_problem(elements: list[Any]) -> str | None:
 async def post_message(call: Call) -> Response:
     """Post a message; repeated calls post again."""
     fields = await _fields(call)
-    channel = _channel(fields)
+    channel = _channel(call, fields)
     _check_content(fields)
     number = call.world.store.count_up("slack_ts")
     ts = f"{int(call.world.now().timestamp())}.{number:06d}"
@@ -178,7 +192,7 @@ def _shown(message: Document) -> Document:
 async def update(call: Call) -> Response:
     """Replace a message."""
     fields = await _fields(call)
-    channel, ts = _channel(fields), str(fields.get("ts", ""))
+    channel, ts = _channel(call, fields), str(fields.get("ts", ""))
     known = call.world.store.get("message", ts)
     if known is None:
         raise Refused(error("message_not_found"))
@@ -191,7 +205,7 @@ async def update(call: Call) -> Response:
 async def post_ephemeral(call: Call) -> Response:
     """Say something that one person sees."""
     fields = await _fields(call)
-    channel = _channel(fields)
+    channel = _channel(call, fields)
     if not fields.get("user"):
         raise Refused(error("user_not_in_channel"))
     _check_content(fields)
@@ -239,7 +253,7 @@ def _view_problem(view: Any) -> str | None:
 async def history(call: Call) -> Response:
     """List messages, newest first; metadata only when asked for."""
     fields = await _fields(call)
-    channel = _channel(fields)
+    channel = _channel(call, fields)
     limit = min(999, int(fields.get("limit", 100)))
     thread = fields.get("ts") if call.request.url.path.endswith("replies") else None
     messages = [message for message in call.world.store.all("message") if message.get("channel") == channel]
@@ -305,7 +319,7 @@ async def complete_upload(call: Call) -> Response:
         sha256 = sha256_of(_file(call.world, known["id"]))
         shared.append({"id": known["id"], "title": wish.get("title") or known["filename"], "sha256": sha256})
     if fields.get("channel_id") or fields.get("channels"):
-        channel = _channel({"channel": fields.get("channel_id") or fields["channels"]})
+        channel = _channel(call, {"channel": fields.get("channel_id") or fields["channels"]})
         ts = f"{int(call.world.now().timestamp())}.{call.world.store.count_up('slack_ts'):06d}"
         text = fields.get("initial_comment") or ""
         _kept(call, {"channel": channel, "ts": ts, "text": text, "thread_ts": fields.get("thread_ts"), "files": shared})

@@ -1,6 +1,10 @@
-"""Stand-in for YouTube Data API v3 and Google's token endpoint: resumable uploads, lists, statistics."""
+"""Stand-in for YouTube Data API v3 and Google's token endpoint: uploads of three kinds, changes, lists, statistics.
+
+Parameters, scopes and fields are checked against the discovery document (`shapes.SPECS`).
+"""
 
 import asyncio
+import json
 import re
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +20,12 @@ from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
+from dayreel.sandbox.youtube_changes import delete_video, own_video, set_thumbnail
+from dayreel.sandbox.youtube_checks import TOKEN_LIFE_S, authorized, bad_request, checked, checked_body, error, granted
 
 CHUNK_MULTIPLE: Final = 262_144
 SESSION_LIFE_S: Final = 7 * 86_400
-TOKEN_LIFE_S: Final = 3600
 UPLOADS_PER_DAY: Final = 100
-PRIVACIES: Final = ("public", "unlisted", "private")
-CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
-PARTS: Final = frozenset({"id", "snippet", "status", "statistics", "contentDetails", "processingDetails"})
 _MAX_IDS: Final = 50
 TYPICAL_VIEWS: Final = 700.0
 SPECIAL_FAULTS: Final = {"break_off": ("upload",), "completed_with_error": ("session",)}
@@ -41,20 +43,27 @@ def mount(world: SandboxWorld) -> list[Route]:
         {
             ("POST", "/google/token", "token"): token,
             ("POST", session, "session"): start_session,
+            ("POST", session.replace("/upload/", "/resumable/upload/"), "session"): start_session,
             ("PUT", session, "upload"): upload,
+            ("PUT", f"{v3}/videos", "update"): update_video,
+            ("DELETE", f"{v3}/videos", "delete"): delete_video,
+            ("GET", f"{v3}/videos:batchGetStats", "list"): batch_stats,
+            ("POST,PUT", "/youtube/upload/youtube/v3/thumbnails/set", "thumbnail"): set_thumbnail,
             ("GET", f"{v3}/videos", "list"): list_videos,
             ("GET", f"{v3}/channels", "account"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
         },
         special_faults=SPECIAL_FAULTS,
-        pace={"youtube_processing_s": 1.0, "youtube_listing_s": 0.0},
+        pace={
+            "youtube_processing_s": 1.0,
+            "youtube_listing_s": 0.0,
+            "youtube_api_enabled": True,
+            "youtube_locked_private": False,
+            "youtube_has_channel": True,
+            "youtube_channel_suspended": False,
+            "youtube_scopes": "youtube.upload youtube.readonly",
+        },
     )
-
-
-def error(status: int, reason: str, message: str, *, domain: str = "youtube.video") -> JSONResponse:
-    """Return an error in Google's shape."""
-    detail = {"domain": domain, "reason": reason, "message": message}
-    return JSONResponse({"error": {"code": status, "message": message, "errors": [detail]}}, status)
 
 
 def _fault_answer(route: str, fault: Fault) -> Response:
@@ -91,98 +100,82 @@ async def token(call: Call) -> Response:
         return JSONResponse({"error": "invalid_grant", "error_description": "Token has been expired or revoked."}, 400)
     access = f"ya29.sandbox-{call.world.new_digest('youtube_token')[:32]}"
     call.world.store.put("youtube_token", access, {"issued_at": call.world.now().isoformat()})
-    scope = "https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly"
+    scope = " ".join(f"https://www.googleapis.com/auth/{name}" for name in sorted(granted(call.world)))
     return JSONResponse(
         {"access_token": access, "expires_in": TOKEN_LIFE_S - 1, "scope": scope, "token_type": "Bearer"}
     )
-
-
-def _authorized(call: Call) -> None:
-    issued = call.world.store.get("youtube_token", call.bearer())
-    if issued is None or call.world.age_s(issued["issued_at"]) > TOKEN_LIFE_S:
-        raise Refused(error(401, "authError", "Invalid Credentials", domain="global"))
 
 
 # -- upload -----------------------------------------------------------------------------------------------
 
 
 async def start_session(call: Call) -> Response:
-    """Answer the start of a resumable upload: the address of the session."""
-    _authorized(call)
-    query, headers = call.request.query_params, call.request.headers
-    if query.get("uploadType") != "resumable":
-        raise Refused(error(400, "badRequest", "uploadType must be resumable here.", domain="global"))
-    parts = {part for part in query.get("part", "").split(",") if part}
-    if not parts or parts - PARTS:
-        raise Refused(error(400, "missingRequiredParameter", "Required parameter: part", domain="global"))
-    if not headers.get("content-type", "").startswith("application/json"):
-        raise Refused(error(400, "badContent", "The metadata must be JSON.", domain="global"))
-    body = await call.json()
-    if body is None:
-        raise Refused(error(400, "parseError", "Parse Error", domain="global"))
-    if set(body) - parts - {"kind"}:
-        raise Refused(
-            error(400, "unexpectedPart", f"{sorted(set(body) - parts)} is not in part", domain="youtube.part")
-        )
-    length = headers.get("x-upload-content-length", "")
-    if headers.get("x-upload-content-type", "video/*").split("/")[0] not in ("video", "application"):
-        raise Refused(error(400, "mediaBodyRequired", "X-Upload-Content-Type must be a video type."))
-    _check_video(body)
+    """Answer an upload: of the metadata alone, which gets the address of a session, or of the whole video at once."""
+    checked(call, "videos.insert")
+    kind, media = call.request.query_params.get("uploadType"), b""
+    if kind == "multipart":
+        body, media = await _multipart(call)
+    elif kind == "resumable":
+        body = await _metadata(call)
+    else:
+        raise bad_request("uploadType must be resumable or multipart here.")
+    checked_body(call, body)
     today = sum(call.world.age_s(post["created_at"]) < 86_400 for post in call.world.posts("youtube"))  # noqa: PLR2004
     if today >= UPLOADS_PER_DAY:
         raise Refused(error(403, "quotaExceeded", "You have exceeded your quota.", domain="youtube.quota"))
+    length = call.request.headers.get("x-upload-content-length", "")
+    session = _new_session(call, body, int(length) if length.isdigit() else None)
+    if kind == "multipart":
+        _file(call.world, session["id"]).write_bytes(media)
+        return _video_answer(call, await asyncio.to_thread(_ingest, call.world, session))
+    path = call.request.url.path.replace("/resumable/upload/", "/upload/")
+    location = f"{call.origin}{path}?{call.request.url.query}&upload_id={session['id']}"
+    return Response(status_code=200, headers={"location": location, "x-guploader-uploadid": session["id"]})
+
+
+async def _metadata(call: Call) -> Document:
+    headers = call.request.headers
+    if not headers.get("content-type", "").startswith("application/json"):
+        raise Refused(error(400, "badContent", "The metadata must be JSON.", domain="global"))
+    if headers.get("x-upload-content-type", "video/*").split("/")[0] not in ("video", "application"):
+        raise Refused(error(400, "mediaBodyRequired", "X-Upload-Content-Type must be a video type."))
+    body = await call.json()
+    if body is None:
+        raise Refused(error(400, "parseError", "Parse Error", domain="global"))
+    return body
+
+
+async def _multipart(call: Call) -> tuple[Document, bytes]:
+    """Return the metadata and the bytes of a `multipart/related` body."""
+    boundary = re.search(r'boundary="?([^";]+)', call.request.headers.get("content-type", ""))
+    if boundary is None:
+        raise bad_request("Missing end boundary in multipart body.")
+    parts = (await call.request.body()).split(b"--" + boundary[1].encode())[1:-1]
+    contents = [re.split(rb"\r?\n\r?\n", part, maxsplit=1)[-1] for part in parts]
+    if len(contents) != 2:  # noqa: PLR2004  metadata and media
+        raise Refused(error(400, "mediaBodyRequired", "The request does not include the video content."))
+    try:
+        body = json.loads(contents[0])
+    except ValueError:
+        raise Refused(error(400, "parseError", "Parse Error", domain="global")) from None
+    return body, re.sub(rb"\r?\n\Z", b"", contents[1])
+
+
+def _new_session(call: Call, body: Document, length: int | None) -> Document:
     id_ = "AB" + call.world.new_digest("youtube_session")[:40]
-    call.world.store.put(
+    return call.world.store.put(
         "youtube_session",
         id_,
         {
             "id": id_,
             "video": body,
-            "length": int(length) if length.isdigit() else None,
+            "length": length,
             "created_at": call.world.now().isoformat(),
             "stored": 0,
             "video_id": None,
             "is_failing": call.has("completed_with_error"),
         },
     )
-    location = f"{call.origin}{call.request.url.path}?{call.request.url.query}&upload_id={id_}"
-    return Response(status_code=200, headers={"location": location, "x-guploader-uploadid": id_})
-
-
-def _check_video(body: Document) -> None:
-    """Refuse metadata the real API would not take.
-
-    Raises:
-        Refused: 400 with YouTube's reason.
-    """
-    snippet, status = body.get("snippet") or {}, body.get("status") or {}
-    title, description = snippet.get("title"), snippet.get("description", "")
-    tags = snippet.get("tags", [])
-    publish_at, privacy = status.get("publishAt"), status.get("privacyStatus", "public")
-    is_title = isinstance(title, str) and 0 < len(title.strip()) <= 100 and not re.search("[<>]", title)  # noqa: PLR2004
-    is_text = isinstance(description, str) and len(description.encode()) <= 5000 and not re.search("[<>]", description)  # noqa: PLR2004
-    is_tags = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and len(",".join(tags)) <= 500  # noqa: PLR2004
-    rules = (
-        (is_title, "invalidTitle", "The request metadata specifies an invalid or empty video title."),
-        (is_text, "invalidDescription", "The request metadata specifies an invalid video description."),
-        (is_tags, "invalidTags", "The request metadata specifies invalid video keywords."),
-        (_is_category(snippet.get("categoryId", "22")), "invalidCategoryId", "The categoryId is invalid."),
-        (privacy in PRIVACIES, "invalidVideoMetadata", "The privacyStatus is invalid."),
-        (not publish_at or privacy == "private", "invalidPublishAt", "publishAt needs privacyStatus private."),
-        (_are_flags(status), "invalidVideoMetadata", "A status flag is not a boolean."),
-    )
-    for is_fine, reason, message in rules:
-        if not is_fine:
-            raise Refused(error(400, reason, message))
-
-
-def _is_category(value: object) -> bool:
-    return isinstance(value, str) and value.isdigit() and int(value) in CATEGORIES
-
-
-def _are_flags(status: Document) -> bool:
-    names = ("selfDeclaredMadeForKids", "containsSyntheticMedia", "embeddable", "publicStatsViewable")
-    return all(isinstance(status.get(name, False), bool) for name in names)
 
 
 def _file(world: SandboxWorld, session_id: str) -> Path:
@@ -195,7 +188,7 @@ async def upload(call: Call) -> Response:
     if session is None or call.world.age_s(session["created_at"]) > SESSION_LIFE_S:
         raise Refused(Response("Not Found", 404))
     if call.request.headers.get("authorization"):
-        _authorized(call)
+        authorized(call)
     first, last, total = _range(call, session)
     if session["video_id"]:
         return _video_answer(call, session["video_id"])
@@ -280,7 +273,7 @@ def _ingest(world: SandboxWorld, session: Document) -> str:
         caption=snippet.get("description", ""),
         title=snippet["title"],
         snippet=snippet,
-        privacy=status.get("privacyStatus", "public"),
+        privacy="private" if world.pace("youtube_locked_private") else status.get("privacyStatus", "public"),
         ai_label=bool(status.get("containsSyntheticMedia")),
         made_for_kids=status.get("selfDeclaredMadeForKids"),
         sha256=sha256_of(path),
@@ -388,13 +381,13 @@ def _requested_videos(call: Call, parts: list[str]) -> list[Document]:
 
 async def list_videos(call: Call) -> Response:
     """Answer up to 50 videos by id; ids it does not know are left out."""
-    _authorized(call)
+    checked(call, "videos.list")
     return _list("videoListResponse", _requested_videos(call, _parts(call)))
 
 
 async def channels(call: Call) -> Response:
-    """Answer the channel of the token."""
-    _authorized(call)
+    """Answer the channel of the token; an account without one has none in the list."""
+    checked(call, "channels.list")
     parts = _parts(call)
     if call.request.query_params.get("mine") != "true":
         raise Refused(error(400, "missingRequiredParameter", "No filter selected.", domain="youtube.parameter"))
@@ -405,12 +398,14 @@ async def channels(call: Call) -> Response:
         "status": {"privacyStatus": "public", "isLinked": True, "longUploadsStatus": "allowed"},
     }
     item = {"kind": "youtube#channel", "etag": "sandbox", "id": credentials.YOUTUBE_CHANNEL_ID}
+    if not call.world.pace("youtube_has_channel"):
+        return _list("channelListResponse", [])
     return _list("channelListResponse", [item | {part: channel[part] for part in parts if part in channel}])
 
 
 async def playlist_items(call: Call) -> Response:
     """Answer the uploads playlist, newest first."""
-    _authorized(call)
+    checked(call, "playlistItems.list")
     query, parts = call.request.query_params, _parts(call)
     if query.get("playlistId") != credentials.YOUTUBE_UPLOADS_ID:
         raise Refused(error(404, "playlistNotFound", "The playlist cannot be found.", domain="youtube.playlistItem"))
@@ -435,3 +430,29 @@ async def playlist_items(call: Call) -> Response:
     if start + most < len(posts):
         page["nextPageToken"] = str(start + most)
     return JSONResponse({**answer, **page})
+
+
+async def batch_stats(call: Call) -> Response:
+    """Answer the counters of up to 50 videos; ids it does not know are left out."""
+    checked(call, "videos.batchGetStats")
+    return _list("batchGetStatsResponse", _requested_videos(call, _parts(call)))
+
+
+async def update_video(call: Call) -> Response:
+    """Change the parts of a video that are named, each as a whole."""
+    checked(call, "videos.update")
+    body = await call.json()
+    if body is None:
+        raise Refused(error(400, "parseError", "Parse Error", domain="global"))
+    checked_body(call, body)
+    post = own_video(call, str(body.get("id", "")))
+    changed: Document = {}
+    if "snippet" in body:
+        snippet = body["snippet"]
+        changed |= {"snippet": snippet, "title": snippet["title"], "caption": snippet.get("description", "")}
+    if "status" in body:
+        status = body["status"]
+        changed |= {"privacy": status.get("privacyStatus", post["privacy"])}
+        changed |= {"ai_label": bool(status.get("containsSyntheticMedia"))}
+    call.world.store.merge("post", f"youtube:{post['id']}", **changed)
+    return _video_answer(call, post["id"])

@@ -9,23 +9,55 @@ from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
 _CONNECT = "Connect the channel again (YOUTUBE_REFRESH_TOKEN) with the scopes youtube.upload and youtube.readonly."
 _INPUT = ErrorRow("refuse", "YouTube does not take this field", "Correct the caption or the channel's YouTube fields.")
-_QUOTA = ErrorRow("retry", "the project's quota is used up", "It comes back at midnight Pacific time.", DAY_S)
+_QUOTA = ErrorRow(
+    "retry",
+    "the project's quota is used up (100 uploads a day, 10,000 units for all else)",
+    "It comes back at midnight Pacific time; Google Cloud shows it under Quotas, and takes requests for more.",
+    DAY_S,
+)
+_NOT_ENABLED = ErrorRow(
+    "refuse",
+    "the YouTube Data API v3 is not enabled in the Google Cloud project",
+    "At console.cloud.google.com, in the project of YOUTUBE_CLIENT_ID, enable YouTube Data API v3 (APIs & Services), "
+    "and retry after a few minutes.",
+)
 _SPEED = ErrorRow("retry", "too many calls at once", "dayreel waits a minute.", MINUTE_S)
 _SCOPE = ErrorRow("refuse", "the token lacks a scope or a channel", _CONNECT)
-_NO_CHANNEL = ErrorRow("refuse", "the Google account has no YouTube channel", "Create a channel for it first.")
+_NO_CHANNEL = ErrorRow(
+    "refuse",
+    "the Google account has no YouTube channel",
+    "Create a channel at youtube.com with that account, connect again, and choose it on the consent screen.",
+)
+_SUSPENDED = ErrorRow(
+    "refuse",
+    "YouTube has suspended or closed the channel",
+    "Open YouTube Studio as its owner: it says why, and takes an appeal. Nothing can be posted there until then.",
+)
 _SETTING = ErrorRow("refuse", "this setting is not allowed for the channel", "Change `privacy` in the channel's file.")
 
 BY_REASON: dict[str, ErrorRow] = {
     "authError": ErrorRow("refuse", "the access token is not accepted", _CONNECT),
     "quotaExceeded": _QUOTA,
     "dailyLimitExceeded": _QUOTA,
+    "accessNotConfigured": _NOT_ENABLED,
+    "SERVICE_DISABLED": _NOT_ENABLED,
+    "channelSuspended": _SUSPENDED,
+    "channelClosed": _SUSPENDED,
+    "uploadRateLimitExceeded": ErrorRow(
+        "retry", "too many thumbnails were set lately", "Wait an hour; the video itself is out.", 3600.0
+    ),
     "rateLimitExceeded": _SPEED,
     "userRateLimitExceeded": _SPEED,
     "uploadLimitExceeded": ErrorRow(
-        "retry", "the channel's own daily upload limit is reached", "Wait until tomorrow.", DAY_S
+        "retry",
+        "the channel's own daily upload limit is reached; a new channel's is small",
+        "Wait 24 hours; verify the channel's phone number at youtube.com/verify for a higher limit.",
+        DAY_S,
     ),
     "forbidden": _SCOPE,
     "insufficientPermissions": _SCOPE,
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": _SCOPE,
+    "badRequest": ErrorRow("refuse", "the request is malformed", "Report it: dayreel asked wrongly."),
     "youtubeSignupRequired": _NO_CHANNEL,
     **dict.fromkeys(
         (
@@ -48,7 +80,11 @@ BY_REASON: dict[str, ErrorRow] = {
     "backendError": ErrorRow(
         "retry", "YouTube's own server error", "dayreel continues the upload session.", MINUTE_S, is_certain=False
     ),
-    "invalid_grant": ErrorRow("refuse", "the refresh token is revoked or has expired", _CONNECT),
+    "invalid_grant": ErrorRow(
+        "refuse",
+        "the refresh token is revoked or has expired",
+        f"{_CONNECT} While the consent screen is in testing, tokens end after seven days: publish it.",
+    ),
     "invalid_client": ErrorRow(
         "refuse", "Google does not know this client", "Check YOUTUBE_CLIENT_ID and YOUTUBE_CLIENT_SECRET."
     ),
@@ -66,8 +102,17 @@ BY_UPLOAD_FAILURE: dict[str, ErrorRow] = {
     "tooSmall": ErrorRow("refuse", "the file is too small", _RECOMPOSE),
     "uploadAborted": ErrorRow("refuse", "the upload was aborted", "Retry the post."),
     "duplicate": ErrorRow("refuse", "YouTube takes it for a duplicate", _LOOK),
-    "copyright": ErrorRow("refuse", "a copyright claim", _LOOK),
-    "length": ErrorRow("refuse", "the video is too long for this channel", "Verify the channel by phone."),
+    "copyright": ErrorRow("refuse", "it breaks a copyright", "Replace sound or pictures that are not yours."),
+    "claim": ErrorRow("refuse", "somebody claims its content", "Dispute the claim in YouTube Studio, or replace it."),
+    "trademark": ErrorRow("refuse", "it breaks a trademark", "Take the mark out of picture and words."),
+    "legal": ErrorRow("refuse", "a legal complaint", _LOOK),
+    "inappropriate": ErrorRow(
+        "refuse", "it breaks the Community Guidelines", "Read the strike in YouTube Studio first."
+    ),
+    "termsOfUse": ErrorRow("refuse", "it breaks the Terms of Service", "Read the notice in YouTube Studio first."),
+    "uploaderAccountSuspended": _SUSPENDED,
+    "uploaderAccountClosed": _SUSPENDED,
+    "length": ErrorRow("refuse", "the video is too long for this channel", "Verify the channel at youtube.com/verify."),
     "deleted": ErrorRow("refuse", "the video was deleted", _LOOK),
 }
 
@@ -82,9 +127,17 @@ def reason_of(body: dict[str, Any], *, status: int) -> str:
     error = body.get("error")
     if isinstance(error, str):
         return error
-    details = error.get("errors") if isinstance(error, dict) else None
-    first = details[0] if isinstance(details, list) and details and isinstance(details[0], dict) else {}
-    return str(first.get("reason") or status)
+    if not isinstance(error, dict):
+        return str(status)
+    # The `ErrorInfo` beside it is more exact than "forbidden", where it is one that we know.
+    for detail in (*_dicts(error.get("details")), *_dicts(error.get("errors"))):
+        if detail.get("reason") in BY_REASON and detail.get("reason") != "forbidden":
+            return str(detail["reason"])
+    return str(next((detail.get("reason") for detail in _dicts(error.get("errors"))), None) or status)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def find_row(reason: str, *, status: int) -> ErrorRow:

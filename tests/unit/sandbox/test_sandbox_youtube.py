@@ -162,11 +162,13 @@ def test_a_session_and_a_token_grow_old(sandbox: RunningSandbox, youtube: Client
         ({"title": "x" * 101}, {}, "invalidTitle"),
         ({"title": "a < b"}, {}, "invalidTitle"),
         ({"description": "é" * 2501}, {}, "invalidDescription"),
-        ({"tags": "craft"}, {}, "invalidTags"),
+        ({"tags": "craft"}, {}, "badRequest"),
+        ({"tags": ["x" * 501]}, {}, "invalidTags"),
         ({"categoryId": "99"}, {}, "invalidCategoryId"),
-        ({}, {"privacyStatus": "secret"}, "invalidVideoMetadata"),
+        ({}, {"privacyStatus": "secret"}, "badRequest"),
         ({}, {"privacyStatus": "public", "publishAt": "2026-12-01T00:00:00Z"}, "invalidPublishAt"),
-        ({}, {"containsSyntheticMedia": "yes"}, "invalidVideoMetadata"),
+        ({}, {"containsSyntheticMedia": "yes"}, "badRequest"),
+        ({"titel": "x"}, {}, "badRequest"),
     ],
 )
 def test_bad_metadata_is_refused_with_its_reason(
@@ -215,3 +217,19 @@ def test_wrong_calls_and_faults_have_googles_shape(sandbox: RunningSandbox, yout
     assert reason_of(youtube.get("videos", id="a")) == (400, "missingRequiredParameter")
     youtube.headers = {"authorization": "Bearer nobody"}
     assert reason_of(youtube.start(1000)) == (401, "authError")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "refusal"),
+    [
+        ("youtube_api_enabled", False, (403, "accessNotConfigured")),
+        ("youtube_has_channel", False, (401, "youtubeSignupRequired")),
+        ("youtube_channel_suspended", True, (403, "channelSuspended")),
+        ("youtube_scopes", "youtube.readonly", (403, "insufficientPermissions")),
+    ],
+)
+def test_project_channel_and_scopes_decide(
+    sandbox: RunningSandbox, youtube: Client, setting: str, value: Any, refusal: tuple[int, str]
+) -> None:
+    sandbox.pace(**{setting: value})
+    assert reason_of(youtube.start(1000, {"snippet": {"title": "fine"}, "status": {}})) == refusal

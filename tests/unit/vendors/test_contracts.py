@@ -34,17 +34,17 @@ SAMPLES = {
     "clips": Sample(),
     "edge": Sample(voice="en-GB-SoniaNeural"),
     "espeak": Sample(voice="en-us"),
-    "instagram": Sample(duration_s=4),
+    "instagram": Sample(duration_s=4, cleared={"instagram_has_role": True}),
     "tiktok": Sample(fields={"privacy": "SELF_ONLY"}, duration_s=4, cleared={"tiktok_private_account": True}),
-    "youtube": Sample(fields={"privacy": "private"}, duration_s=4),
+    "youtube": Sample(fields={"privacy": "private"}, duration_s=4, cleared={"youtube_api_enabled": True}),
     "outbox": Sample(duration_s=4, count=lambda root: len(list((root / "outbox").iterdir()))),
     "quick_tunnel": Sample(),
     "presigned_s3": Sample(
         stand_in="tests.fakes.receivers:bucket", address="STORAGE_ENDPOINT", path="/s3", variables=BUCKET
     ),
     "tmdb": Sample(),
-    "slack": Sample(),
-    "discord": Sample(),
+    "slack": Sample(cleared={"slack_in_channel": True}),
+    "discord": Sample(cleared={"discord_has_access": True}),
     "ntfy": Sample(),
     "webhook": Sample(
         stand_in="tests.fakes.receivers:webhook",
@@ -119,7 +119,7 @@ def test_a_vendor_that_breaks_a_promise_is_noticed(
 ) -> None:
     slack = vendor_named("slack")
     broken = replace(slack, connect=lambda access: Faithless(slack.connect(access), act))
-    with bench(broken, tmp_path) as running, pytest.raises(ContractBrokenError, match=seen):
+    with bench(broken, tmp_path, SAMPLES["slack"]) as running, pytest.raises(ContractBrokenError, match=seen):
         check(running)
 
 

@@ -1,0 +1,135 @@
+"""What Meta looks at before it does anything: version, token, role, permissions, parameters.
+
+Parameters are those of Meta's generated SDK (`shapes.SPECS`). v27.0 is the newest Graph version (November 2026); those
+of the last two years are answered.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import JSONResponse
+
+from dayreel.sandbox import credentials
+from dayreel.sandbox.shapes import SPECS
+from dayreel.sandbox.wire import Call, Refused
+from dayreel.sandbox.world import Document, SandboxWorld
+
+VERSIONS: Final = frozenset(f"v{number}.0" for number in range(21, 28))
+SPEC: Final = SPECS["instagram"]
+COMMON: Final = frozenset({"access_token", "appsecret_proof", "fields", "format", "locale", "method", "pretty"})
+"""Parameters that every call of the Graph API takes, from its guide."""
+SCOPES: Final = {
+    "facebook": ("instagram_", ("pages_read_engagement",)),
+    "instagram": ("instagram_business_", ()),
+}
+"""What stands before a permission's name, and further ones, by login."""
+
+
+def error(
+    code: int,
+    message: str,
+    *,
+    subcode: int | None = None,
+    status: int = 400,
+    is_transient: bool = False,
+    title: str = "",
+    kind: str = "OAuthException",
+) -> JSONResponse:
+    """Return an error in the Graph API's shape."""
+    body: Document = {"message": message, "type": kind, "code": code, "is_transient": is_transient}
+    if subcode is not None:
+        body |= {"error_subcode": subcode, "error_user_title": title or message, "error_user_msg": message}
+    return JSONResponse({"error": {**body, "fbtrace_id": "Asandbox0trace"}}, status)
+
+
+async def login_of(call: Call) -> tuple[str, Document]:
+    """Return the kind of login (`facebook` or `instagram`) and the fields of the call.
+
+    Raises:
+        Refused: no or an unknown token, or an API version that does not exist.
+    """
+    version = call.request.path_params.get("version")
+    if version and version not in VERSIONS:
+        raise Refused(error(2635, f"You are calling a version of the API that does not exist: {version}."))
+    fields = await call.fields()
+    token = call.bearer() or call.bearer("OAuth") or str(fields.get("access_token", ""))
+    login = kind_of(call.world, token)
+    if not call.world.pace("instagram_app_live") and not call.world.pace("instagram_has_role"):
+        raise Refused(_no_role(login, call.request.method))
+    return login, fields
+
+
+def _no_role(login: str, method: str) -> JSONResponse:
+    """What an app in development answers about people without a role on it: the same whatever they ask."""
+    if login == "instagram":
+        return error(100, f"Unsupported request - method type: {method.lower()}", kind="IGApiException")
+    return error(10, "(#10) Application does not have permission for this action")
+
+
+def granted(world: SandboxWorld, login: str) -> list[str]:
+    """Return the permissions that the account's owner has granted, by the login's names."""
+    prefix, more = SCOPES[login]
+    return [*(prefix + name for name in str(world.pace("instagram_scopes")).split()), *more]
+
+
+def need(call: Call, login: str, permission: str) -> None:
+    """Refuse a call whose permission was not granted.
+
+    Raises:
+        Refused: code 10.
+    """
+    wanted = SCOPES[login][0] + permission
+    if wanted not in granted(call.world, login):
+        raise Refused(error(10, f"(#10) Requires {wanted} permission to manage the object"))
+    if permission == "content_publish" and call.world.pace("instagram_account_type") == "PERSONAL":
+        raise Refused(error(10, "(#10) The user is not an Instagram professional account"))
+
+
+def check_parameters(fields: Document, spec: Mapping[str, str]) -> None:
+    """Refuse what Meta's SDK knows no parameter for, or another type.
+
+    Raises:
+        Refused: code 100.
+    """
+    for name, value in fields.items():
+        if name in COMMON:
+            continue
+        kind = spec.get(name)
+        if kind is None:
+            raise Refused(error(100, f"(#100) The parameter {name} does not exist"))
+        if kind == "bool" and str(value).lower() not in ("true", "false"):
+            raise Refused(error(100, f"(#100) Param {name} must be a boolean"))
+        if kind == "map" and not _is_json(value, dict):
+            raise Refused(error(100, f"(#100) Param {name} must be an object"))
+        if kind.startswith("list") and not _is_json(value, list):
+            raise Refused(error(100, f"(#100) Param {name} must be an array"))
+
+
+def words_of(value: Any) -> list[str]:
+    """Return the words of a list, which comes as JSON or with commas between them."""
+    if _is_json(value, list):
+        return [str(word) for word in (json.loads(value) if isinstance(value, str) else value)]
+    return [word for word in str(value).split(",") if word]
+
+
+def _is_json(value: Any, kind: type) -> bool:
+    try:
+        return isinstance(json.loads(value) if isinstance(value, str) else value, kind)
+    except ValueError:
+        return False
+
+
+def kind_of(world: SandboxWorld, token: str) -> str:
+    """Return the login that a token is of.
+
+    Raises:
+        Refused: none, or an unknown one.
+    """
+    if token == credentials.INSTAGRAM_FACEBOOK_TOKEN:
+        return "facebook"
+    if token == credentials.INSTAGRAM_LOGIN_TOKEN or world.store.get("instagram_token", token):
+        return "instagram"
+    if not token:
+        raise Refused(error(104, "An access token is required to request this resource."))
+    raise Refused(error(190, "Invalid OAuth access token - Cannot parse access token"))

@@ -1,0 +1,136 @@
+"""What YouTube looks at before it does anything: token, project, scopes, parameters, and the fields of a Video.
+
+By the discovery document (`shapes.SPECS`); what no specification says (lengths, letters) is the reference, 6.2.
+"""
+
+import re
+from typing import Final
+
+from starlette.responses import JSONResponse
+
+from dayreel.sandbox.shapes import SPECS, schema_problem
+from dayreel.sandbox.wire import Call, Refused
+from dayreel.sandbox.world import Document, SandboxWorld
+
+TOKEN_LIFE_S: Final = 3600
+CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
+PARTS: Final = frozenset(
+    {
+        "id",
+        "snippet",
+        "status",
+        "statistics",
+        "contentDetails",
+        "processingDetails",
+        "recordingDetails",
+        "localizations",
+    }
+)
+SPEC: Final = SPECS["youtube"]
+
+
+def error(
+    status: int, reason: str, message: str, *, domain: str = "youtube.video", info: Document | None = None
+) -> JSONResponse:
+    """Return an error in Google's shape; `info` is the `ErrorInfo` beside it, where there is one."""
+    body: Document = {
+        "code": status,
+        "message": message,
+        "errors": [{"domain": domain, "reason": reason, "message": message}],
+    }
+    if info is not None:
+        body["status"] = "PERMISSION_DENIED"
+        body["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "googleapis.com", **info}]
+    return JSONResponse({"error": body}, status)
+
+
+def bad_request(message: str) -> Refused:
+    """Return the refusal of a malformed request."""
+    return Refused(error(400, "badRequest", message, domain="global"))
+
+
+def granted(world: SandboxWorld) -> set[str]:
+    """Return the scopes that the account's owner has granted."""
+    return set(str(world.pace("youtube_scopes")).split())
+
+
+def checked(call: Call, method: str) -> None:
+    """Refuse a call that its method in the discovery document does not take, or project or channel may not make.
+
+    Raises:
+        Refused: with YouTube's reason.
+    """
+    authorized(call)
+    world, spec = call.world, SPEC["methods"][method]
+    if not world.pace("youtube_api_enabled"):
+        message = "YouTube Data API v3 has not been used in project 100000000001 before or it is disabled."
+        info = {"reason": "SERVICE_DISABLED", "metadata": {"service": "youtube.googleapis.com"}}
+        raise Refused(error(403, "accessNotConfigured", message, domain="usageLimits", info=info))
+    if not granted(world) & set(spec["scopes"]):
+        message = "Request had insufficient authentication scopes."
+        info = {"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
+        raise Refused(error(403, "insufficientPermissions", message, domain="global", info=info))
+    unknown = set(call.request.query_params) - {*spec["parameters"], *SPEC["parameters"], "upload_id"}
+    if unknown:
+        name = min(unknown)
+        message = f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.'
+        raise bad_request(message)
+    if world.pace("youtube_channel_suspended"):
+        raise Refused(error(403, "channelSuspended", "The channel has been suspended.", domain="youtube.channel"))
+    is_about_all = method in ("channels.list", "playlistItems.list")
+    if not is_about_all and not world.pace("youtube_has_channel"):
+        raise Refused(error(401, "youtubeSignupRequired", "Unauthorized", domain="youtube.header"))
+
+
+def authorized(call: Call) -> None:
+    """Refuse a call without an access token that is good now."""
+    issued = call.world.store.get("youtube_token", call.bearer())
+    if issued is None or call.world.age_s(issued["issued_at"]) > TOKEN_LIFE_S:
+        raise Refused(error(401, "authError", "Invalid Credentials", domain="global"))
+
+
+def checked_body(call: Call, body: Document) -> None:
+    """Refuse a Video resource that YouTube would not take.
+
+    Raises:
+        Refused: 400 with YouTube's reason.
+    """
+    parts = {part for part in call.request.query_params.get("part", "").split(",") if part}
+    if not parts or parts - PARTS:
+        raise Refused(error(400, "missingRequiredParameter", "Required parameter: part", domain="global"))
+    problem = schema_problem(body, SPEC["schemas"], "Video", "video")
+    if problem:
+        raise bad_request(f"Invalid JSON payload received. {problem}")
+    left = sorted(set(body) - parts - {"kind", "id", "etag"})
+    if left:
+        raise Refused(error(400, "unexpectedPart", f"{left} is not in part", domain="youtube.part"))
+    _check_video(body)
+
+
+def _check_video(body: Document) -> None:
+    """Refuse metadata the real API would not take.
+
+    Raises:
+        Refused: 400 with YouTube's reason.
+    """
+    snippet, status = body.get("snippet") or {}, body.get("status") or {}
+    title, description = snippet.get("title"), snippet.get("description", "")
+    tags = snippet.get("tags", [])
+    publish_at, privacy = status.get("publishAt"), status.get("privacyStatus", "public")
+    is_title = isinstance(title, str) and 0 < len(title.strip()) <= 100 and not re.search("[<>]", title)  # noqa: PLR2004
+    is_text = isinstance(description, str) and len(description.encode()) <= 5000 and not re.search("[<>]", description)  # noqa: PLR2004
+    is_tags = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and len(",".join(tags)) <= 500  # noqa: PLR2004
+    rules = (
+        (is_title, "invalidTitle", "The request metadata specifies an invalid or empty video title."),
+        (is_text, "invalidDescription", "The request metadata specifies an invalid video description."),
+        (is_tags, "invalidTags", "The request metadata specifies invalid video keywords."),
+        (_is_category(snippet.get("categoryId", "22")), "invalidCategoryId", "The categoryId is invalid."),
+        (not publish_at or privacy == "private", "invalidPublishAt", "publishAt needs privacyStatus private."),
+    )
+    for is_fine, reason, message in rules:
+        if not is_fine:
+            raise Refused(error(400, reason, message))
+
+
+def _is_category(value: object) -> bool:
+    return isinstance(value, str) and value.isdigit() and int(value) in CATEGORIES

@@ -1,0 +1,85 @@
+"""What the stand-ins hold requests to is what the vendors' own packages say, as they are installed here.
+
+`python -m tests.unit.sandbox.test_specs` writes the file again after a package was updated.
+"""
+
+import inspect
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import googleapiclient
+from facebook_business.adobjects.igmedia import IGMedia
+from facebook_business.adobjects.iguser import IGUser
+
+from dayreel.sandbox import shapes
+
+METHODS = {
+    "videos": ("insert", "update", "delete", "list", "batchGetStats"),
+    "thumbnails": ("set",),
+    "channels": ("list",),
+    "playlistItems": ("list", "insert"),
+}
+SCHEMAS = ("Video", "VideoSnippet", "VideoStatus", "VideoRecordingDetails", "VideoLocalization", "GeoPoint")
+ROOT = Path(str(googleapiclient.__file__)).parent / "discovery_cache" / "documents"
+
+
+def read() -> dict[str, Any]:
+    """Return the specifications of the installed packages, cut to what the stand-ins answer."""
+    document = json.loads((ROOT / "youtube.v3.json").read_text(encoding="utf-8"))
+    methods = {
+        f"{resource}.{name}": _method(document["resources"][resource]["methods"][name])
+        for resource, names in METHODS.items()
+        for name in names
+    }
+    schemas = {
+        name: {field: _kind(schema) for field, schema in sorted(document["schemas"][name]["properties"].items())}
+        for name in SCHEMAS
+    }
+    return {
+        "youtube": {
+            "source": f"youtube.v3 of google-api-python-client {version('google-api-python-client')}",
+            "revision": document["revision"],
+            "parameters": sorted(document["parameters"]),
+            "methods": methods,
+            "schemas": schemas,
+        },
+        "instagram": {
+            "source": f"facebook-business {version('facebook-business')}",
+            "container": _parameters(IGUser.create_media),
+            "publish": _parameters(IGUser.create_media_publish),
+            "media": sorted(value for name, value in vars(IGMedia.Field).items() if not name.startswith("_")),
+            "account": sorted(value for name, value in vars(IGUser.Field).items() if not name.startswith("_")),
+        },
+    }
+
+
+def _method(method: dict[str, Any]) -> dict[str, Any]:
+    scopes = sorted(scope.rsplit("/", 1)[-1] for scope in method["scopes"])
+    found: dict[str, Any] = {"parameters": sorted(method["parameters"]), "scopes": scopes}
+    if media := method.get("mediaUpload"):
+        found |= {"accept": media["accept"], "max_size": int(media["maxSize"])}
+    return found
+
+
+def _kind(schema: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        return schema["$ref"] if schema["$ref"] in SCHEMAS else "object"
+    return schema["enum"] if "enum" in schema else schema["type"]
+
+
+def _parameters(function: Any) -> dict[str, str]:
+    """Return parameters and types of a method of Meta's generated SDK, which has them in its body alone."""
+    table = re.search(r"param_types = \{(.*?)\}", inspect.getsource(function), re.DOTALL)
+    assert table is not None
+    return dict(re.findall(r"'(\w+)': '([^']+)'", table[1]))
+
+
+def test_the_specifications_are_those_of_the_installed_packages() -> None:
+    assert read() == shapes.SPECS, "a package has changed: run python -m tests.unit.sandbox.test_specs"
+
+
+if __name__ == "__main__":
+    shapes.SPECS_FILE.write_text(json.dumps(read(), indent=1) + "\n", encoding="utf-8")
