@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from openai.types.responses import Response
 
 BASE_URL: Final = "https://api.openai.com/v1"
+_VERIFY = (
+    "Open platform.openai.com, Settings, Organization, General, Verify Organization; access takes up to 15 minutes. "
+    "Or choose a `model` that needs none."
+)
 _BILLING = "Add credit or raise the limit at platform.openai.com, Billing."
 NEXT_STEPS: Final[Mapping[int, str]] = {
     400: "Check the model and the prompt templates of this channel.",
@@ -151,7 +155,7 @@ class OpenAIModel:
             secrets=(self._key,),
             reference=error.request_id,
             code="out_of_credit" if broke else (error.code or error.type),
-            next_step=_BILLING if broke else NEXT_STEPS.get(error.status_code, ""),
+            next_step=_BILLING if broke else _next_step(error),
             is_refused=any((error.status_code, str(word)) in REFUSALS for word in (error.code, error.type)),
             final=broke,
         )
@@ -172,6 +176,11 @@ class OpenAIModel:
             code=code,
             next_step="" if kind is UnknownOutcomeError else NEXT_STEPS[400],
         )
+
+
+def _next_step(error: "openai.APIStatusError") -> str:
+    # The same status and code as for a model that nobody has; only the sentence says what it is.
+    return _VERIFY if "must be verified" in str(error.message) else NEXT_STEPS.get(error.status_code, "")
 
 
 def connect(access: Access) -> OpenAIModel:

@@ -54,6 +54,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "missing_scope": "Add the scopes chat:write, files:write and channels:history to the Slack app; install it again.",
     "channel_not_found": _CHANNEL,
     "not_in_channel": "Invite the bot: type /invite @dayreel in that channel.",
+    "restricted_action": "Ask an owner of the workspace: the channel's settings say who may post, and the bot may not.",
     "is_archived": "Choose another channel: this one is archived.",
     "msg_too_long": "Shorten the message.",
     "invalid_blocks": "Shorten the message.",
@@ -86,7 +87,6 @@ REFUSALS: Final[Refusals] = {
                 "org_login_required",
                 "rate_limited",
                 "request_timeout",
-                "restricted_action",
                 "team_access_not_granted",
                 "too_many_attachments",
             )

@@ -82,7 +82,8 @@ written with the same framework says, and proves nothing.
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "401": "Check FAL_KEY (fal.ai dashboard, Keys).",
-    "out_of_credit": "Add credit at fal.ai, dashboard, Billing.",
+    "out_of_credit": "Add credit at fal.ai, dashboard, Billing; an account that stays locked with credit, or has an "
+    "admin lock, is unlocked by support@fal.ai alone.",
     "403": "Give this key access to the model in the fal.ai dashboard.",
     "404": "Check `video.model` in the channel file and the request id.",
     "422": "Check the prompt and the segment settings in the channel file.",
