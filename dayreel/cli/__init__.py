@@ -34,6 +34,7 @@ COMMANDS = {
     "switch": "the kill switch: off stops every purchase and every post",
     "channels": "list and validate the channel files",
     "setup": "ask for keys step by step, test each, and write .env",
+    "connect": "connect an account of a platform in a browser, and see whose it is and until when",
     "providers": "every vendor: what it can do, which variables it needs, which are set",
     "report": "the weekly report of every channel, as a page and as a text for a chat",
     "sql": "ask the marts: DuckDB with a view per table, or --query for CSV and JSON",

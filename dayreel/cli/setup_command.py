@@ -4,6 +4,7 @@ import click
 
 from dayreel.clock import SystemClock
 from dayreel.schemas.check import Check
+from dayreel.services.setting_up.connect_account import connectable
 from dayreel.services.setting_up.set_up import (
     Wanted,
     check_answers,
@@ -42,6 +43,8 @@ def command(vendors: tuple[str, ...]) -> int:
 def _set_up(settings: Settings, vendor: str, wanted: list[Wanted]) -> bool:
     """Ask until the answers work or the person gives up; return whether nothing is left broken."""
     click.echo(f"{vendor}")
+    if vendor in connectable():
+        click.echo(f"  `dayreel connect {vendor}` asks for the app alone, and does the rest in a browser.")
     while True:
         answers = {variable.name: answer for variable in wanted if (answer := _ask(variable))}
         missing = [

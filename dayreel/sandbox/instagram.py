@@ -15,9 +15,20 @@ from starlette.routing import Route
 
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
+from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
 from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.faults import Fault
-from dayreel.sandbox.instagram_checks import SPEC, check_parameters, error, granted, kind_of, login_of, need, words_of
+from dayreel.sandbox.instagram_checks import (
+    SPEC,
+    check_parameters,
+    error,
+    granted,
+    issued_token,
+    kind_of,
+    login_of,
+    need,
+    words_of,
+)
 from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
@@ -33,6 +44,40 @@ FACEBOOK_LOGIN_METRICS: Final = ("total_views", "total_likes", "total_comments")
 _NEED_CROSSPOST: Final = ("facebook_views", "crossposted_views")
 _FETCHES: Final[set[asyncio.Task[None]]] = set()
 TYPICAL_VIEWS: Final = 2400.0
+OTHER_ACCOUNT_ID: Final = "17841400000000002"
+SHORT_LIFE_S: Final = 3600
+LOGIN_CONSENT: Final = ConsentPage(
+    name="instagram",
+    app_id=credentials.INSTAGRAM_APP_ID,
+    scopes=(
+        "instagram_business_basic",
+        "instagram_business_content_publish",
+        "instagram_business_manage_insights",
+    ),
+    pkce=None,
+    separator=",",
+    fragment="#_",
+    denied={
+        "error": "access_denied",
+        "error_reason": "user_denied",
+        "error_description": "The user denied your request",
+    },
+)
+FACEBOOK_CONSENT: Final = ConsentPage(
+    name="facebook",
+    app_id=credentials.FACEBOOK_APP_ID,
+    scopes=(
+        "pages_show_list",
+        "instagram_basic",
+        "instagram_content_publish",
+        "pages_read_engagement",
+        "instagram_manage_insights",
+    ),
+    pkce=None,
+    separator=",",
+    fragment="#_=_",
+    denied=LOGIN_CONSENT.denied,
+)
 SPECIAL_FAULTS: Final = {
     "stuck": ("container", "status"),
     "completed_with_error": ("container", "status"),
@@ -45,6 +90,9 @@ def mount(world: SandboxWorld) -> list[Route]:
     """Return the routes under `/instagram/graph` (with and without a version) and `/instagram/rupload`."""
     edges: dict[Place, Handler] = {
         ("GET", "refresh_access_token", "token"): refresh_token,
+        ("GET", "access_token", "token"): exchange_login_token,
+        ("GET", "oauth/access_token", "token"): facebook_token,
+        ("GET", "me/accounts", "account"): pages,
         ("GET", "debug_token", "token"): debug_token,
         ("GET", "{node}/content_publishing_limit", "quota"): quota,
         ("GET", "{node}/insights", "insights"): insights,
@@ -58,7 +106,11 @@ def mount(world: SandboxWorld) -> list[Route]:
         for prefix in ("/instagram/graph/{version:version}", "/instagram/graph"):
             table[method, f"{prefix}/{path}", name] = handler
     table["POST", "/instagram/rupload/ig-api-upload/{version}/{container}", "rupload"] = rupload
+    table["GET,POST", "/instagram/oauth/authorize", "authorize"] = LOGIN_CONSENT.answer
+    table["GET,POST", "/instagram/dialog/oauth", "authorize"] = FACEBOOK_CONSENT.answer
+    table["POST", "/instagram/oauth/access_token", "token"] = login_token
     world.offer("instagram", ("status", "media", "account"))  # which of them a node is, its id says
+    redirects = "https://localhost:8711/callback/ https://desk.example/connect/instagram/callback"
     pace = {
         "instagram_processing_s": 0.6,
         "instagram_listing_s": 0.0,
@@ -67,6 +119,9 @@ def mount(world: SandboxWorld) -> list[Route]:
         "instagram_has_role": True,
         "instagram_account_type": "MEDIA_CREATOR",
         "instagram_scopes": "basic content_publish manage_insights",
+        "instagram_redirects": redirects,
+        "facebook_redirects": redirects,
+        "facebook_pages": 1,
     }
     return routes(world, "instagram", _fault_answer, table, special_faults=SPECIAL_FAULTS, pace=pace)
 
@@ -98,7 +153,7 @@ def _fault_answer(route: str, fault: Fault) -> Response:
 
 def _account(call: Call, what: str) -> None:
     node = call.request.path_params["node"]
-    if node not in (credentials.INSTAGRAM_ACCOUNT_ID, "me"):
+    if node not in (_account_id(account_of(issued_token(call.world, call.bearer()))), "me"):
         raise Refused(_no_object(what, node))
 
 
@@ -304,7 +359,7 @@ def _node_route(world: SandboxWorld, request: Request) -> str:
     node = request.path_params["node"]
     if world.store.get("instagram_container", node):
         return "status"
-    return "account" if node in ("me", credentials.INSTAGRAM_ACCOUNT_ID) else "media"
+    return "account" if node in ("me", credentials.INSTAGRAM_ACCOUNT_ID, OTHER_ACCOUNT_ID) else "media"
 
 
 async def read_node(call: Call) -> Response:
@@ -315,10 +370,13 @@ async def read_node(call: Call) -> Response:
     if call.route == "status":
         known = _container_fields(call, node)
     elif call.route == "account":
+        name = account_of(issued_token(call.world, call.bearer()))
+        if node not in (_account_id(name), "me"):
+            raise Refused(_no_object("get", node))
         known = {
-            "id": credentials.INSTAGRAM_ACCOUNT_ID,
-            "user_id": credentials.INSTAGRAM_ACCOUNT_ID,
-            "username": credentials.INSTAGRAM_USERNAME,
+            "id": _account_id(name),
+            "user_id": _account_id(name),
+            "username": name,
             "account_type": call.world.pace("instagram_account_type"),
             "media_count": len(call.world.posts("instagram")),
         }
@@ -516,22 +574,114 @@ def _metric_values(counted: SandboxCounters, post_id: str) -> dict[str, Any]:
 # -- tokens -----------------------------------------------------------------------------------------------
 
 
+def _account_id(name: str) -> str:
+    return credentials.INSTAGRAM_ACCOUNT_ID if name == ACCOUNTS[0] else OTHER_ACCOUNT_ID
+
+
+def _issue(world: SandboxWorld, kind: str, *, life_s: int, **facts: Any) -> str:
+    prefix = "IGAAsandbox" if kind == "instagram_token" else "EAAsandbox"
+    token = f"{prefix}-{world.new_digest(kind)[:24]}"
+    world.store.put(kind, token, {**facts, "issued_at": world.now().isoformat(), "life_s": life_s})
+    return token
+
+
+async def login_token(call: Call) -> Response:
+    """Answer a code of Instagram Login: a token for an hour."""
+    form = await call.fields()
+    known: Document | str = "Invalid platform app"
+    if form.get("client_id") == credentials.INSTAGRAM_APP_ID:
+        known = "Error validating client secret."
+    if form.get("client_secret") == credentials.INSTAGRAM_APP_SECRET and form.get("grant_type") == "authorization_code":
+        known = LOGIN_CONSENT.redeem(call, form)
+    if isinstance(known, str):
+        return JSONResponse({"error_type": "OAuthException", "code": 400, "error_message": known}, 400)
+    facts = {"account": known["account"], "scopes": known["scopes"]}
+    token = _issue(call.world, "instagram_token", life_s=SHORT_LIFE_S, **facts)
+    row = {"access_token": token, "user_id": int(_account_id(known["account"])), "permissions": known["scopes"]}
+    return JSONResponse({"data": [row]})
+
+
+async def exchange_login_token(call: Call) -> Response:
+    """Answer the exchange of an hour's token for one of 60 days."""
+    login, fields = await login_of(call)
+    if fields.get("grant_type") != "ig_exchange_token" or login != "instagram":
+        raise Refused(error(100, "grant_type must be ig_exchange_token, with an Instagram user token."))
+    if fields.get("client_secret") != credentials.INSTAGRAM_APP_SECRET:
+        raise Refused(error(101, "Error validating client secret."))
+    issued = issued_token(call.world, call.bearer() or str(fields.get("access_token"))) or {}
+    facts = {"account": account_of(issued), **({"scopes": issued["scopes"]} if "scopes" in issued else {})}
+    token = _issue(call.world, "instagram_token", life_s=60 * DAY_S, **facts)
+    return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S})
+
+
+async def facebook_token(call: Call) -> Response:
+    """Answer a code of Facebook Login with a token for an hour, and that one with one for 60 days."""
+    fields = await call.fields()
+    if (fields.get("client_id"), fields.get("client_secret")) != (
+        credentials.FACEBOOK_APP_ID,
+        credentials.FACEBOOK_APP_SECRET,
+    ):
+        raise Refused(error(101, "Error validating application. Cannot get application info due to a system error."))
+    if fields.get("grant_type") == "fb_exchange_token":
+        known: Document | str | None = call.world.store.get("facebook_token", str(fields.get("fb_exchange_token")))
+        life_s = 60 * DAY_S
+    else:
+        known, life_s = FACEBOOK_CONSENT.redeem(call, fields), SHORT_LIFE_S
+    if known is None or isinstance(known, str):
+        raise Refused(error(100, known or "Invalid OAuth access token.", subcode=36009))
+    facts = {"account": account_of(known), "scopes": known["scopes"], "type": "USER"}
+    token = _issue(call.world, "facebook_token", life_s=life_s, **facts)
+    return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": life_s})
+
+
+async def pages(call: Call) -> Response:
+    """Answer the Pages of a user, each with a token of its own and its professional account."""
+    await login_of(call)
+    issued = call.world.store.get("facebook_token", call.bearer()) or {}
+    rows = []
+    for number in range(int(call.world.pace("facebook_pages"))):
+        name = account_of(issued) if number == 0 else ACCOUNTS[number]
+        facts = {"account": name, "scopes": issued.get("scopes", []), "type": "PAGE"}
+        # A Page's token ends with the user's where that one is short; of a long one it has no end.
+        life_s = SHORT_LIFE_S if issued.get("life_s") == SHORT_LIFE_S else 100 * 365 * DAY_S
+        token = _issue(call.world, "facebook_token", life_s=life_s, **facts)
+        account = {"id": _account_id(name), "username": name}
+        rows.append(
+            {"name": f"Page of {name}", "access_token": token, "instagram_business_account": account, "id": "1"}
+        )
+    return JSONResponse({"data": rows})
+
+
 async def refresh_token(call: Call) -> Response:
     """Answer the refresh of an Instagram-Login token: a new one for another 60 days."""
     login, fields = await login_of(call)
     if fields.get("grant_type") != "ig_refresh_token" or login != "instagram":
         raise Refused(error(100, "grant_type must be ig_refresh_token, with an Instagram user token."))
-    token = f"IGAAsandbox-{call.world.new_digest('instagram_token')[:24]}"
-    call.world.store.put("instagram_token", token, {"issued_at": call.world.now().isoformat()})
-    permissions = ",".join(granted(call.world, login))
+    issued = issued_token(call.world, call.bearer() or str(fields.get("access_token"))) or {}
+    facts = {"account": account_of(issued), **({"scopes": issued["scopes"]} if "scopes" in issued else {})}
+    token = _issue(call.world, "instagram_token", life_s=60 * DAY_S, **facts)
+    permissions = ",".join(granted(call.world, login, token))
     body = {"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S, "permissions": permissions}
     return JSONResponse(body)
 
 
 async def debug_token(call: Call) -> Response:
-    """Answer what a token may do and until when."""
+    """Answer what a token may do, what kind it is, and until when; 0 is for ever."""
     _, fields = await login_of(call)
-    login = kind_of(call.world, str(fields.get("input_token", "")))
-    until = int(call.world.now().timestamp()) + 60 * DAY_S
-    scopes = granted(call.world, login)
-    return JSONResponse({"data": {"is_valid": True, "expires_at": until, "scopes": scopes, "type": "PAGE"}})
+    token = str(fields.get("input_token", ""))
+    login = kind_of(call.world, token)
+    issued = call.world.store.get("facebook_token", token)
+    now, life_s = int(call.world.now().timestamp()), 60 * DAY_S
+    if issued is not None:
+        life_s = int(issued["life_s"]) - int(call.world.age_s(issued["issued_at"]))
+    return JSONResponse(
+        {
+            "data": {
+                "is_valid": True,
+                "expires_at": 0 if life_s > 10 * 365 * DAY_S else now + life_s,
+                "data_access_expires_at": now + 90 * DAY_S,
+                "scopes": granted(call.world, login, token),
+                "type": (issued or {}).get("type", "PAGE"),
+            }
+        }
+    )

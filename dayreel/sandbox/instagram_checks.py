@@ -15,6 +15,7 @@ from dayreel.sandbox.shapes import SPECS
 from dayreel.sandbox.wire import Call, Refused
 from dayreel.sandbox.world import Document, SandboxWorld
 
+_DAY_S: Final = 86_400
 VERSIONS: Final = frozenset(f"v{number}.0" for number in range(21, 28))
 SPEC: Final = SPECS["instagram"]
 COMMON: Final = frozenset({"access_token", "appsecret_proof", "fields", "format", "locale", "method", "pretty"})
@@ -67,8 +68,16 @@ def _no_role(login: str, method: str) -> JSONResponse:
     return error(10, "(#10) Application does not have permission for this action")
 
 
-def granted(world: SandboxWorld, login: str) -> list[str]:
+def issued_token(world: SandboxWorld, token: str) -> Document | None:
+    """Return what is known of a token that was given out; None of the sandbox's own, and of unknown ones."""
+    return world.store.get("facebook_token", token) or world.store.get("instagram_token", token)
+
+
+def granted(world: SandboxWorld, login: str, token: str) -> list[str]:
     """Return the permissions that the account's owner has granted, by the login's names."""
+    issued = issued_token(world, token) or {}
+    if "scopes" in issued:
+        return list(issued["scopes"])
     prefix, more = SCOPES[login]
     return [*(prefix + name for name in str(world.pace("instagram_scopes")).split()), *more]
 
@@ -80,7 +89,7 @@ def need(call: Call, login: str, permission: str) -> None:
         Refused: code 10.
     """
     wanted = SCOPES[login][0] + permission
-    if wanted not in granted(call.world, login):
+    if wanted not in granted(call.world, login, call.bearer() or call.bearer("OAuth")):
         raise Refused(error(10, f"(#10) Requires {wanted} permission to manage the object"))
     if permission == "content_publish" and call.world.pace("instagram_account_type") == "PERSONAL":
         raise Refused(error(10, "(#10) The user is not an Instagram professional account"))
@@ -128,8 +137,11 @@ def kind_of(world: SandboxWorld, token: str) -> str:
     """
     if token == credentials.INSTAGRAM_FACEBOOK_TOKEN:
         return "facebook"
-    if token == credentials.INSTAGRAM_LOGIN_TOKEN or world.store.get("instagram_token", token):
-        return "instagram"
+    issued = issued_token(world, token)
+    if issued is not None and world.age_s(issued["issued_at"]) > issued.get("life_s", 60 * _DAY_S):
+        raise Refused(error(190, "Error validating access token: Session has expired.", subcode=463))
+    if issued is not None or token == credentials.INSTAGRAM_LOGIN_TOKEN:
+        return "facebook" if world.store.get("facebook_token", token) else "instagram"
     if not token:
         raise Refused(error(104, "An access token is required to request this resource."))
     raise Refused(error(190, "Invalid OAuth access token - Cannot parse access token"))

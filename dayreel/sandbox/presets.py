@@ -29,6 +29,10 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,
+        # Google: an app begins in testing, and its refresh tokens then end after 7 days ("Refresh token expiration").
+        "youtube_testing": True,
+        # "Manage OAuth Access Tokens", 2026-11-05: the refresh token before stops working once there is a new one.
+        "tiktok_single_use_refresh": True,
     },
 }
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
+from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
 from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
@@ -59,6 +60,18 @@ TITLE_LIMIT: Final = 2200
 _DAY_S: Final = 86_400
 MAX_DURATION_S: Final = 600
 UPLOAD_URL_LIFE_S: Final = 3600
+TOKEN_LIFE_S: Final = 7200  # developers.tiktok.com, "Manage OAuth Access Tokens", 2026-11-05; it was a day before
+REFRESH_LIFE_S: Final = 180 * 86_400
+CONSENT: Final = ConsentPage(
+    name="tiktok",
+    app_id=credentials.TIKTOK_CLIENT_KEY,
+    scopes=("user.info.basic", "video.publish", "video.upload", "video.list"),
+    pkce="hex",
+    id_field="client_key",
+    separator=",",
+    scopes_field="scopes",
+    denied={"error": "access_denied", "error_description": "User cancelled the authorization"},
+)
 PER_MINUTE: Final = {"creator": 20, "init": 6, "status": 30, "list": 600, "token": 600}
 VIDEO_FIELDS: Final = (
     *("id", "create_time", "cover_image_url", "share_url", "video_description", "duration", "height", "width"),
@@ -88,6 +101,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("POST", f"{v2}/post/publish/status/fetch/", "status"): fetch_status,
             ("POST", f"{v2}/video/list/", "list"): list_videos,
             ("POST", f"{v2}/video/query/", "list"): query_videos,
+            ("GET,POST", f"{v2}/auth/authorize/", "authorize"): CONSENT.answer,
             ("POST", f"{v2}/oauth/token/", "token"): oauth_token,
             ("PUT", "/tiktok/upload/{publish_id}", "upload"): upload,
         },
@@ -99,6 +113,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             "tiktok_private_account": False,
             "tiktok_scopes": "user.info.basic,video.publish,video.upload,video.list",
             "tiktok_single_use_refresh": False,
+            "tiktok_redirects": "http://127.0.0.1:*/callback/ http://127.0.0.1:*/connect/tiktok/callback",
             "tiktok_list_private": True,
             "tiktok_listing_s": 0.0,
             "rate_limits": False,
@@ -148,10 +163,10 @@ async def _checked(call: Call, scope_of: str = "") -> Document:
     """
     token = call.bearer()
     issued = call.world.store.get("tiktok_token", token)
-    is_expired = bool(issued) and call.world.age_s((issued or {})["issued_at"]) > _DAY_S
+    is_expired = bool(issued) and call.world.age_s((issued or {})["issued_at"]) > TOKEN_LIFE_S
     if (token != credentials.TIKTOK_ACCESS_TOKEN and not issued) or is_expired:
         raise Refused(error(401, "access_token_invalid", "The access token is invalid or has expired."))
-    granted = str(call.world.pace("tiktok_scopes")).split(",")
+    granted = (issued or {}).get("scopes", str(call.world.pace("tiktok_scopes")).split(","))
     if not set(SCOPES[scope_of or call.route]) & set(granted):
         raise Refused(error(401, "scope_not_authorized", "The user did not authorize the scope required."))
     _limit_rate(call)
@@ -187,11 +202,12 @@ async def creator_info(call: Call) -> Response:
     await _checked(call)
     if _is_day_full(call.world):
         raise Refused(error(200, "spam_risk_too_many_posts"))
+    name = account_of(call.world.store.get("tiktok_token", call.bearer()))
     return answer(
         {
             "creator_avatar_url": f"{call.origin}/tiktok/avatar.png",
-            "creator_username": credentials.TIKTOK_USERNAME,
-            "creator_nickname": credentials.TIKTOK_USERNAME,
+            "creator_username": name,
+            "creator_nickname": name,
             "privacy_level_options": list(_options(call.world)),
             "comment_disabled": False,
             "duet_disabled": False,
@@ -579,8 +595,9 @@ async def query_videos(call: Call) -> Response:
 
 
 async def oauth_token(call: Call) -> Response:
-    """Answer the refresh; the refresh token changes too, and must be kept."""
+    """Answer a code, or the refresh; the refresh token changes too, and must be kept."""
     form = await call.fields()
+    is_code = form.get("grant_type") == "authorization_code"
     refusals: tuple[tuple[Callable[[], bool], str, str], ...] = (
         (lambda: form.get("client_key") != credentials.TIKTOK_CLIENT_KEY, "invalid_client", "Client key is incorrect."),
         (
@@ -588,9 +605,13 @@ async def oauth_token(call: Call) -> Response:
             "invalid_client",
             "Client secret is incorrect.",
         ),
-        (lambda: form.get("grant_type") != "refresh_token", "unsupported_grant_type", "Only refresh_token here."),
         (
-            lambda: not _is_refreshable(call.world, str(form.get("refresh_token"))),
+            lambda: not is_code and form.get("grant_type") != "refresh_token",
+            "unsupported_grant_type",
+            "Only authorization_code and refresh_token here.",
+        ),
+        (
+            lambda: not is_code and not _is_refreshable(call.world, str(form.get("refresh_token"))),
             "invalid_grant",
             "Refresh token is invalid or expired.",
         ),
@@ -598,19 +619,29 @@ async def oauth_token(call: Call) -> Response:
     for is_wrong, code, text in refusals:
         if is_wrong():
             return JSONResponse({"error": code, "error_description": text, "log_id": "SANDBOX"}, 400)
+    known: Document | str
+    if is_code:
+        known = CONSENT.redeem(call, form)
+        if isinstance(known, str):
+            return JSONResponse({"error": "invalid_grant", "error_description": known, "log_id": "SANDBOX"}, 400)
+    else:
+        known = call.world.store.get("tiktok_refresh", str(form["refresh_token"])) or {}
+        call.world.store.put("tiktok_refresh", str(form["refresh_token"]), {**known, "is_used": True})
+    facts: Document = {"account": account_of(known), "scopes": known.get("scopes", list(CONSENT.scopes))}
     digest = call.world.new_digest("tiktok_token")
     access, refresh = f"act.sandbox-{digest[:24]}", f"rft.sandbox-{digest[24:48]}"
-    call.world.store.put("tiktok_refresh", str(form["refresh_token"]), {"is_used": True})
-    call.world.store.put("tiktok_token", access, {"issued_at": call.world.now().isoformat()})
-    call.world.store.put("tiktok_refresh", refresh, {"is_used": False})
+    issued_at = call.world.now().isoformat()
+    call.world.store.put("tiktok_token", access, {**facts, "issued_at": issued_at})
+    call.world.store.put("tiktok_refresh", refresh, {**facts, "is_used": False})
+    is_ours = facts["account"] == ACCOUNTS[0]
     return JSONResponse(
         {
             "access_token": access,
-            "expires_in": 86_400,
-            "open_id": credentials.TIKTOK_OPEN_ID,
+            "expires_in": TOKEN_LIFE_S,
+            "open_id": credentials.TIKTOK_OPEN_ID if is_ours else "sandbox-open-id-0002",
             "refresh_token": refresh,
-            "refresh_expires_in": 31_536_000,
-            "scope": "user.info.basic,video.publish,video.upload,video.list",
+            "refresh_expires_in": REFRESH_LIFE_S,
+            "scope": ",".join(facts["scopes"]),
             "token_type": "Bearer",
         }
     )

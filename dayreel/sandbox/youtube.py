@@ -15,19 +15,38 @@ from starlette.routing import Route
 
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
+from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
 from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 from dayreel.sandbox.youtube_changes import delete_video, own_video, set_thumbnail
-from dayreel.sandbox.youtube_checks import TOKEN_LIFE_S, authorized, bad_request, checked, checked_body, error, granted
+from dayreel.sandbox.youtube_checks import (
+    SCOPE,
+    TOKEN_LIFE_S,
+    authorized,
+    bad_request,
+    checked,
+    checked_body,
+    error,
+    granted,
+)
 
 CHUNK_MULTIPLE: Final = 262_144
 SESSION_LIFE_S: Final = 7 * 86_400
 UPLOADS_PER_DAY: Final = 100
 _MAX_IDS: Final = 50
 TYPICAL_VIEWS: Final = 700.0
+CONSENT: Final = ConsentPage(
+    name="youtube",
+    app_id=credentials.YOUTUBE_CLIENT_ID,
+    scopes=(f"{SCOPE}youtube.upload", f"{SCOPE}youtube.readonly", f"{SCOPE}youtube.force-ssl"),
+    pkce="base64url",
+    scopes_field="scope",
+)
+TESTING_LIFE_S: Final = 7 * 86_400
+"""How long refresh tokens live of an app whose consent screen is in testing."""
 SPECIAL_FAULTS: Final = {"break_off": ("upload",), "completed_with_error": ("session",)}
 """Kinds of faults that the handlers here show, and on which routes."""
 
@@ -41,6 +60,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         "youtube",
         _fault_answer,
         {
+            ("GET,POST", "/google/auth", "authorize"): CONSENT.answer,
             ("POST", "/google/token", "token"): token,
             ("POST", session, "session"): start_session,
             ("POST", session.replace("/upload/", "/resumable/upload/"), "session"): start_session,
@@ -62,6 +82,8 @@ def mount(world: SandboxWorld) -> list[Route]:
             "youtube_has_channel": True,
             "youtube_channel_suspended": False,
             "youtube_scopes": "youtube.upload youtube.readonly",
+            "youtube_testing": False,
+            "youtube_redirects": "http://127.0.0.1:*/callback/ http://127.0.0.1:*/connect/youtube/callback",
         },
     )
 
@@ -86,7 +108,7 @@ def _fault_answer(route: str, fault: Fault) -> Response:
 
 
 async def token(call: Call) -> Response:
-    """Answer the refresh of an access token."""
+    """Answer a code, or the refresh of an access token."""
     form = await call.fields()
     is_client = (form.get("client_id"), form.get("client_secret")) == (
         credentials.YOUTUBE_CLIENT_ID,
@@ -94,16 +116,35 @@ async def token(call: Call) -> Response:
     )
     if not is_client:
         return JSONResponse({"error": "invalid_client", "error_description": "The OAuth client was not found."}, 401)
-    if form.get("grant_type") != "refresh_token":
+    grant, refresh = form.get("grant_type"), str(form.get("refresh_token"))
+    known: Document | str | None = None
+    if grant == "authorization_code":
+        known = CONSENT.redeem(call, form)
+    elif grant != "refresh_token":
         return JSONResponse({"error": "unsupported_grant_type", "error_description": "Invalid grant_type"}, 400)
-    if form.get("refresh_token") != credentials.YOUTUBE_REFRESH_TOKEN:
-        return JSONResponse({"error": "invalid_grant", "error_description": "Token has been expired or revoked."}, 400)
+    elif refresh != credentials.YOUTUBE_REFRESH_TOKEN:
+        known = _consented(call, refresh) or "Token has been expired or revoked."
+    if isinstance(known, str):
+        return JSONResponse({"error": "invalid_grant", "error_description": known}, 400)
+    facts: Document = {name: known[name] for name in ("account", "scopes") if name in known} if known else {}
     access = f"ya29.sandbox-{call.world.new_digest('youtube_token')[:32]}"
-    call.world.store.put("youtube_token", access, {"issued_at": call.world.now().isoformat()})
-    scope = " ".join(f"https://www.googleapis.com/auth/{name}" for name in sorted(granted(call.world)))
-    return JSONResponse(
-        {"access_token": access, "expires_in": TOKEN_LIFE_S - 1, "scope": scope, "token_type": "Bearer"}
-    )
+    call.world.store.put("youtube_token", access, {**facts, "issued_at": call.world.now().isoformat()})
+    scope = " ".join(f"{SCOPE}{name}" for name in sorted(granted(call.world, facts)))
+    body: Document = {"access_token": access, "expires_in": TOKEN_LIFE_S - 1, "scope": scope, "token_type": "Bearer"}
+    if grant == "authorization_code" and known and known["is_offline"]:
+        body["refresh_token"] = f"1//sandbox-{call.world.new_digest('youtube_refresh')[:32]}"
+        life_s = TESTING_LIFE_S if call.world.pace("youtube_testing") else None
+        issued = {**facts, "issued_at": call.world.now().isoformat(), "life_s": life_s}
+        call.world.store.put("youtube_refresh", body["refresh_token"], issued)
+        body |= {"refresh_token_expires_in": life_s - 1} if life_s else {}
+    return JSONResponse(body)
+
+
+def _consented(call: Call, refresh: str) -> Document | None:
+    """Return what a refresh token is for that somebody has consented to; None when it has ended."""
+    issued = call.world.store.get("youtube_refresh", refresh)
+    is_over = issued and issued["life_s"] and call.world.age_s(issued["issued_at"]) > issued["life_s"]
+    return None if is_over else issued
 
 
 # -- upload -----------------------------------------------------------------------------------------------
@@ -391,13 +432,16 @@ async def channels(call: Call) -> Response:
     parts = _parts(call)
     if call.request.query_params.get("mine") != "true":
         raise Refused(error(400, "missingRequiredParameter", "No filter selected.", domain="youtube.parameter"))
+    name = account_of(call.world.store.get("youtube_token", call.bearer()))
+    is_ours = name == ACCOUNTS[0]
     channel: Document = {
-        "snippet": {"title": "Sandbox Creator", "customUrl": "@sandbox_creator"},
+        "snippet": {"title": "Sandbox Creator" if is_ours else "Other Creator", "customUrl": f"@{name}"},
         "contentDetails": {"relatedPlaylists": {"likes": "", "uploads": credentials.YOUTUBE_UPLOADS_ID}},
         "statistics": {"videoCount": str(len(call.world.posts("youtube"))), "subscriberCount": "128"},
         "status": {"privacyStatus": "public", "isLinked": True, "longUploadsStatus": "allowed"},
     }
-    item = {"kind": "youtube#channel", "etag": "sandbox", "id": credentials.YOUTUBE_CHANNEL_ID}
+    id_ = credentials.YOUTUBE_CHANNEL_ID if is_ours else "UCothercreator0000000000"
+    item = {"kind": "youtube#channel", "etag": "sandbox", "id": id_}
     if not call.world.pace("youtube_has_channel"):
         return _list("channelListResponse", [])
     return _list("channelListResponse", [item | {part: channel[part] for part in parts if part in channel}])

@@ -13,6 +13,7 @@ from dayreel.sandbox.wire import Call, Refused
 from dayreel.sandbox.world import Document, SandboxWorld
 
 TOKEN_LIFE_S: Final = 3600
+SCOPE: Final = "https://www.googleapis.com/auth/"
 CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
 PARTS: Final = frozenset(
     {
@@ -49,9 +50,10 @@ def bad_request(message: str) -> Refused:
     return Refused(error(400, "badRequest", message, domain="global"))
 
 
-def granted(world: SandboxWorld) -> set[str]:
-    """Return the scopes that the account's owner has granted."""
-    return set(str(world.pace("youtube_scopes")).split())
+def granted(world: SandboxWorld, issued: Document | None) -> set[str]:
+    """Return the scopes that the account's owner has granted, to a token whose owner was asked or to all others."""
+    scopes = (issued or {}).get("scopes", str(world.pace("youtube_scopes")).split())
+    return {scope.removeprefix(SCOPE) for scope in scopes}
 
 
 def checked(call: Call, method: str) -> None:
@@ -66,7 +68,7 @@ def checked(call: Call, method: str) -> None:
         message = "YouTube Data API v3 has not been used in project 100000000001 before or it is disabled."
         info = {"reason": "SERVICE_DISABLED", "metadata": {"service": "youtube.googleapis.com"}}
         raise Refused(error(403, "accessNotConfigured", message, domain="usageLimits", info=info))
-    if not granted(world) & set(spec["scopes"]):
+    if not granted(world, world.store.get("youtube_token", call.bearer())) & set(spec["scopes"]):
         message = "Request had insufficient authentication scopes."
         info = {"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
         raise Refused(error(403, "insufficientPermissions", message, domain="global", info=info))

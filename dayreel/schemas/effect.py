@@ -9,6 +9,9 @@ from typing import Any, Final, Literal
 EffectKind = Literal["llm", "narration", "segment", "post", "notification", "delete"]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
 
+OUT: Final[tuple[EffectState, ...]] = ("sent", "confirmed", "unknown")
+"""States of an effect in which it is out, or may be."""
+
 RecordHandle = Callable[[dict[str, Any]], None]
 """Commits what the vendor gave us to continue from, before the next call."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from dayreel.errors import DayreelError, PermanentError, ProviderError
+from dayreel.queries.connections import ANNOUNCED_AHEAD
 from dayreel.rules.tokens import cannot_be_renewed, has_ended, is_due
 from dayreel.schemas.check import Check
 from dayreel.settings import Settings
@@ -26,10 +27,9 @@ from dayreel.vendors.token import Token
 if TYPE_CHECKING:
     from dayreel.stores.token_vault import Kept, TokenVault
 
-LITTLE_TIME_DAYS = 7
 SCHEMA_LEVEL = "0003"
 """From this step of the catalog's schema on there is a table for tokens."""
-_RELOGIN = "Log in again and put the new token into the environment; `dayreel setup` tests it."
+_RELOGIN = "`dayreel connect {platform}` makes new ones."
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class _Work:
             raise PermanentError(
                 attempted=f"use the stored token of {self.seed.vendor}",
                 answer=f"it ended at {kept.token.expires_at:%Y-%m-%d %H:%M} UTC, and an ended one is not renewed",
-                next_step=_RELOGIN,
+                next_step=_RELOGIN.format(platform=self.seed.vendor),
                 code="token_ended",
             )
         return kept.token.access
@@ -160,7 +160,7 @@ def token_findings(settings: Settings, now: datetime) -> Iterator[Check]:
 
 
 def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -> Check:
-    name = f"token of {seed.vendor}"
+    name, relogin = f"token of {seed.vendor}", _RELOGIN.format(platform=seed.vendor)
     if settings.token_key is None:
         detail = "it can be renewed, but there is no DAYREEL_TOKEN_KEY to keep it with"
         return Check(name, "warn", detail, "`dayreel setup` makes the key; until then the token simply ends.")
@@ -172,11 +172,11 @@ def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -
         return Check(name, "ok", "not stored yet; the first use stores it")
     left = _left(kept.token, now)
     if cannot_be_renewed(rule, kept.token, now):
-        return Check(name, "fail", f"{left}; it can no longer be renewed", _RELOGIN)
+        return Check(name, "fail", f"{left}; it can no longer be renewed", relogin)
     ends = kept.token.refresh_expires_at if rule.after_expiry else kept.token.expires_at
-    ends_soon = ends is not None and (ends - now).days < LITTLE_TIME_DAYS
+    ends_soon = ends is not None and ends - now < ANNOUNCED_AHEAD
     if kept.error is not None or ends_soon:
-        return Check(name, "warn", "; ".join(part for part in (left, kept.error) if part), _RELOGIN)
+        return Check(name, "warn", "; ".join(part for part in (left, kept.error) if part), relogin)
     return Check(name, "ok", left)
 
 

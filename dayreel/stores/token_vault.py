@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from dayreel.errors import ConfigurationError, StaleState
 from dayreel.stores import locks
@@ -106,8 +106,20 @@ class TokenVault:
         )
         return Kept(token, row["seed_sha256"], row["refused_seed_sha256"], row["error"], row["version"])
 
-    def keep(self, vendor: str, token: Token, *, seed_sha256: str, before: Kept | None, at: datetime) -> None:
+    def keep(
+        self,
+        vendor: str,
+        token: Token,
+        *,
+        seed_sha256: str,
+        before: Kept | None,
+        at: datetime,
+        refused_seed_sha256: str | None = None,
+    ) -> None:
         """Put a token that is known to work in the place of `before`, in one transaction.
+
+        Args:
+            refused_seed_sha256: hash of one that must not be tried again although a process may still have it.
 
         Raises:
             StaleState: somebody else has written since `before` was read; nothing was changed.
@@ -119,7 +131,7 @@ class TokenVault:
             "refresh_expires_at": token.refresh_expires_at,
             "obtained_at": token.obtained_at,
             "seed_sha256": seed_sha256,
-            "refused_seed_sha256": None,
+            "refused_seed_sha256": refused_seed_sha256,
             "error": None,
         }
         self._write(vendor, values, before, at)
@@ -131,6 +143,11 @@ class TokenVault:
             StaleState: as with `keep`.
         """
         self._write(vendor, {"error": error, "refused_seed_sha256": refused_seed_sha256}, before, at)
+
+    def forget(self, vendor: str) -> None:
+        """Take a vendor's row away: what is used from now on is not renewed."""
+        with self._catalog.write("tokens") as connection:
+            connection.execute(delete(oauth_tokens).where(oauth_tokens.c.vendor == vendor))
 
     def _write(self, vendor: str, values: Mapping[str, object], before: Kept | None, at: datetime) -> None:
         with self._catalog.write("tokens") as connection:

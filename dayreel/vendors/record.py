@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from dayreel.vendors.access import Access
+from dayreel.vendors.consent import Consent
 from dayreel.vendors.token import Token
 
 Family = Literal["llm", "video", "speech", "platforms", "public_urls", "lookup", "notifiers"]
@@ -127,6 +128,7 @@ class Platform:
         fields: the shape of its part of a channel file; has `hashtags` and `ai_disclosure` at least.
         by_hand: whether people post from what is left there: nothing leaves this machine, so that it needs no
             permission first, there are no counters, and the channel's title stands above the text.
+        consents: how an account is connected in a browser; the first one where nobody chooses.
         colour: of its line in charts, as `#rrggbb`.
     """
 
@@ -135,6 +137,7 @@ class Platform:
     limits: PlatformLimits = PlatformLimits()
     token: TokenRenewal | None = None
     by_hand: bool = False
+    consents: tuple[Consent, ...] = ()
     colour: str | None = None
 
 

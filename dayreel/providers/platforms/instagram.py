@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, moment, read_pages
-from dayreel.providers.platforms import renewal
+from dayreel.providers.platforms import instagram_consent, renewal
 from dayreel.providers.platforms.approved import (
     Progress,
     approved_file,
@@ -33,7 +33,7 @@ from dayreel.providers.platforms.contract import (
     Receipt,
 )
 from dayreel.providers.platforms.instagram_errors import BY_CODE, BY_SUBCODE, find_row_in_status
-from dayreel.providers.platforms.instagram_graph import GONE_CODES, Graph
+from dayreel.providers.platforms.instagram_graph import API_VERSION, GONE_CODES, Graph
 from dayreel.providers.platforms.instagram_insights import read_counters
 from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.proofs import prove_scopes
@@ -75,6 +75,7 @@ _MEDIA_FIELDS = "id,caption,permalink,timestamp,media_product_type"
 _PAGE_SIZE = 25
 _LOGIN_HOST = "graph.instagram.com"
 _LOGIN_TOKEN = "IGA"  # noqa: S105  what they begin with
+_SHORT_LIVED_S = 7 * 86_400
 _NOT_READY = "9007"
 _GONE = "GONE"
 _PUBLISHED_BEFORE: dict[str, Any] = {"published": "before"}
@@ -112,7 +113,7 @@ class InstagramPlatform:
         clock: Clock,
         graph_url: str = "https://graph.facebook.com",
         rupload_url: str | None = None,
-        api_version: str = "v25.0",
+        api_version: str = API_VERSION,
         public_url: PublicUrl | None = None,
         poll_interval_s: float = 60,
         deadline_s: float = 300,
@@ -538,7 +539,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
         access_token=token,
         graph_url=access.url(host, "/instagram/graph"),
         rupload_url=None,
-        api_version="v25.0",
+        api_version=API_VERSION,
         clock=access.clock,
     )
     params: dict[str, str | int] = {"fields": "id,username"}
@@ -552,6 +553,13 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     token_facts = (
         graph.call("GET", "debug_token", attempted="read the Instagram token's scopes", params=seen).get("data") or {}
     )
+    ends_at = token_facts.get("expires_at")
+    if token_facts.get("type") == "USER" and ends_at and ends_at - access.clock.now().timestamp() < _SHORT_LIVED_S:
+        return Proof(
+            f"{detail}, Facebook Login",
+            "it is a user token that ends within days, an hour after it was made as a rule",
+            "`dayreel connect instagram --way facebook` makes a Page's token, which does not end by time.",
+        )
     return prove_scopes(f"{detail}, Facebook Login", _PAGE_SCOPES, token_facts.get("scopes") or ())
 
 
@@ -567,6 +575,32 @@ VENDOR: Final = Vendor(
             sandbox="EAAsandbox-facebook-login-token",
         ),
         Setting("INSTAGRAM_ACCOUNT_ID", "the professional account's id", secret=False, sandbox="17841400000000001"),
+        Setting(
+            "INSTAGRAM_APP_ID",
+            "Meta app, for connecting by Instagram Login",
+            secret=False,
+            required=False,
+            sandbox="990000000000001",
+        ),
+        Setting(
+            "INSTAGRAM_APP_SECRET",
+            "Meta app, for connecting by Instagram Login",
+            required=False,
+            sandbox="sandbox-instagram-app-secret",
+        ),
+        Setting(
+            "FACEBOOK_APP_ID",
+            "Meta app, for connecting by Facebook Login",
+            secret=False,
+            required=False,
+            sandbox="990000000000002",
+        ),
+        Setting(
+            "FACEBOOK_APP_SECRET",
+            "Meta app, for connecting by Facebook Login",
+            required=False,
+            sandbox="sandbox-facebook-app-secret",
+        ),
     ),
     can=("posts", "looks up lost posts", "counters", "reports its quota", "renews its token"),
     prove=prove,
@@ -589,6 +623,7 @@ VENDOR: Final = Vendor(
             prove=renewal.prove_instagram,
             renew=renewal.renew_instagram,
         ),
+        consents=(instagram_consent.LOGIN, instagram_consent.FACEBOOK),
         colour="#d55e00",
     ),
 )

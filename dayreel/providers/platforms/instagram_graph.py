@@ -4,7 +4,7 @@ Here belongs the wire and nothing of what a post is; that is `instagram.py`.
 """
 
 import json as jsonlib
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -16,6 +16,7 @@ from dayreel.providers.platforms.contract import PostRequest
 from dayreel.providers.platforms.instagram_errors import find_row
 from dayreel.providers.platforms.verdicts import to_error
 
+API_VERSION: Final = "v25.0"
 GONE_CODES = ("24", "100/33", "24/2207006", "24/2207008")
 """What Graph answers about an id it does not know, or no longer knows."""
 

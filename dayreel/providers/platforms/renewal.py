@@ -50,8 +50,8 @@ def renew_tiktok(access: Access, token: Token) -> Token:
     return Token(
         access=reveal(str(answer["access_token"]), name="TikTok's access token"),
         refresh=reveal(str(answer.get("refresh_token") or refresh), name="TikTok's refresh token"),
-        expires_at=_after(now, answer, "expires_in"),
-        refresh_expires_at=_after(now, answer, "refresh_expires_in"),
+        expires_at=seconds_after(now, answer, "expires_in"),
+        refresh_expires_at=seconds_after(now, answer, "refresh_expires_in"),
         obtained_at=now,
     )
 
@@ -64,7 +64,7 @@ def renew_instagram(access: Access, token: Token) -> Token:
         PermanentError: Instagram does not renew it.
     """
     attempted = "renew the Instagram token"
-    answer = _ask_instagram(
+    answer = ask_instagram(
         access, token, "refresh_access_token", attempted=attempted, params={"grant_type": "ig_refresh_token"}
     )
     if not answer.get("access_token"):
@@ -73,7 +73,7 @@ def renew_instagram(access: Access, token: Token) -> Token:
     return Token(
         access=reveal(str(answer["access_token"]), name="Instagram's access token"),
         refresh=None,
-        expires_at=_after(now, answer, "expires_in"),
+        expires_at=seconds_after(now, answer, "expires_in"),
         refresh_expires_at=None,
         obtained_at=now,
     )
@@ -86,15 +86,31 @@ def prove_instagram(access: Access, token: Token) -> Token:
         TransientError, PermanentError: as in Instagram's error table.
     """
     params = {"fields": "id,username"}
-    _ask_instagram(access, token, "me", attempted="ask Instagram whose token this is", params=params)
+    ask_instagram(access, token, "me", attempted="ask Instagram whose token this is", params=params)
     return token
 
 
-def _ask_instagram(
-    access: Access, token: Token, path: str, *, attempted: str, params: Mapping[str, str | int]
+def ask_instagram(
+    access: Access,
+    token: Token,
+    path: str,
+    *,
+    attempted: str,
+    params: Mapping[str, str | int],
+    secrets: tuple[str, ...] = (),
 ) -> dict[str, Any]:
+    """Ask graph.instagram.com something with a token of Instagram Login, and return the answer.
+
+    Args:
+        secrets: what else of the question must be in no message.
+
+    Raises:
+        TransientError, PermanentError: as in Instagram's error table.
+    """
     value = reveal(token.access, name="INSTAGRAM_ACCESS_TOKEN")
-    http = Http("Instagram", headers={"Authorization": f"Bearer {value}"}, secrets=(value,), clock=access.clock)
+    http = Http(
+        "Instagram", headers={"Authorization": f"Bearer {value}"}, secrets=(value, *secrets), clock=access.clock
+    )
     base = access.url("https://graph.instagram.com", "/instagram/graph")
     reply = http.send("GET", f"{base}/{path}", attempted=attempted, has_side_effects=False, params=params)
     answer = reply.document() if reply.ok else reply.json()
@@ -102,10 +118,10 @@ def _ask_instagram(
     if reply.ok and error is None:
         return dict(answer)
     error_body = error if isinstance(error, dict) else {}
-    message = readable(str(error_body.get("message") or reply.words), secrets=(value,))
+    message = readable(str(error_body.get("message") or reply.words), secrets=reply.secrets)
     code = str(error_body.get("code") or reply.status)
     row = find_row(error_body, status=reply.status)
-    words = readable(f"HTTP {reply.status}, code {code}: {message}", secrets=(value,))
+    words = readable(f"HTTP {reply.status}, code {code}: {message}", secrets=reply.secrets)
     raise to_error(row, attempted=attempted, answer=words, code=code)
 
 
@@ -118,7 +134,7 @@ def _tiktok_refusal(reply: Reply, answer: Mapping[str, Any], attempted: str) -> 
         return PermanentError(
             attempted=attempted,
             answer=f"{code}: {message}",
-            next_step="Connect the TikTok account again and set TIKTOK_ACCESS_TOKEN and TIKTOK_REFRESH_TOKEN again.",
+            next_step="Connect the TikTok account again: `dayreel connect tiktok`.",
             code=code,
         )
     if reply.ok or code:
@@ -126,6 +142,7 @@ def _tiktok_refusal(reply: Reply, answer: Mapping[str, Any], attempted: str) -> 
     return reply.error(message)
 
 
-def _after(now: datetime, answer: Mapping[str, Any], name: str) -> datetime | None:
+def seconds_after(now: datetime, answer: Mapping[str, Any], name: str) -> datetime | None:
+    """Return when something ends that an answer gives in seconds from now; None where it does not say."""
     seconds = answer.get(name)
     return now + timedelta(seconds=float(seconds)) if isinstance(seconds, int | float) else None

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from dayreel.clock import Clock, poll
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post
-from dayreel.providers.platforms import renewal
+from dayreel.providers.platforms import renewal, tiktok_consent
 from dayreel.providers.platforms.approved import (
     Progress,
     doubt_remains,
@@ -533,14 +533,14 @@ VENDOR: Final = Vendor(
         ),
         Setting(
             "TIKTOK_CLIENT_KEY",
-            "TikTok app, for renewing the token",
+            "TikTok app, for connecting and for renewing the token",
             secret=False,
             required=False,
             sandbox="sandbox-tiktok-client-key",
         ),
         Setting(
             "TIKTOK_CLIENT_SECRET",
-            "TikTok app, for renewing the token",
+            "TikTok app, for connecting and for renewing the token",
             required=False,
             sandbox="sandbox-tiktok-client-secret",
         ),
@@ -556,12 +556,13 @@ VENDOR: Final = Vendor(
         fields=TikTokPost,
         captions=CaptionRules(limit=2200, unit="utf16"),
         limits=LIMITS,
-        # Access tokens live 24 h (protocol reference, 5.8).
+        consents=(tiktok_consent.CONSENT,),
+        # Access tokens live 2 h (`tiktok_consent`), or 24 h as they did before November 2026 (protocol reference, 5.8).
         token=TokenRenewal(
             access="TIKTOK_ACCESS_TOKEN",
             refresh="TIKTOK_REFRESH_TOKEN",
             prefix="",
-            rule=RenewalRule(timedelta(hours=18), timedelta(hours=6), timedelta(0), after_expiry=True),
+            rule=RenewalRule(timedelta(hours=18), timedelta(minutes=30), timedelta(0), after_expiry=True),
             prove=renewal.renew_tiktok,
             renew=renewal.renew_tiktok,
         ),

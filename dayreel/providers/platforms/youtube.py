@@ -32,6 +32,7 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.platforms.youtube_api import YouTubeApi
+from dayreel.providers.platforms.youtube_consent import CONSENT, TOKEN_URL
 from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAILURE, find_upload_row
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
 from dayreel.providers.proofs import prove_scopes
@@ -425,7 +426,7 @@ def connect(access: Access) -> YouTubePlatform:
         channel_id=access.variable("YOUTUBE_CHANNEL_ID") or "default",
         clock=access.clock,
         base_url=access.url("https://youtube.googleapis.com", "/youtube"),
-        token_url=access.url("https://oauth2.googleapis.com/token", "/google/token"),
+        token_url=access.url(*TOKEN_URL),
         watch_url=access.url("https://www.youtube.com/shorts", "/youtube/shorts"),
         poll_interval_s=0.5 if quick else 10,
     )
@@ -433,7 +434,7 @@ def connect(access: Access) -> YouTubePlatform:
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:
     """Renew the access token, whose answer lists the scopes, and read the channel."""
-    token_url = access.url("https://oauth2.googleapis.com/token", "/google/token")
+    token_url = access.url(*TOKEN_URL)
     secret = reveal(access.secret("YOUTUBE_CLIENT_SECRET"), name="YOUTUBE_CLIENT_SECRET")
     refresh = reveal(access.secret("YOUTUBE_REFRESH_TOKEN"), name="YOUTUBE_REFRESH_TOKEN")
     client_id = access.secret("YOUTUBE_CLIENT_ID")
@@ -490,6 +491,7 @@ VENDOR: Final = Vendor(
         fields=YouTubePost,
         captions=CaptionRules(limit=5000, unit="bytes", title_limit=100, forbidden="<>"),
         limits=LIMITS,
+        consents=(CONSENT,),
         colour="#0072b2",
     ),
 )

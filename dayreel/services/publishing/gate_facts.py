@@ -24,13 +24,12 @@ from dayreel.rules.calendar import window_state
 from dayreel.rules.gates import Facts
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.effect import OUT
 from dayreel.schemas.posts import PlatformAccount
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import retry_transient
+from dayreel.settings import World
 from dayreel.stores.catalog.tables import accounts, content, effects, platform_posts
-
-OUT = ("sent", "confirmed", "unknown")
-"""States of an effect in which it is out, or may be."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,17 @@ def ask_account(project: Project, provider: PlatformProvider) -> Account:
         return Account(None, provider.account(), problem=error.message)
 
 
-def record_account(project: Project, platform: Platform, identity: PlatformAccount | None) -> None:
-    """Write down the account that a platform has answered for, where it is another one than before."""
+def record_account(
+    project: Project, platform: Platform, identity: PlatformAccount | None, *, world: World | None = None
+) -> None:
+    """Write down the account that a platform has answered for, where it is another one than before.
+
+    Args:
+        world: in which it was asked; None is the project's.
+    """
     if identity is None:
         return
-    world = project.settings.world
+    world = world or project.settings.world
     with project.catalog.write("decisions") as connection:
         if newest_accounts(connection, world).get(platform) != identity:
             read = {"account_id": identity.id, "name": identity.name, "read_at": project.clock.now()}

@@ -10,8 +10,9 @@ from dayreel.providers.platforms.contract import PlannedCall, PlatformProvider
 from dayreel.queries.rows import get_content, posts_of
 from dayreel.rules.gates import Gate, check_gates, closed
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.effect import OUT
 from dayreel.services.project import Project
-from dayreel.services.publishing.gate_facts import OUT, Account, ask_account, facts_of
+from dayreel.services.publishing.gate_facts import Account, ask_account, facts_of
 from dayreel.services.publishing.publish_post import post_request
 
 

@@ -21,12 +21,12 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import check_gates, closed
 from dayreel.rules.post_words import post_caption, post_marker
 from dayreel.schemas.channel import Channel, Platform
-from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
+from dayreel.schemas.effect import OUT, Effect, EffectKey, Permit, RecordHandle
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.project import Project
-from dayreel.services.publishing.gate_facts import OUT, ask_account, facts_of, record_account
+from dayreel.services.publishing.gate_facts import ask_account, facts_of, record_account
 from dayreel.services.transitions import advance, note_post_step
 from dayreel.stores.catalog.tables import effects, platform_posts
 

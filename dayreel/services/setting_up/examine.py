@@ -22,6 +22,7 @@ from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.queries.config import keys
+from dayreel.queries.connections import ANNOUNCED_AHEAD, ConnectedAccount, connected_accounts
 from dayreel.queries.holds import holds
 from dayreel.queries.rows import newest_backup_at, oldest_content_at
 from dayreel.queries.unknown_outcomes import unknown_outcomes
@@ -35,6 +36,7 @@ from dayreel.services.making.preflight import NO_SPACE_BYTES, priced
 from dayreel.services.notify_people import notifier_name
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox, preset_of
+from dayreel.services.setting_up.connect_account import world_asked
 from dayreel.settings import Settings
 from dayreel.stores.bucket_check import check_bucket
 from dayreel.stores.catalog.engine import HEAD, Catalog, schema_level
@@ -73,7 +75,27 @@ def examine(settings: Settings) -> list[Check]:
     if checks[-1].verdict == "ok":
         checks += check_outcomes(settings)
         checks += check_backup(settings)
+        checks += check_accounts(settings, SystemClock().now())
     return [*checks, *check_ports(settings)]
+
+
+def check_accounts(settings: Settings, now: datetime) -> list[Check]:
+    """Look at the accounts that were connected: whose, how far the platform lets the app in, and what ends soon."""
+    with closing(Catalog(settings.catalog)) as catalog:
+        if _is_missing(catalog) or schema_level(catalog) != HEAD:
+            return []
+        with catalog.read() as connection:
+            accounts = connected_accounts(connection, world_asked(settings))
+    return [_account(account, now) for account in accounts.values()]
+
+
+def _account(account: ConnectedAccount, now: datetime) -> Check:
+    ends = [f"{what} ends on {at:%Y-%m-%d}" for what, at in account.ends.items()]
+    missing = [f"without {', '.join(account.missing)}"] if account.missing else []
+    facts = [str(account.account), *([account.kind] if account.kind else []), f"app: {account.app}", *missing, *ends]
+    is_late = any(at - now < ANNOUNCED_AHEAD for at in account.ends.values())
+    step = f"`dayreel connect {account.platform}` makes new tokens." if is_late else ""
+    return Check(f"account of {account.platform}", "warn" if is_late else "ok", "; ".join(facts), step)
 
 
 def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Check:

@@ -17,6 +17,7 @@ from sqlalchemy import Select, insert, select, update
 from dayreel.clock import day_begins, local_day
 from dayreel.errors import ConfigurationError
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.connections import ANNOUNCED_AHEAD, token_ends
 from dayreel.queries.expectations import GRACE, LOOK_BACK, Silence, missing_days
 from dayreel.queries.rows import all_rows, pause_of
 from dayreel.queries.silences import SilenceRow, read_silences
@@ -30,6 +31,7 @@ from dayreel.services.project import Project
 from dayreel.services.setting_up.examine import check_disk
 from dayreel.services.upkeep.due_work import due_posts
 from dayreel.stores.catalog.tables import processing_logs, silences
+from dayreel.vendors.registry import label_of
 
 LOOK_EVERY: Final = timedelta(minutes=5)
 CONFIRMED_AFTER: Final = timedelta(minutes=4)
@@ -106,7 +108,25 @@ def find_silences(project: Project, health: SchedulerHealth | None) -> list[Sile
         for check in checks
         if check.verdict == "fail"
     ]
-    return findings
+    return [*findings, *_ending_tokens(project, {check.name for check in checks if check.verdict == "fail"})]
+
+
+def _ending_tokens(project: Project, reported: Collection[str]) -> list[Silence]:
+    """Return what of a platform's account ends within two weeks, or has ended, although nothing else reports it."""
+    now = project.clock.now()
+    with project.catalog.read() as connection:
+        ends = token_ends(connection, project.settings.world)
+    return [
+        Silence(
+            f"{what} of {platform} {at:%Y-%m-%d}",
+            f"The {what} of {label_of(platform)} {'ends' if at > now else 'ended'} on {at:%Y-%m-%d}, and nothing "
+            "renews it.",
+            f"`dayreel connect {platform}` makes a new one.",
+        )
+        for platform, of_platform in ends.items()
+        for what, at in of_platform.items()
+        if at - now < ANNOUNCED_AHEAD and f"token of {platform}" not in reported
+    ]
 
 
 def is_news(project: Project, health: SchedulerHealth | None) -> bool:

@@ -17,8 +17,8 @@ from dayreel.providers.listings import ListedItem, Listing, ListsWhatItHas, is_p
 from dayreel.queries.holds import VendorHold, holds
 from dayreel.queries.rows import ContentRow, all_rows
 from dayreel.schemas.channel import Channel
+from dayreel.schemas.effect import OUT
 from dayreel.services.project import Project
-from dayreel.services.publishing.gate_facts import OUT
 from dayreel.services.publishing.publish_post import adopt_post, post_request
 from dayreel.services.upkeep.recover import release
 from dayreel.stores.catalog.tables import content, effects, epochs, platform_posts

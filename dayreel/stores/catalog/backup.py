@@ -25,6 +25,7 @@ from dayreel.stores.catalog.engine import HEAD, Catalog, open_catalog
 from dayreel.stores.catalog.tables import (
     acts,
     api_tokens,
+    connections,
     content,
     invitations,
     metadata,
@@ -101,9 +102,8 @@ def put_rows_back(connection: Connection, backup: Catalog) -> None:
     taken. Logins are not put back.
     """
     untracked(connection)
-    kept = set()
-    if connection.execute(select(func.count()).select_from(oauth_tokens)).scalar():
-        kept.add(oauth_tokens)
+    tokens = (oauth_tokens, connections)
+    kept = {table for table in tokens if connection.execute(select(func.count()).select_from(table)).scalar()}
     with backup.read() as source:
         newest = source.execute(select(acts).order_by(acts.c.at.desc(), acts.c.id.desc()).limit(1)).mappings().first()
     if newest is None or _knows_act(connection, newest):

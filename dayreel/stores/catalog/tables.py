@@ -351,6 +351,24 @@ oauth_tokens = Table(
     info={"row": "the tokens of one vendor that dayreel renews automatically, sealed with `DAYREEL_TOKEN_KEY`"},
 )
 
+connections = Table(
+    "connections",
+    metadata,
+    Column("world", String(10), primary_key=True),
+    Column("platform", String(50), primary_key=True),
+    Column("way", String(30), nullable=False),
+    Column("account_id", String(100), nullable=False),
+    Column("account_name", String(200), nullable=False),
+    Column("account_kind", String(200), nullable=False),
+    Column("app", Text, nullable=False),
+    Column("granted", JSON, nullable=False),
+    Column("missing", JSON, nullable=False),
+    Column("ends", JSON, nullable=False),
+    Column("connected_at", Moment, nullable=False),
+    Column("connected_by", String(255), nullable=False),
+    info={"row": "the account of a platform that was connected in a browser: its scopes, and when its tokens end"},
+)
+
 # -- people at the desk --------------------------------------------------------------------------------------------
 
 users = Table(
