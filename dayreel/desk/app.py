@@ -21,7 +21,7 @@ from dayreel.desk.dagster_proxy import DagsterProxy
 from dayreel.desk.files import chart, docs, media
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.middleware import OwnHosts, SecurityHeaders
-from dayreel.desk.pages import calendar, content, follow, login, money, people, queue, unknown
+from dayreel.desk.pages import calendar, content, follow, login, money, people, platform_accounts, queue, unknown
 from dayreel.desk.pages.page import NOTICES, PageHandler, PageRequest, page
 from dayreel.desk.queue_cache import QueueCache
 from dayreel.desk.state import DeskState, signing_key
@@ -31,6 +31,7 @@ from dayreel.rules.captions import MOST_CHARACTERS, UNIT_NAMES
 from dayreel.rules.pricing import usd
 from dayreel.rules.roles import Role
 from dayreel.services.dagster_address import DagsterAddress
+from dayreel.services.desk.consents import OpenConsents
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
 from dayreel.services.footage_hooks import DeskPages, footage_hooks
@@ -66,6 +67,7 @@ def create_desk(
         users=Users(project.catalog, project.clock, hasher=hasher),
         sessions=Sessions(project.catalog, project.clock),
         logins=Throttle(project.clock),
+        consents=OpenConsents(project.clock),
         queue_cache=QueueCache(project),
         feed=Feed(project, poll_s=poll_s),
         templates=_templates((_HERE / "templates", *([footage.templates] if footage else []))),
@@ -162,6 +164,10 @@ def _routes(
         act("/people/disconnect", people.disconnect_account, "admin"),
         act("/people/disable", people.disable_user, "admin"),
         act("/people/enable", people.enable_user, "admin"),
+        see("/connect", platform_accounts.show_accounts, "admin"),
+        act("/connect/{platform}", platform_accounts.ask_for_consent, "admin"),
+        see("/connect/{platform}/callback", platform_accounts.come_back, "admin"),
+        act("/connect/{platform}/keep", platform_accounts.keep_account, "admin"),
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/favicon.ico", _favicon, methods=["GET"]),
         Route("/favicon{rest:path}", _dagsters_favicon, methods=["GET"]),

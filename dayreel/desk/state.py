@@ -15,6 +15,7 @@ from jinja2 import Environment
 from dayreel.desk.live import Feed
 from dayreel.desk.queue_cache import QueueCache
 from dayreel.services.dagster_address import DagsterAddress
+from dayreel.services.desk.consents import OpenConsents
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
 from dayreel.services.project import Project
@@ -26,6 +27,7 @@ class DeskState:
 
     Attributes:
         logins: how often a login may be tried.
+        consents: accounts that are being connected.
         notices: what a page says after a redirect, by its name in the address.
         more_pages: what stands in the navigation behind the desk's own pages: address, name and icon.
         start: starts a `dayreel` command in the background, on behalf of a person.
@@ -37,6 +39,7 @@ class DeskState:
     users: Users
     sessions: Sessions
     logins: Throttle
+    consents: OpenConsents
     queue_cache: QueueCache
     feed: Feed
     templates: Environment

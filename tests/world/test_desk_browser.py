@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.ports import free_port
 from tests.fakes.project import content_row, make_project, reviewable
+from tests.fakes.sandbox import RunningSandbox
 from tests.world.desk_answers import answers, slow_line
 
 BROWSER = find_chromium()
@@ -323,3 +324,30 @@ def test_the_decision_works_without_javascript(desk: Place, in_browser: InBrowse
 
     in_browser(walk)
     assert content_row(desk.project, desk.content_id).state == "rejected"
+
+
+def test_an_account_is_connected_by_pressing_buttons(tmp_path: Path, in_browser: InBrowser) -> None:
+    """The way to the platform and back crosses two sites; policy, cookies and forms have to let it through."""
+    with RunningSandbox(tmp_path / "world") as world:
+        made = make_project(tmp_path / "project", clock=SystemClock())
+        project = replace(made, settings=made.settings.model_copy(update={"sandbox_url": world.url}))
+        app = desk_on(project)
+
+        async def walk(browser: Chromium) -> None:
+            page = await browser.tab(await browser.context(), DESKTOP)
+            await come_in(page, f"{url}/welcome/{app.state.desk.users.first_link()}", "Root")
+            await page.open(f"{url}/connect")
+            await looks_right(page, "/connect")
+            for name in ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"):
+                await page.type(f"#tiktok-{name}", world.credentials[name])
+            for button in ("form[action='/connect/tiktok'] button", "#consent", "button[value=allow]"):
+                await page.press(button)
+            assert "TikTok: sandbox_creator" in await page.say("document.body.innerText")
+            await looks_right(page, "the account")
+            await page.press("form[action$='/keep'] button")
+            assert "Account connected" in await page.say("document.body.innerText")
+            assert [error for error in page.errors if not error.endswith("/favicon.ico")] == [], "the stand-in has none"
+
+        with served(app) as url:
+            in_browser(walk)
+        project.catalog.close()

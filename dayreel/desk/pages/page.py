@@ -61,6 +61,7 @@ NOTICES = {
     "role-changed": "Role changed; sessions of that user have ended, so they log in again.",
     "account-connected": "Account connected.",
     "account-disconnected": "Account disconnected.",
+    "platform-connected": "Account connected. What runs from now on uses it; start `dayreel up` again soon.",
     "password-changed": "Password changed. Log in with the new one.",
     "user-enabled": "User enabled: they may log in again.",
     "logged-out": "You are logged out.",
