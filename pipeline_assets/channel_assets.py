@@ -21,6 +21,7 @@ from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest, Stage
 from dayreel.services.making.adopt_marker import adopt_external_output
 from dayreel.services.making.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
+from dayreel.services.making.code_versions import OF_WHAT_HAPPENED
 from dayreel.services.making.compose_video import CHECKS as VIDEO_CHECKS
 from dayreel.services.making.compose_video import compose_video
 from dayreel.services.making.make_idea import make_idea
@@ -35,12 +36,11 @@ from dayreel.services.reviewing.request_review import notify_reviewers
 from dayreel.services.reviewing.review_cards import redraw_cards
 from dayreel.services.reviewing.review_status import require_decision
 from dayreel.services.upkeep.change_once import change_once
-from pipeline_assets.contracts import check_spec, column_schema, contract_specs
+from pipeline_assets.contracts import check_specs, column_schema, contract_specs
 from pipeline_assets.freshness import decided, made, posted
 from pipeline_assets.metadata import (
     check_results,
     files,
-    not_made_here,
     previews,
     review_link,
     runbook,
@@ -155,10 +155,7 @@ class _Build:
         """
         key = self.key(name)
         contract = contract_specs(CONTENT_TABLES[name], key, self.partitions)
-        own_checks = [
-            check_spec(check_name, description, key, self.partitions, blocking=check_name in blocking)
-            for check_name, description in checks.items()
-        ]
+        own_checks = check_specs(checks, key, self.partitions, blocking=blocking)
 
         @self.asset(
             name,
@@ -185,14 +182,9 @@ class _Build:
                 with part_of_stage(project, self.channel, step.day, name):
                     # A marker wins, so that a file made elsewhere is never bought a second time.
                     made = adopt_external_output(project, self.channel, step.day, name) or make(step)
-                # Dagster fails a step whose declared checks yield no result, also where files were made elsewhere and
-                # nothing was checked.
                 is_here = name in made.manifest.stages
                 kept = check_content(project, name, made.content_id) if is_here else ()
-                answered = [
-                    *(check_results(kept, key) or not_made_here([spec.name for spec in contract], key)),
-                    *(check_results(check(step, made.manifest), key) or not_made_here(checks, key)),
-                ]
+                answered = check_results(context, [*kept, *check(step, made.manifest)])
                 metadata = {**stage_metadata(made, project), **show(step, made)}
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(version_of(made)), check_results=answered, metadata=metadata
@@ -330,7 +322,7 @@ class _Build:
             needs=set(),
             kinds={"person"},
             freshness_policy=decided([channel]),
-            code_version="1",
+            code_version=OF_WHAT_HAPPENED,
             check_specs=contract_specs(CONTENT_TABLES["reviews"], self.key("reviews"), self.partitions),
             description="What people decided about the final video: the newest decision, by whom, on which bytes. A "
             f"decision is a row in the catalog; a sensor turns it into this. {runbook('how-to/review')}",
@@ -345,7 +337,7 @@ class _Build:
                 trigger = project.actor
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{decision.id}:{decision.verdict}"),
-                check_results=check_results(kept, self.key("reviews")),
+                check_results=check_results(context, kept),
                 tags={"verdict": decision.verdict},
                 metadata={
                     "trigger": dg.MetadataValue.text(trigger),
@@ -376,7 +368,7 @@ class _Build:
             kinds={platform},
             pool=post_pool(platform),
             freshness_policy=posted(channel),
-            code_version="1",
+            code_version=OF_WHAT_HAPPENED,
             check_specs=contract_specs(CONTENT_TABLES["posts"], self.key("posts", platform), self.partitions),
             description=f"The post on {platform}: at most one, and only of exactly what was approved. Materializing it "
             f"again changes nothing. {runbook('how-to/publishing')}",
@@ -405,7 +397,7 @@ class _Build:
                 metadata["url"] = dg.MetadataValue.url(posted.url)
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"effect:{posted.effect.id}"),
-                check_results=check_results(kept, self.key("posts", platform)),
+                check_results=check_results(context, kept),
                 metadata=metadata,
             )
 

@@ -5,7 +5,9 @@ from what is made of that partition. See https://docs.dagster.io/guides/test/ass
 preview there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import dagster as dg
 
@@ -17,6 +19,7 @@ from dayreel.schemas.mart import KEY_CHECK, NULL_CHECK, ROWS_CHECK, ColumnKind, 
 from dayreel.stores.mart_files import ALWAYS
 
 _IN_WORDS = frozenset({KEY_CHECK, NULL_CHECK, ROWS_CHECK})
+_LEFT_TO_OTHERS: ContextVar[frozenset[dg.AssetCheckKey]] = ContextVar("left_to_others", default=frozenset())
 
 
 _COLUMN_TYPES: Mapping[ColumnKind, str] = {
@@ -44,19 +47,41 @@ def contract_specs(
     table: Table, asset: dg.AssetKey, partitions: dg.PartitionsDefinition | None
 ) -> list[dg.AssetCheckSpec]:
     """Return a blocking check for everything that a table promises, for an asset of these partitions."""
-    return [
-        check_spec(
-            name, holds if name in _IN_WORDS else f"Holds for every row: `{holds}`", asset, partitions, blocking=True
-        )
+    words = {
+        name: holds if name in _IN_WORDS else f"Holds for every row: `{holds}`"
         for name, holds in table.contract.items()
+    }
+    return check_specs(words, asset, partitions, blocking=words)
+
+
+def check_specs(
+    checks: Mapping[str, str],
+    asset: dg.AssetKey,
+    partitions: dg.PartitionsDefinition | None,
+    *,
+    blocking: Collection[str] = (),
+) -> list[dg.AssetCheckSpec]:
+    """Return checks, by name with their descriptions, without those that are left to others.
+
+    Each has a result for each partition: that of a later day never hides one that failed.
+    """
+    return [
+        dg.AssetCheckSpec(
+            name, asset=asset, description=description, partitions_def=partitions, blocking=name in blocking
+        )
+        for name, description in checks.items()
+        if dg.AssetCheckKey(asset, name) not in _LEFT_TO_OTHERS.get()
     ]
 
 
-def check_spec(
-    name: str, description: str, asset: dg.AssetKey, partitions: dg.PartitionsDefinition | None, *, blocking: bool
-) -> dg.AssetCheckSpec:
-    """Return a check with a result for each partition: that of a later day never hides one that failed."""
-    return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions, blocking=blocking)
+@contextmanager
+def left_to_others(checks: Iterable[dg.AssetCheckKey]) -> Iterator[None]:
+    """Build assets without these checks of theirs, which somebody else answers."""
+    token = _LEFT_TO_OTHERS.set(frozenset(checks))
+    try:
+        yield
+    finally:
+        _LEFT_TO_OTHERS.reset(token)
 
 
 def evaluations(
@@ -68,7 +93,7 @@ def evaluations(
         results: by partition, all with the same checks; `ALWAYS` stands for an asset without partitions.
     """
     specs = {spec.name: spec for spec in context.assets_def.check_specs}
-    for name in {check.name: None for checks in results.values() for check in checks}:
+    for name in {check.name: None for checks in results.values() for check in checks if check.name in specs}:
         yield dg.Output(None, output_name=specs[name].get_python_identifier())
     partitions = [key for key in results if key != ALWAYS]
     made = context.instance.fetch_materializations(
@@ -82,7 +107,7 @@ def evaluations(
     }
     for key, checks in results.items():
         partition = None if key == ALWAYS else key
-        for check in checks:
+        for check in (check for check in checks if check.name in specs):
             yield dg.AssetCheckEvaluation(
                 asset_key=asset,
                 check_name=check.name,

@@ -19,6 +19,7 @@ from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.record import Family
 from dayreel.vendors.registry import vendor_named, vendors
 from pipeline_assets.chart_assets import build_charts
+from pipeline_assets.contracts import left_to_others
 from pipeline_assets.jobs import build_jobs
 from pipeline_assets.maintenance_jobs import maintenance, notify_run_failure_job, old_names
 from pipeline_assets.mart_assets import build_periods
@@ -77,26 +78,23 @@ def build_defs(
 
     Args:
         assets: each takes the place of ours with any of its keys.
-        checks: checks beside those that come with our assets.
+        checks: each takes the place of ours with its key; a blocking one of ours stops nothing then.
         jobs, schedules, sensors: each takes the place of ours with its name.
         resources: replacements, by resource key.
 
     Raises:
         ConfigurationError: a channel file has problems, or a channel is made before its partition begins.
     """
-    with chosen_warnings_ignored():
-        ours = _assembled(settings, resources or {})
-        return dg.Definitions.merge(
-            dg.Definitions(
-                assets=_replaced(ours.assets, assets, lambda asset: asset.keys),
-                asset_checks=checks,
-                jobs=_replaced(ours.jobs, jobs, lambda job: {job.name}),
-                schedules=_replaced(ours.schedules, schedules, lambda schedule: {schedule.name}),
-                sensors=_replaced(ours.sensors, sensors, lambda sensor: {sensor.name}),
-                resources=ours.resources,
-                executor=ours.executor,
-            ),
-            *_footage(settings),
+    with chosen_warnings_ignored(), left_to_others(key for check in checks for key in check.check_keys):
+        ours = dg.Definitions.merge(_assembled(settings, resources or {}), *_footage(settings))
+        return dg.Definitions(
+            assets=_replaced(ours.assets, assets, lambda asset: asset.keys),
+            asset_checks=checks,
+            jobs=_replaced(ours.jobs, jobs, lambda job: {job.name}),
+            schedules=_replaced(ours.schedules, schedules, lambda schedule: {schedule.name}),
+            sensors=_replaced(ours.sensors, sensors, lambda sensor: {sensor.name}),
+            resources=ours.resources,
+            executor=ours.executor,
         )
 
 

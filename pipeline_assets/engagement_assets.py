@@ -9,8 +9,10 @@ from dayreel.clock import local_day
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import WINDOW_DAYS
+from dayreel.services.making.code_versions import OF_WHAT_HAPPENED
 from dayreel.services.measure_posts import ONLY_DUE, gaps_of, measure_posts, measured_on
 from dayreel.vendors.registry import posted_by_hand
+from pipeline_assets.contracts import check_specs
 from pipeline_assets.freshness import measured
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.run_queue import ANALYTICS_POOL
@@ -45,19 +47,18 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         kinds={"table"},
         freshness_policy=measured(partitions.timezone),
         pool=ANALYTICS_POOL,
-        code_version="1",
+        code_version=OF_WHAT_HAPPENED,
         io_manager_key="tables",
         required_resource_keys={"project", *platforms},
-        check_specs=[
-            dg.AssetCheckSpec(
-                CHECK,
-                asset=SNAPSHOTS,
-                partitions_def=partitions,
-                description="Fails while a post that was out has no counters of the day: the platform could not be "
-                "asked, did not answer for it, or nobody asked. What is missing when the day ends stays a gap: "
-                "`engagement/daily` has it as rows with `status = 'missing'` and the reason.",
-            )
-        ],
+        check_specs=check_specs(
+            {
+                CHECK: "Fails while a post that was out has no counters of the day: the platform could not be asked, "
+                "did not answer for it, or nobody asked. What is missing when the day ends stays a gap: "
+                "`engagement/daily` has it as rows with `status = 'missing'` and the reason."
+            },
+            SNAPSHOTS,
+            partitions,
+        ),
         description="Views, likes, comments and shares of every post of the last 32 days, as the platforms report them "
         "on this day. Totals as of now: a past day cannot be measured afterwards; its run reports what it holds. "
         f"{runbook('explanation/engagement')}",
@@ -90,6 +91,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
                     severity=dg.AssetCheckSeverity.WARN,
                     description="; ".join(gaps) or ALL_ANSWERED,
                 )
+                for _ in context.assets_def.check_specs
             ],
         )
 

@@ -47,33 +47,26 @@ def stage_metadata(result: StageResult, project: Project) -> dict[str, Any]:
     return metadata
 
 
-def check_results(checks: tuple[CheckResult, ...], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
-    """Return quality checks as Dagster's, each with what was measured and what was asked for."""
-    return [
-        dg.AssetCheckResult(
-            asset_key=key,
-            check_name=check.name,
-            passed=check.passed,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=check.message,
-            metadata={"value": check.value, "expected": check.expected},
-        )
-        for check in checks
-    ]
+def check_results(context: dg.AssetExecutionContext, checks: Iterable[CheckResult]) -> list[dg.AssetCheckResult]:
+    """Return the result of every check that the asset declares, with what was measured and what was asked for.
+
+    Dagster fails a step whose declared checks yield no result. One has none where a later stage was made elsewhere.
+    """
+    answered = {check.name: check for check in checks}
+    return [_result(spec, answered.get(spec.name)) for spec in context.assets_def.check_specs]
 
 
-def not_made_here(names: Iterable[str], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
-    """Return the checks of a stage that was made superfluous by one made elsewhere: there was nothing to check."""
-    return [
-        dg.AssetCheckResult(
-            asset_key=key,
-            check_name=name,
-            passed=False,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="Not checked: a later stage was made elsewhere, so nothing was made here.",
-        )
-        for name in names
-    ]
+def _result(spec: dg.AssetCheckSpec, check: CheckResult | None) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=check is not None and check.passed,
+        severity=dg.AssetCheckSeverity.ERROR if check else dg.AssetCheckSeverity.WARN,
+        description=check.message
+        if check
+        else "Not checked: a later stage was made elsewhere, so nothing was made here.",
+        metadata={"value": check.value, "expected": check.expected} if check else {},
+    )
 
 
 @cache

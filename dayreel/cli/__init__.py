@@ -9,11 +9,13 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 
 import click
 
 from dayreel.atomic_write import full_disk_reported
+from dayreel.cli.output import stdout_for_the_answer
 from dayreel.errors import DayreelError
 
 COMMANDS = {
@@ -105,7 +107,8 @@ def _bypass_proxies_on_loopback() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every expected failure is one sentence on stderr."""
     try:
-        with full_disk_reported():
+        wants_json = "--json" in (sys.argv if arguments is None else arguments)
+        with full_disk_reported(), stdout_for_the_answer() if wants_json else nullcontext():
             outcome = root.main(args=arguments, prog_name="dayreel", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

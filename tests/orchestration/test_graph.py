@@ -24,8 +24,9 @@ from pipeline_assets.freshness import derived, made, posted
 from pipeline_assets.published import project_resource
 from pipeline_assets.steps import open_project
 from resources.vendors import vendor_resource
+from tests.days import today
 from tests.fakes.project import CRAFTS, write_channel
-from tests.orchestration.deployment import NOTES, ROOT, Deployment
+from tests.orchestration.deployment import NOTES, ROOT, Deployment, failures
 from tests.orchestration.graph_snapshot import SNAPSHOT, describe, sample_defs
 
 
@@ -149,6 +150,24 @@ def test_every_kind_of_definition_can_be_replaced(bought: Deployment) -> None:
     assert own.resources is not None
     assert plain.resources is not None
     assert own.resources["fal"] != plain.resources["fal"]
+
+
+def test_a_check_of_ours_is_answered_by_another(
+    deployment: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blocking one of a stage's table, beside which the others are answered as before."""
+    ours = dg.AssetCheckKey(dg.AssetKey(["notes", "ideas"]), "key_is_unique_and_not_null")
+
+    @dg.asset_check(asset=ours.asset_key, name=ours.name)
+    def own_check() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="a team's own")
+
+    monkeypatch.setitem(deployment.__dict__, "defs", build_defs(deployment.settings, checks=[own_check]))
+    result = deployment.run(instance, "make_day_notes", today())
+    assert result.success, failures(result)
+    answers = [check for check in result.get_asset_check_evaluations() if check.asset_key == ours.asset_key]
+    assert [check.description for check in answers if check.check_name == ours.name] == ["a team's own"]
+    assert len(answers) == len({check.check_name for check in answers}) > 2
 
 
 def test_each_resource_opens_the_vendor_that_it_is_named_for(deployment: Deployment) -> None:

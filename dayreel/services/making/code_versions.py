@@ -13,6 +13,13 @@ from dayreel.schemas.channel import Channel
 from dayreel.services.making import compose_video, make_idea, narrate, render_segments, write_prompts
 from dayreel.services.making.templating import source_of
 
+OF_WHAT_HAPPENED = "1"
+"""The version of what records an act: a decision, a post, what a platform counted on a day.
+
+It follows no setting and no code. Dagster would show the act as out of date and ask for it to be made again, which can
+change nothing: a post stays the one that it is, and a past day cannot be measured.
+"""
+
 
 def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
     """Return the version of each stage of a channel, by stage: `1-3fa94c1e`, the code's own and that of its settings.

@@ -66,6 +66,18 @@ def record(deployment: Deployment, instance: dg.DagsterInstance, request: dg.Run
     )
 
 
+def test_a_sensor_and_a_job_of_own_footage_can_be_replaced(deployment: Deployment, library: Library) -> None:
+    @dg.job(name="record_items", description="a team's own")
+    def own_job() -> None: ...
+
+    @dg.sensor(name="item_moved_sensor", job=own_job, description="a team's own")
+    def own_sensor() -> None: ...
+
+    own = build_defs(load_settings(deployment.root), jobs=[own_job], sensors=[own_sensor])
+    assert own.resolve_job_def("record_items").description == "a team's own"
+    assert own.resolve_sensor_def("item_moved_sensor").description == "a team's own"
+
+
 def test_each_step_of_an_item_materializes_its_partition(
     deployment: Deployment, stored_instance: dg.DagsterInstance, instance: dg.DagsterInstance, library: Library
 ) -> None:

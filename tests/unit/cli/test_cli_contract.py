@@ -13,7 +13,8 @@ import pytest
 from dayreel import cli
 from dayreel.cli import COMMANDS, root
 from dayreel.cli.run_command import show_days
-from dayreel.settings import load_settings
+from dayreel.services.setting_up.list_providers import Listed, list_providers
+from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.vendors.registry import names
 from tests.fakes.rows import add_content
@@ -45,6 +46,18 @@ def test_every_command_has_help_that_says_what_it_does(words: tuple[str, ...], d
     assert f"Usage: dayreel {' '.join(words)}" in result.out
     assert len(result.out.splitlines()) > 4
     assert result.err == ""
+
+
+def test_what_a_vendor_prints_is_beside_the_document(dayreel: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greet(settings: Settings) -> list[Listed]:
+        sys.stdout.write("welcome\n")
+        return list_providers(settings)
+
+    monkeypatch.setattr("dayreel.cli.providers_command.list_providers", greet)
+    result = dayreel("providers", "--json")
+    assert json.loads(result.out)
+    assert result.err == "welcome\n"
+    assert "welcome" in dayreel("providers").out
 
 
 def test_the_list_of_commands_is_that_of_the_modules() -> None:
