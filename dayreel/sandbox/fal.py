@@ -51,7 +51,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("POST", queue, "submit"): submit,
         },
         special_faults=SPECIAL_FAULTS,
-        pace={"fal_queue_s": 0.2, "fal_render_s": 0.6, "fal_listing_s": 0.0},
+        pace={"fal_queue_s": 0.2, "fal_render_s": 0.6, "fal_listing_s": 0.0, "fal_concurrency": 0},
     )
 
 
@@ -279,15 +279,32 @@ def phase(world: SandboxWorld, request: Document) -> str:
     """Return IN_QUEUE, IN_PROGRESS or COMPLETED by the world's time and the state of the file."""
     if request["cancelled"]:
         return "COMPLETED"
-    age, queue_s = world.age_s(request["submitted_at"]), float(world.pace("fal_queue_s"))
-    if age < queue_s:
+    waits_s = _waits_s(world, request)
+    age = world.age_s(request["submitted_at"])
+    if age < waits_s:
         return "IN_QUEUE"
     is_hopeless = request["problems"] or request["is_failing"]
     is_there = is_hopeless or clips.is_rendered(wish_of(request), world.folder("files", "clips"))
     if not is_there:  # the clock was moved, or a restart lost the one who rendered
         _start_rendering(world, request["id"])
-    is_early = request["stuck"] or age < queue_s + float(world.pace("fal_render_s"))
+    is_early = request["stuck"] or age < waits_s + float(world.pace("fal_render_s"))
     return "IN_PROGRESS" if is_early or not is_there else "COMPLETED"
+
+
+def _waits_s(world: SandboxWorld, request: Document) -> float:
+    """Return how long a job is queued: also behind those before it, where an account makes only so many at once."""
+    queue_s, at_once = float(world.pace("fal_queue_s")), int(world.pace("fal_concurrency"))
+    if not at_once:
+        return queue_s
+    free_at = [0.0] * at_once
+    for job in world.store.all("fal_request"):
+        submitted_at = datetime.fromisoformat(job["submitted_at"]).timestamp()
+        begins_at = max(submitted_at + queue_s, min(free_at))
+        if job["id"] == request["id"]:
+            return begins_at - submitted_at
+        if not (job["cancelled"] or job["problems"]):
+            free_at[free_at.index(min(free_at))] = begins_at + float(world.pace("fal_render_s"))
+    return queue_s
 
 
 async def status(call: Call) -> Response:

@@ -26,6 +26,8 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "instagram_app_live": False,
         "instagram_has_role": False,
         "instagram_quota_total": 50,
+        # fal, 2026-11-29: two requests at once at first, rising to 40 with what was bought; others wait in the queue.
+        "fal_concurrency": 2,
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,

@@ -168,6 +168,8 @@ class Vendor:
         connect: returns the client, which follows the contract of the family (`providers/<family>/contract.py`).
         can: what it does for dayreel, in words.
         prove: asks whether keys, account and scopes are good, free of charge, given the models that channels want.
+        rehearse: goes as far towards a post with these fields as nothing is posted, for `dayreel doctor --first-day`.
+        first_day: what a first day meets there and no question shows, each a problem with its next step.
         where_to_look: where a person finds out what became of a request, when no program can.
         uses: the other vendors that its client connects to, given the variables.
         order: its place in its family: of the notifiers the first one that is set up is used; one of another package
@@ -188,6 +190,8 @@ class Vendor:
     settings: tuple[Setting, ...] = ()
     can: tuple[str, ...] = ()
     prove: Callable[[Access, Sequence[str]], Proof] | None = None
+    rehearse: Callable[[Access, Any], Proof] | None = None
+    first_day: tuple[Proof, ...] = ()
     where_to_look: str = ""
     uses: Callable[[Variable], tuple[str, ...]] | None = None
     order: int = 100

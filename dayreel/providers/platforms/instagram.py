@@ -563,6 +563,27 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     return prove_scopes(f"{detail}, Facebook Login", _PAGE_SCOPES, token_facts.get("scopes") or ())
 
 
+def rehearse(access: Access, _fields: InstagramPost) -> Proof:
+    """Make a container that stays empty, so that it can never be published: may the app publish for the account?"""
+    token = access.secret("INSTAGRAM_ACCESS_TOKEN")
+    if token.startswith(_LOGIN_TOKEN):
+        return Proof("Instagram Login takes no container without a video, so none was tried")
+    graph = Graph(
+        access_token=token,
+        graph_url=access.url("https://graph.facebook.com", "/instagram/graph"),
+        rupload_url=None,
+        api_version="v25.0",
+        clock=access.clock,
+    )
+    graph.call(
+        "POST",
+        f"{access.secret('INSTAGRAM_ACCOUNT_ID')}/media",
+        attempted="make an Instagram container, without a video",
+        json={"media_type": "REELS", "upload_type": "resumable"},
+    )
+    return Proof("a container is taken on")
+
+
 VENDOR: Final = Vendor(
     name="instagram",
     family="platforms",
@@ -604,6 +625,15 @@ VENDOR: Final = Vendor(
     ),
     can=("posts", "looks up lost posts", "counters", "reports its quota", "renews its token"),
     prove=prove,
+    rehearse=rehearse,
+    first_day=(
+        Proof(
+            "",
+            "an app in development or with standard access serves only people with a role on it",
+            "Add each account as a tester under App roles and accept it in Instagram, or have the app reviewed.",
+        ),
+        Proof("", "50 or 100 posts in 24 hours, by the account", "`dayreel publish --plan` shows how many are left."),
+    ),
     where_to_look="the account's profile in the Instagram app, newest reels first",
     uses=_public_url_vendors,
     order=1,

@@ -517,6 +517,23 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     return Proof(f"{detail}; video.publish and video.list")
 
 
+def rehearse(access: Access, fields: TikTokPost) -> Proof:
+    """Announce a post and send none of its bytes, so that there is none: TikTok says who may see what the app posts."""
+    if fields.mode == "inbox":
+        return Proof("drafts for the inbox are not rehearsed: five a day may wait there")
+    api = TikTokApi(
+        access_token=access.secret("TIKTOK_ACCESS_TOKEN"),
+        base_url=access.url("https://open.tiktokapis.com", "/tiktok"),
+        clock=access.clock,
+    )
+    body = {
+        "post_info": {"privacy_level": fields.privacy, "brand_content_toggle": fields.paid_partnership},
+        "source_info": {"source": "FILE_UPLOAD", "video_size": 1000, "chunk_size": 1000, "total_chunk_count": 1},
+    }
+    api.call(_INIT, attempted=f"announce a TikTok post with privacy {fields.privacy}, without sending it", json=body)
+    return Proof(f"a post with privacy {fields.privacy} is taken on")
+
+
 VENDOR: Final = Vendor(
     name="tiktok",
     label="TikTok",
@@ -548,6 +565,15 @@ VENDOR: Final = Vendor(
     ),
     can=("posts", "looks up lost posts", "counters", "renews its token"),
     prove=prove,
+    rehearse=rehearse,
+    first_day=(
+        Proof(
+            "",
+            "an app that TikTok has not audited posts for five accounts a day, and only what their owners alone see",
+            "Post to private accounts with `privacy: SELF_ONLY`, use `mode: inbox`, or ask for the audit.",
+        ),
+        Proof("", "about 15 posts a day and account, those made in the app included", "Plan fewer."),
+    ),
     where_to_look="the account's profile and its drafts in the TikTok app",
     order=2,
     refusals=explained(BY_CODE, BY_FAIL_REASON),

@@ -155,6 +155,24 @@ class YouTubePlatform:
             PlannedCall("GET", f"{self._api.url}/youtube/v3/videos?part=status,processingDetails&id={{video}}", {}),
         ]
 
+    def open_upload(self, fields: YouTubePost) -> None:
+        """Open an upload that nobody sends.
+
+        Raises:
+            TransientError, PermanentError: YouTube would not take one.
+        """
+        body = {"snippet": {"title": "dayreel"}, "status": {"privacyStatus": fields.privacy}}
+        reply = self._api.send(
+            "POST",
+            f"{self._api.url}/upload/youtube/v3/videos",
+            attempted="open a YouTube upload, without sending it",
+            params={"uploadType": "resumable", "part": "snippet,status"},
+            json=body,
+            headers={"X-Upload-Content-Type": "video/mp4", "X-Upload-Content-Length": "1000"},
+        )
+        if not reply.ok:
+            raise self._api.error(reply)
+
     def quota(self) -> None:
         """Return None: the Data API does not report what is left of a quota."""
 
@@ -464,6 +482,12 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     return prove_scopes(detail, _SCOPES, scopes)
 
 
+def rehearse(access: Access, fields: YouTubePost) -> Proof:
+    """Open an upload and send none of its bytes, so that there is no video; it counts as one of 100 uploads a day."""
+    connect(access).open_upload(fields)
+    return Proof("an upload is taken on")
+
+
 VENDOR: Final = Vendor(
     name="youtube",
     label="YouTube",
@@ -483,6 +507,24 @@ VENDOR: Final = Vendor(
     ),
     can=("posts", "looks up lost posts", "counters", "resumes uploads"),
     prove=prove,
+    rehearse=rehearse,
+    first_day=(
+        Proof(
+            "",
+            "YouTube may keep uploads private while the Google Cloud project is not verified (until 2026-11-02 it did)",
+            "Look at the first video in YouTube Studio; ask Google for the audit of the project.",
+        ),
+        Proof(
+            "",
+            "refresh tokens end after seven days while the consent screen is in testing",
+            "Publish it: console.cloud.google.com, APIs & Services, OAuth consent screen.",
+        ),
+        Proof(
+            "",
+            "100 uploads a day and project; a new channel's own limit is smaller",
+            "Verify the channel's phone number at youtube.com/verify.",
+        ),
+    ),
     where_to_look="YouTube Studio, Content, newest first",
     order=3,
     refusals=explained(BY_REASON, BY_UPLOAD_FAILURE),

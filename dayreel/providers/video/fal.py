@@ -470,6 +470,13 @@ VENDOR: Final = Vendor(
     prove=prove,
     where_to_look="fal.ai dashboard, Requests",
     order=1,
+    first_day=(
+        Proof(
+            "",
+            "a new account makes two requests at once; more than that wait, and the number rises with what was bought",
+            "Nothing: dayreel waits. Buy credit before the first day; without any, every submit is refused (HTTP 403).",
+        ),
+    ),
     refusals=frozenset(NEXT_STEPS) | RETRY_HELPS,
     stand_in="dayreel.sandbox.fal:mount",
 )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dayreel.errors import ConfigurationError, ProviderError, TransientError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
+from dayreel.schemas.posts import PostFields
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.notify_people import notifier_name
 from dayreel.services.project import opened_project
@@ -44,6 +45,39 @@ def prove(access: Access, vendor: str, models: Sequence[str]) -> Check:
     if proof.problem:
         return Check(name, "fail", "; ".join(part for part in (proof.found, proof.problem) if part), proof.next_step)
     return Check(name, "ok", proof.found)
+
+
+def rehearse_first_day(settings: Settings) -> list[Check]:
+    """Go as far towards each channel's posts as nothing is posted or paid, and list what no question shows.
+
+    Raises:
+        ConfigurationError, StoreError: a channel file, the catalog or the sandbox world cannot be used.
+    """
+    channels = ChannelFiles(settings.channels_dir).load_all()
+    with opened_project(settings) as project:
+        checks = [
+            rehearse(project.access, name, fields, of=channel.name)
+            for channel in channels.values()
+            for name, fields in channel.platforms.chosen().items()
+            if vendor_named(name).rehearse
+        ]
+    for name in vendors_in_use(settings, channels):
+        notes = vendor_named(name).first_day
+        checks += [Check(f"first day {name}", "warn", note.problem, note.next_step) for note in notes]
+    return checks
+
+
+def rehearse(access: Access, vendor: str, fields: PostFields, *, of: str) -> Check:
+    """Rehearse a post of one channel on one platform."""
+    name, act = f"first post {of} {vendor}", vendor_named(vendor).rehearse
+    if act is None:
+        return Check(name, "ok", "has nothing to rehearse")
+    try:
+        return Check(name, "ok", act(access, fields).found)
+    except TransientError as error:
+        return Check(name, "warn", error.message, error.next_step or "Try again later.")
+    except (ProviderError, ConfigurationError) as error:
+        return Check(name, "fail", error.message, error.next_step)
 
 
 def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[str, list[str]]:

@@ -87,7 +87,7 @@ def test_bad_input_completes_with_an_error_and_is_not_billed(
     ("model", "arguments", "cost_usd"),
     [
         ("fal-ai/wan/v2.7/text-to-video", {"prompt": "x", "duration": 4, "resolution": "720p"}, "0.40"),
-        ("fal-ai/veo3.1", {"prompt": "x", "duration": "6s", "generate_audio": False}, "2.40"),
+        ("fal-ai/veo3.1", {"prompt": "x", "duration": "6s", "generate_audio": False}, "1.20"),
         ("fal-ai/kling-video/v2.5-turbo/pro/text-to-video", {"prompt": "x", "duration": "5"}, "0.35"),
     ],
 )
@@ -97,6 +97,15 @@ def test_the_other_models_take_their_own_kind_of_duration(
     sandbox.pace(fal_queue_s=1000)
     assert submit_raw(sandbox, model, {**arguments, "aspect_ratio": "9:16"}).ok
     assert sandbox.effects()["generations"][0]["cost_usd"] == cost_usd
+
+
+def test_a_new_account_makes_two_at_once(sandbox: RunningSandbox, client: fal_client.SyncClient) -> None:
+    sandbox.pace(fal_queue_s=0, fal_render_s=100, fal_concurrency=2)
+    with sandbox.standing_still():
+        handles = [client.submit(WAN, GOOD) for _ in range(3)]
+        assert [type(handle.status()).__name__ for handle in handles] == ["InProgress", "InProgress", "Queued"]
+        sandbox.advance(101)
+        assert isinstance(handles[2].status(), fal_client.InProgress)
 
 
 def test_wrong_keys_models_and_ids_are_refused(sandbox: RunningSandbox, client: fal_client.SyncClient) -> None:

@@ -1,4 +1,7 @@
-"""The vendors' own SDKs, unmodified, make their main calls of the stand-ins: what they accept is what the SDKs send."""
+"""The vendors' own SDKs, unmodified, make their main calls of the stand-ins: what they accept is what the SDKs send.
+
+fal's client does so in `test_sandbox_fal.py`.
+"""
 
 import asyncio
 import json
@@ -11,7 +14,6 @@ from unittest import mock
 import anthropic
 import boto3
 import discord
-import fal_client
 import openai
 import pytest
 import requests
@@ -31,7 +33,6 @@ from dayreel.testing import bench
 from dayreel.vendors.registry import vendor_named
 from tests.fakes.receivers import BUCKET_KEY
 from tests.fakes.sandbox import RunningSandbox
-from tests.unit.sandbox.conftest import wait_for
 from tests.unit.sandbox.test_specs import ROOT
 
 BODY = {"snippet": {"title": "Quiet loom", "description": "Wool"}, "status": {"privacyStatus": "unlisted"}}
@@ -176,18 +177,6 @@ def test_slack_posts_updates_reads_and_uploads(sandbox: RunningSandbox, reel: Pa
     sandbox.pace(slack_in_channel=False)
     with pytest.raises(slack_sdk.errors.SlackApiError, match="not_in_channel"):
         client.chat_postMessage(channel=room, text="hello")
-
-
-def test_fal_submits_follows_and_downloads(sandbox: RunningSandbox) -> None:
-    wish = {"prompt": "Wet clay on a wheel.", "aspect_ratio": "9:16", "resolution": "480p", "duration": "5"}
-    with mock.patch.object(fal_client.client, "QUEUE_URL_FORMAT", f"{sandbox.url}/fal/queue/"):
-        client = fal_client.SyncClient(key=sandbox.credentials["FAL_KEY"])
-        handle = client.submit("fal-ai/wan-25-preview/text-to-video", arguments=wish)
-        wait_for(lambda: handle.status(with_logs=True), lambda status: isinstance(status, fal_client.Completed))
-        video = handle.get()["video"]
-        client._client.close()
-    assert len(requests.get(video["url"], timeout=10).content) == video["file_size"]
-    assert len(sandbox.effects()["generations"]) == 1
 
 
 SCHEMA = {

@@ -300,6 +300,7 @@ import sys
 from dayreel.services.setting_up import examine, prove_keys
 from dayreel.services.project import Project
 from dayreel.services.notify_people import notifier_name
+from dayreel.settings import Settings
 from dayreel.vendors.registry import vendors
 assert notifier_name(Settings(_env_file=None, world="live")) == "log" and len(vendors()) > 10
 stand_ins = {vendor.stand_in.partition(":")[0] for vendor in vendors() if vendor.stand_in}

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from dayreel.clock import SystemClock
+from dayreel.providers.platforms.instagram import InstagramPost
+from dayreel.providers.platforms.tiktok import TikTokPost
+from dayreel.providers.platforms.youtube import YouTubePost
 from dayreel.sandbox import credentials
+from dayreel.sandbox.presets import NEW_DEVELOPER, PRESETS
 from dayreel.schemas.channel import Channel
-from dayreel.services.setting_up.prove_keys import prove, vendors_in_use
+from dayreel.schemas.check import Check
+from dayreel.schemas.posts import PostFields
+from dayreel.services.setting_up.prove_keys import prove, rehearse, vendors_in_use
 from dayreel.settings import Settings
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import vendor_named, vendors
@@ -118,3 +124,70 @@ def test_only_vendors_in_use_are_asked_with_their_models() -> None:
     assert set(vendors_in_use(login, {"crafts": channel})) == {*wanted, "quick_tunnel", "ntfy"}
     bucket = settings().with_variables(INSTAGRAM_ACCESS_TOKEN="IGAAx", STORAGE_BUCKET="b")
     assert "presigned_s3" in vendors_in_use(bucket, {"crafts": channel})
+
+
+FIRST_DAY = {
+    "instagram": ("app may not serve", "as a tester", {"instagram_has_role": True}),
+    "youtube": ("not enabled", "enable YouTube Data API v3", {"youtube_api_enabled": True}),
+    "slack": ("not_in_channel", "/invite", {"slack_in_channel": True}),
+    "discord": ("Missing Access", "View Channel", {"discord_has_access": True}),
+}
+
+
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with RunningSandbox(tmp_path_factory.mktemp("first_day"), preset=NEW_DEVELOPER) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("vendor", FIRST_DAY)
+def test_the_doctor_names_what_a_new_developer_meets(first_day: RunningSandbox, vendor: str) -> None:
+    problem, step, cleared = FIRST_DAY[vendor]
+    check = prove(way(first_day.url), vendor, [])
+    assert check.verdict == "fail"
+    assert problem in check.found
+    assert step in check.next_step
+    first_day.pace(**cleared)
+    assert prove(way(first_day.url), vendor, []).verdict == "ok"
+
+
+def test_a_first_post_to_tiktok_is_rehearsed_until_it_is_taken(first_day: RunningSandbox) -> None:
+    def look(privacy: str) -> Check:
+        return rehearse(way(first_day.url), "tiktok", TikTokPost(privacy=privacy), of="crafts")
+
+    assert prove(way(first_day.url), "tiktok", []).verdict == "ok", "no question shows it"
+    for privacy in ("PUBLIC_TO_EVERYONE", "SELF_ONLY"):
+        assert look(privacy).verdict == "fail"
+        assert "Set the account itself to private" in look(privacy).next_step
+    first_day.pace(tiktok_private_account=True)
+    assert look("SELF_ONLY").verdict == "ok"
+    assert look("PUBLIC_TO_EVERYONE").verdict == "fail"
+    assert first_day.effects()["posts"] == []
+
+
+@pytest.mark.parametrize(("vendor", "fields"), [("youtube", YouTubePost()), ("instagram", InstagramPost())])
+def test_a_first_post_elsewhere_is_rehearsed(first_day: RunningSandbox, vendor: str, fields: PostFields) -> None:
+    first_day.pace(youtube_api_enabled=True, youtube_has_channel=False, instagram_has_role=True)
+    first_day.pace(instagram_scopes="basic manage_insights")
+    refused = rehearse(way(first_day.url), vendor, fields, of="crafts")
+    assert (refused.verdict, bool(refused.next_step)) == ("fail", True)
+    first_day.pace(youtube_has_channel=True, instagram_scopes="basic content_publish manage_insights")
+    assert rehearse(way(first_day.url), vendor, fields, of="crafts").verdict == "ok"
+    assert first_day.effects()["posts"] == []
+
+
+def test_every_setting_of_a_new_developer_is_met_or_listed() -> None:
+    listed = " ".join(note.problem for vendor in vendors() for note in vendor.first_day)
+    met = {name for _, _, cleared in FIRST_DAY.values() for name in cleared} | {"tiktok_private_account"}
+    by_words = {
+        "rate_limits": "posts a day",
+        "tiktok_audited": "has not audited",
+        "youtube_locked_private": "keep uploads private",
+        "youtube_testing": "in testing",
+        "instagram_app_live": "in development",
+        "instagram_quota_total": "posts in 24 hours",
+        "fal_concurrency": "two requests at once",
+    }
+    nobodys_work = {"tiktok_single_use_refresh"}  # dayreel keeps the new one
+    assert met | set(by_words) | nobodys_work == set(PRESETS[NEW_DEVELOPER])
+    assert all(words in listed for words in by_words.values())
