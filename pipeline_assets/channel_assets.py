@@ -234,7 +234,7 @@ class _Build:
             kinds={source.provider},
             checks=PROMPT_CHECKS,
             blocking=("one_per_segment",),
-            check=lambda _step, manifest: check_prompts(channel, manifest),
+            check=lambda step, manifest: check_prompts(step.project, channel, manifest),
             description=f"{channel.segments.count} prompts that follow one another, 100 to 200 words each, with sound: "
             f"{_source(source.provider, source.model)}. {runbook('how-to/channels')}",
         )

@@ -30,6 +30,7 @@ from dayreel.schemas.choices import UnusableVendorError, VendorOf
 from dayreel.schemas.person import name_key
 from dayreel.schemas.posts import PostFields
 from dayreel.schemas.strict import Strict
+from dayreel.vendors.models import PICTURES
 from dayreel.vendors.record import Vendor
 from dayreel.vendors.registry import vendor_named, vendors
 
@@ -40,7 +41,13 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 UsdAmount = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
 
 CHANNEL_ID = r"^[a-z][a-z0-9_]{1,40}$"
+_PICTURE = "an https address, or a path relative to the channel file; where the model takes one"
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
+
+
+def is_address(picture: str) -> bool:
+    """Return whether a picture is named by its address, and not by its path."""
+    return picture.startswith("https://")
 
 
 class IdeaSource(Strict):
@@ -95,12 +102,24 @@ class VideoSource(Strict):
     folder: str | None = Field(None, description="clips only: folder of own footage, relative to the channel file")
     library: tuple[str, ...] = Field((), description="clips only, instead of `folder`: titles of items, * for any part")
     fit: Literal["crop", "pad"] = Field("crop", description="clips only: how another shape becomes 9:16")
+    first_frame: str | None = Field(None, description=f"begin every segment with this picture: {_PICTURE}")
+    last_frame: str | None = Field(None, description=f"end every segment with this picture: {_PICTURE}")
+    reference: str | None = Field(None, description=f"show what is in this picture: {_PICTURE}")
+    negative_prompt: str | None = Field(None, min_length=1, description="what is not to be seen in a segment")
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """The pictures that segments are made from, by field."""
+        return {name: picture for name in PICTURES if (picture := getattr(self, name)) is not None}
 
     @model_validator(mode="after")
     def _fields_fit_the_provider(self) -> "VideoSource":
         if self.provider == "clips":
             if (self.folder is None) == (not self.library):
                 raise ValueError("segments from own footage need either `folder` or `library`")
+            for field in (*PICTURES, "negative_prompt"):
+                if getattr(self, field) is not None:
+                    raise ValueError(f"`{field}` is for segments that are made, not for own footage")
         elif self.model is None:
             raise ValueError(f"segments from {self.provider} need `model`")
         return self

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
-from dayreel.schemas.channel import CHANNEL_ID, Channel
+from dayreel.schemas.channel import CHANNEL_ID, Channel, is_address
 from dayreel.stores.yaml_problems import VendorProblem, problem_of
 from dayreel.yaml_documents import Problem, Unreadable, lines_of, parsed
 
@@ -185,6 +185,7 @@ def named_files(folder: Path, channel: Channel) -> dict[str, Path]:
     named = {
         "ideas.file": channel.ideas.file,
         "video.folder": channel.video.folder,
+        **{f"video.{field}": path for field, path in channel.video.pictures.items() if not is_address(path)},
         "brand.watermark": channel.brand.watermark,
         "brand.intro": channel.brand.intro,
         "brand.outro": channel.brand.outro,

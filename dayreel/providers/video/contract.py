@@ -17,7 +17,8 @@ class SegmentRequest:
     """One raw segment to be made.
 
     Attributes:
-        first_frame: a picture with which it begins, as the address of one (https, or data: with its bytes).
+        first_frame: a picture with which it begins: an https address, or a path relative to the project root with the
+            hash of its bytes, `channels/potter.png#sha256=...`. So the bytes are part of what is bought, and kept once.
         last_frame: likewise, with which it ends.
         reference: likewise, of what is to be seen in it.
         negative_prompt: what is not to be seen in it.

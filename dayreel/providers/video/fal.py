@@ -9,7 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +105,7 @@ class FalVideo:
     Args:
         key: from the fal.ai dashboard.
         models: what each model takes.
+        root: what the paths of pictures are relative to.
         queue_url: the queue's address; a stand-in's may be plain http and have a path.
         api_url: the address of the Platform APIs, which list what was requested.
         connect_s: how long a connection may take to stand, in seconds.
@@ -119,6 +120,7 @@ class FalVideo:
         *,
         key: SecretStr | str,
         models: ModelList,
+        root: Path = Path(),
         queue_url: str = QUEUE_URL,
         api_url: str = API_URL,
         connect_s: float = 10,
@@ -127,6 +129,7 @@ class FalVideo:
         """Keep the settings; the SDK is imported when the first request is followed."""
         self._key = reveal(key, name="FAL_KEY")
         self._models = models
+        self._root = root
         self._queue_url = queue_url.rstrip("/")
         self._api_url = api_url.rstrip("/")
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
@@ -195,7 +198,8 @@ class FalVideo:
         fal says nowhere when a request is listed (while it queues, once it has ended, minutes later), so a list without
         it proves nothing.
         """
-        wanted = self._arguments(request, key)
+        # Pictures are left out: they are long, and a file may be gone by now.
+        wanted = self._arguments(replace(request, first_frame=None, last_frame=None, reference=None), key)
 
         def can_be_it(item: ListedItem) -> bool:
             is_in_time = item.made_at is None or item.made_at >= sent_at - CLOCK_SKEW
@@ -220,7 +224,8 @@ class FalVideo:
         return Listing(made, all(listing.is_whole for listing in listings))
 
     def _arguments(self, request: SegmentRequest, key: EffectKey) -> dict[str, Any]:
-        return vendor_arguments(request, self._models.video("fal", request.model), own_seed=own_seed(key))
+        model = self._models.video("fal", request.model)
+        return vendor_arguments(request, model, root=self._root, own_seed=own_seed(key))
 
     def _list(self, models: Sequence[str], since: datetime | None) -> Listing:
         # `start` is compared with fal's clock, `since` was read from ours, which may be ahead.
@@ -354,6 +359,7 @@ def connect(access: Access) -> FalVideo:
     return FalVideo(
         key=access.secret("FAL_KEY"),
         models=ModelList(access.root),
+        root=access.root,
         queue_url=access.url(QUEUE_URL, "/fal/queue/"),
         api_url=access.url(API_URL, "/fal/api/"),
     )

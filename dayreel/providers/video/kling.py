@@ -119,7 +119,7 @@ class KlingVideo:
             json={
                 "model_name": request.model,
                 "external_task_id": own_id,
-                **vendor_arguments(request, self._models.video("kling", request.model)),
+                **vendor_arguments(request, self._models.video("kling", request.model), root=Path()),
             },
         )
         task_id = _data(reply, own_id).get("task_id")

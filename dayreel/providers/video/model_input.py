@@ -4,7 +4,11 @@ What each model takes is its row in `models.yaml`. A limit that is known at seco
 it. What there is no word or no field for cannot be asked for, wherever that is known from.
 """
 
+import base64
+import hashlib
+import mimetypes
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from dayreel.errors import ConfigurationError
@@ -83,11 +87,17 @@ def _misfitting_words(request: SegmentRequest, model: VideoModel) -> Iterator[tu
         )
 
 
-def vendor_arguments(request: SegmentRequest, model: VideoModel, *, own_seed: int | None = None) -> dict[str, Any]:
+def vendor_arguments(
+    request: SegmentRequest, model: VideoModel, *, root: Path, own_seed: int | None = None
+) -> dict[str, Any]:
     """Return a request that `check_request` has let through, in its vendor's fields and words.
 
     Args:
+        root: what the paths of pictures are relative to.
         own_seed: where nobody asked for one; by it the request is found again when its answer is lost.
+
+    Raises:
+        ConfigurationError: a picture is not there any more, or is another one by now.
     """
     duration = {"string": str(request.duration_s), "integer": request.duration_s, "with_s": f"{request.duration_s}s"}
     yes, no = model.sound_values
@@ -99,9 +109,30 @@ def vendor_arguments(request: SegmentRequest, model: VideoModel, *, own_seed: in
         "sound": yes if model.has_sound(request.resolution) else no,
         "seed": own_seed if request.seed is None else request.seed,
         "negative_prompt": request.negative_prompt,
-        **{name: picture for name in PICTURES if (picture := getattr(request, name)) is not None},
+        **{name: _address(picture, root) for name in PICTURES if (picture := getattr(request, name)) is not None},
     }
     if "reference" in values and model.reference_form == "list":
         values["reference"] = [values["reference"]]
     asked = {field: values.get(name) for name, field in model.fields.items()}
     return {**{field: value for field, value in asked.items() if value is not None}, **model.constants}
+
+
+def _address(picture: str, root: Path) -> str:
+    """Return the address of a picture; one on this machine becomes `data:`, which carries it."""
+    path, _, sha256 = picture.partition("#sha256=")
+    if not sha256:
+        return picture
+    try:
+        content = (root / path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Tried to read the picture {path!r}; it answered: {error}. Nothing was sent.",
+            next_step="Put it back, or change `video` in the channel file; then the same command continues.",
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ConfigurationError(
+            f"The picture {path!r} was changed while this segment was being made. Nothing was sent.",
+            next_step="The same command makes it with the picture as it is now.",
+        )
+    kind = mimetypes.guess_type(path)[0] or "image/png"
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

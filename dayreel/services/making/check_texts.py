@@ -7,10 +7,11 @@ from dayreel.errors import UsageError
 from dayreel.queries.rows import earlier_ideas
 from dayreel.rules.novelty import closest
 from dayreel.rules.post_words import post_caption
+from dayreel.rules.segment_words import WORDS
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import CheckResult
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.making.write_prompts import WORDS
+from dayreel.services.making.write_prompts import segment_room
 from dayreel.services.project import Project
 
 IDEA_CHECKS: Mapping[str, str] = {
@@ -19,7 +20,7 @@ IDEA_CHECKS: Mapping[str, str] = {
 }
 PROMPT_CHECKS: Mapping[str, str] = {
     "one_per_segment": "There is one prompt for each segment of the channel: none is bought for another number.",
-    "word_counts": f"Each video prompt has {WORDS[0]} to {WORDS[1]} words.",
+    "word_counts": f"Each video prompt has {WORDS[0]} to {WORDS[1]} words, fewer where the video model takes no more.",
 }
 
 
@@ -58,12 +59,12 @@ def check_idea(project: Project, channel: Channel, manifest: Manifest) -> tuple[
     )
 
 
-def check_prompts(channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:
+def check_prompts(project: Project, channel: Channel, manifest: Manifest) -> tuple[CheckResult, ...]:
     """Return whether there is one prompt per segment, each of the right length."""
     if manifest.prompts is None:
         return ()
     counts = [len(prompt.video_prompt.split()) for prompt in manifest.prompts.prompts]
-    least, most = WORDS
+    least, most = segment_room(project, channel).words
     return (
         CheckResult(
             name="one_per_segment",

@@ -12,6 +12,7 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel
 from dayreel.services.making import compose_video, make_idea, narrate, render_segments, write_prompts
 from dayreel.services.making.templating import source_of
+from dayreel.vendors.models import PICTURES
 
 OF_WHAT_HAPPENED = "1"
 """The version of what records an act: a decision, a post, what a platform counted on a day.
@@ -29,6 +30,9 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
     """
     content_type, spec = channel.content_type, channel.segments
     idea_source = channel.ideas.model_dump(mode="json", exclude={"avoid_days", "max_similarity"})
+    # What came to channel files later is left out where it is not set: nothing is out of date because of an update.
+    unset = {field for field in (*PICTURES, "negative_prompt") if getattr(channel.video, field) is None}
+    video = channel.video.model_dump(mode="json", exclude=unset)
     follows: dict[str, tuple[str, Mapping[str, Any]]] = {
         "ideas": (
             make_idea.CODE_VERSION,
@@ -43,7 +47,7 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
             write_prompts.CODE_VERSION,
             {"source": channel.prompts, "template": source_of(channels_dir, content_type, "prompts"), "spec": spec},
         ),
-        "raw_segments": (render_segments.CODE_VERSION, {"source": channel.video, "spec": spec}),
+        "raw_segments": (render_segments.CODE_VERSION, {"source": video, "spec": spec}),
         "narration": (narrate.CODE_VERSION, {"voice": channel.narration}),
         "final_video": (
             compose_video.CODE_VERSION,

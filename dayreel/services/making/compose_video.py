@@ -53,7 +53,7 @@ def compose_video(project: Project, channel: Channel, day: date) -> StageResult:
     row = open_content(project, channel, day)
     manifest = project.contents.manifest(row.id)
     _require_parts(channel, manifest)
-    require_files(project, channel, "brand.")
+    require_files(project.settings, channel, "brand.")
     work = Work(
         stage="final_video",
         fingerprint=fingerprint(

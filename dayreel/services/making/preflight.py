@@ -6,6 +6,7 @@ by the ledger.
 
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 from dayreel.clock import local_day
@@ -14,8 +15,10 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
 from dayreel.queries.rows import ContentRow
+from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel
 from dayreel.services.project import Project
+from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.channel_files import named_files
 from dayreel.vendors.model_list import ModelList
@@ -43,8 +46,9 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
             next_step="Free some space, then the same command continues.",
         )
     find_ffmpeg(project.settings.ffmpeg)
-    require_files(project, channel)
-    for _, problem in priced(project.models, channel):
+    require_files(project.settings, channel)
+    today = local_day(project.clock.now(), channel.timezone)
+    for _, problem in usable(project.models, channel, today):
         if problem is not None:
             raise problem
 
@@ -71,13 +75,13 @@ def keep_for_today(project: Project, channel: Channel, row: ContentRow) -> None:
         )
 
 
-def require_files(project: Project, channel: Channel, part: str = "") -> None:
+def require_files(settings: Settings, channel: Channel, part: str = "") -> None:
     """Refuse when a file that the channel names, in fields that begin with `part`, is not there.
 
     Raises:
         ConfigurationError: says which field names what.
     """
-    for field, path in named_files(project.settings.channels_dir, channel).items():
+    for field, path in named_files(settings.channels_dir, channel).items():
         if field.startswith(part) and not path.exists():
             raise ConfigurationError(
                 f"Channel {channel.name!r} names {str(path)!r} as its {field}, and that is not there.",
@@ -85,12 +89,13 @@ def require_files(project: Project, channel: Channel, part: str = "") -> None:
             )
 
 
-def priced(models: ModelList, channel: Channel) -> Iterator[tuple[str, ConfigurationError | None]]:
-    """Give each model of a channel, and a voice without a price; and why nothing can be reserved for it, or None."""
+def usable(models: ModelList, channel: Channel, today: date) -> Iterator[tuple[str, ConfigurationError | None]]:
+    """Give each model of a channel, and a voice without a price; and why nothing can be bought from it, or None."""
     for part in (channel.ideas, channel.prompts, channel.video):
         if part is None or part.model is None:
             continue
         try:
+            require_current(models.find(part.provider, part.model), today)
             models.priced(part.provider, part.model)
             if part is channel.video:
                 segment_cost(models, channel)

@@ -5,6 +5,7 @@ it, so a process that dies leaves a job that the next one continues. The file is
 settled: a damaged download is fetched again, never bought again.
 """
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
 from dayreel.providers.video.clips import OwnFootage, pick_footage
 from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
+from dayreel.providers.video.model_input import doubts
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import video_cost
-from dayreel.schemas.channel import Channel, SegmentSpec
+from dayreel.rules.segment_words import segment_prompt
+from dayreel.schemas.channel import Channel, SegmentSpec, is_address
 from dayreel.schemas.content import Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
@@ -32,12 +35,13 @@ from dayreel.services.effects.ledger import has_handle
 from dayreel.services.footage_hooks import require_footage
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
-from dayreel.services.making.preflight import keep_for_today, preflight
+from dayreel.services.making.preflight import keep_for_today, preflight, require_files
 from dayreel.services.making.renders import fire, made_clip
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import retry_transient
+from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import renders
 from dayreel.stores.files import sha256_of
 
@@ -79,7 +83,7 @@ def render_segments(
         raise UsageError(f"{row.id} has no prompts yet.", next_step="Materialize its prompts first, or `dayreel run`.")
     seeds = _seeds(project, row)
     requests = [
-        segment_request(channel, prompt, seed=seeds.get(number, override.seed))
+        segment_request(project.settings, channel, prompt, seed=seeds.get(number, override.seed))
         for number, prompt in enumerate(prompts.prompts, start=1)
     ]
     # Before the stage begins: what the model cannot make must not cost the segments that it can.
@@ -105,15 +109,33 @@ def _seeds(project: Project, row: ContentRow) -> dict[int, int]:
         return {seeded.sequence: seeded.seed for seeded in connection.execute(query)}
 
 
-def segment_request(channel: Channel, prompt: VideoPrompt, *, seed: int | None) -> SegmentRequest:
-    """Return what is asked of the generation service for one prompt; `seed` makes another clip of the same prompt."""
+def segment_request(
+    settings: Settings, channel: Channel, prompt: VideoPrompt, *, seed: int | None = None
+) -> SegmentRequest:
+    """Return what is asked of the generation service for one prompt; `seed` makes another clip of the same prompt.
+
+    Raises:
+        ConfigurationError: a picture that the channel names is not there.
+    """
+    require_files(settings, channel, "video.")
+    video, folder, root = channel.video, settings.channels_dir, settings.root
+    pictures = {
+        field: picture if is_address(picture) else _kept_by_hash(folder / picture, root)
+        for field, picture in video.pictures.items()
+    }
     return SegmentRequest(
-        model=str(channel.video.model),
-        prompt=f"{prompt.video_prompt}\n\nSound: {prompt.audio_prompt}",
+        model=str(video.model),
+        prompt=segment_prompt(prompt),
         duration_s=channel.segments.duration_s,
         resolution=channel.segments.resolution,
         seed=seed,
+        negative_prompt=video.negative_prompt,
+        **pictures,
     )
+
+
+def _kept_by_hash(path: Path, root: Path) -> str:
+    return f"{Path(os.path.relpath(path, root)).as_posix()}#sha256={sha256_of(path)}"
 
 
 def _buy_all(
@@ -140,7 +162,19 @@ def _buy_all(
         {"segments": tuple(purchase.segment for purchase in bought)},
         cost_usd=sum((purchase.effect.settled_usd or Decimal(0) for purchase in bought), Decimal(0)),
         effect_ids=tuple(purchase.effect.id for purchase in bought),
-        parameters={"count": len(bought), "duration_s": channel.segments.duration_s},
+        parameters={
+            "count": len(bought),
+            "duration_s": channel.segments.duration_s,
+            **({"doubts": unsure} if (unsure := _doubts(project, source.name, requests)) else {}),
+        },
+    )
+
+
+def _doubts(project: Project, provider: str, requests: list[SegmentRequest]) -> list[str]:
+    """Return which limits that are known at second hand the requests pass, each once."""
+    models = project.models
+    return list(
+        dict.fromkeys(doubt for request in requests for doubt in doubts(request, models.video(provider, request.model)))
     )
 
 

@@ -1,5 +1,6 @@
 """Turning an idea into one prompt per segment."""
 
+from dataclasses import dataclass
 from datetime import date
 
 from pydantic import Field, create_model
@@ -8,6 +9,7 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.segment_words import WORDS, PromptRoom, prompt_room, segment_prompt
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.ask import Unusable, ask
@@ -19,9 +21,9 @@ from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.project import Project
+from dayreel.vendors.models import VideoModel
 
 CODE_VERSION = "1"
-WORDS = (100, 200)
 
 
 def write_prompts(project: Project, channel: Channel, day: date, *, model: LanguageModel) -> StageResult:
@@ -59,8 +61,10 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
 
     gate = SafetyGate(project, channel, row, "prompt", model, source.model)
 
+    room = segment_room(project, with_override(channel, "raw_segments", override_of(project, row.id, "raw_segments")))
+
     def accept(prompt_set: PromptSet) -> None:
-        _accept(prompt_set, channel.segments.count)
+        _accept(prompt_set, channel.segments.count, room)
         gate.admit(texts_of_prompts(prompt_set))
 
     def make() -> Product:
@@ -74,7 +78,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
                 model=source.model,
                 system="You answer with one JSON document that follows the given schema, and nothing else.",
                 # Outside the fingerprint: what was made of an earlier take's day stays what it is.
-                prompt="\n\n".join(part for part in (prompt, rejection_words(project, row)) if part),
+                prompt="\n\n".join(part for part in (prompt, room.sentence, rejection_words(project, row)) if part),
                 schema=_exactly(channel.segments.count).model_json_schema(),
                 schema_name="prompts",
                 max_tokens=1000 + 700 * channel.segments.count,
@@ -116,10 +120,40 @@ def _exactly(count: int) -> type[PromptSet]:
     return exact
 
 
-def _accept(prompt_set: PromptSet, count: int) -> None:
+@dataclass(frozen=True)
+class SegmentRoom:
+    """What the model of a channel's segments takes of words; without `share` nothing is known of it.
+
+    Attributes:
+        refuses: whether a longer prompt is asked for again: not where the limit is known at second hand.
+    """
+
+    share: PromptRoom | None
+    refuses: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What is added to the question."""
+        return "" if self.share is None else str(self.share)
+
+    @property
+    def words(self) -> tuple[int, int]:
+        """The fewest and most words of a video prompt."""
+        return WORDS if self.share is None else self.share.words
+
+
+def segment_room(project: Project, channel: Channel) -> SegmentRoom:
+    """Return what the model of a channel's segments takes of words."""
+    model = project.models.find(channel.video.provider, channel.video.model or "")
+    if not isinstance(model, VideoModel) or model.prompt_limit is None:
+        return SegmentRoom(None)
+    return SegmentRoom(prompt_room(model.prompt_limit), refuses=not model.is_second_hand("prompt_limit"))
+
+
+def _accept(prompt_set: PromptSet, count: int, room: SegmentRoom) -> None:
     if len(prompt_set.prompts) != count:
         raise Unusable(f"{len(prompt_set.prompts)} prompts instead of {count}", f"Write exactly {count} prompts.")
-    least, most = WORDS
+    least, most = room.words
     for number, prompt in enumerate(prompt_set.prompts, start=1):
         words = len(prompt.video_prompt.split())
         if not least <= words <= most:
@@ -129,3 +163,10 @@ def _accept(prompt_set: PromptSet, count: int) -> None:
             )
         if not prompt.audio_prompt.strip():
             raise Unusable(f"audio prompt {number} is empty", "Every clip needs an audio prompt.")
+        length = len(segment_prompt(prompt))
+        if room.share is not None and room.refuses and length > room.share.total:
+            raise Unusable(
+                f"the prompts of clip {number} have {length} characters together, and the video model takes "
+                f"{room.share.total}",
+                f"{room.share} Those of clip {number} had {len(prompt.video_prompt)} and {len(prompt.audio_prompt)}.",
+            )

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
+from dayreel.providers.video.model_input import check_request, doubts
 from dayreel.queries.config import keys
 from dayreel.queries.connections import ANNOUNCED_AHEAD, ConnectedAccount, connected_accounts
 from dayreel.queries.holds import holds
@@ -28,11 +29,14 @@ from dayreel.queries.rows import newest_backup_at, oldest_content_at
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.rules.calendar import changes_of_make_at, check_zones
+from dayreel.rules.retirement import ending
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
+from dayreel.schemas.content import VideoPrompt
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
-from dayreel.services.making.preflight import NO_SPACE_BYTES, priced
+from dayreel.services.making.preflight import NO_SPACE_BYTES, usable
+from dayreel.services.making.render_segments import segment_request
 from dayreel.services.notify_people import notifier_name
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox, preset_of
@@ -45,6 +49,7 @@ from dayreel.stores.content_bucket import content_place
 from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.yaml_problems import VendorProblem
 from dayreel.vendors.model_list import ModelList
+from dayreel.vendors.models import VideoModel
 from dayreel.vendors.registry import UPDATE_IT, unusable, vendor_named, vendors
 
 OLDEST_PYTHON = (3, 11)
@@ -71,7 +76,7 @@ def examine(settings: Settings) -> list[Check]:
     footage = footage_hooks(settings)
     checks += [] if footage is None else footage.checks(settings)
     checks += check_buckets(settings)
-    checks += [check_prices(settings, channels), check_catalog(settings)]
+    checks += [check_prices(settings, channels), *check_models(settings, channels), check_catalog(settings)]
     if checks[-1].verdict == "ok":
         checks += check_outcomes(settings)
         checks += check_backup(settings)
@@ -314,15 +319,60 @@ def check_prices(settings: Settings, channels: Mapping[str, Channel]) -> Check:
         models = ModelList(settings.root)
     except ConfigurationError as error:
         return Check("prices", "fail", error.message, error.next_step)
+    now_at = SystemClock().now()
     used: set[str] = set()
     missing: list[ConfigurationError] = []
     for channel in channels.values():
-        for model, problem in priced(models, channel):
+        for model, problem in usable(models, channel, local_day(now_at, channel.timezone)):
             used.add(model)
             missing += [problem] if problem else []
     if missing:
         return Check("prices", "fail", " ".join(price.message for price in missing), missing[0].next_step)
     return Check("prices", "ok", ", ".join(sorted(used)) or "none needed")
+
+
+def check_models(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
+    """Look whether the models in use can make what channels ask of them, and for how long they are offered."""
+    try:
+        models = ModelList(settings.root)
+    except ConfigurationError:
+        return []  # `check_prices` says it
+    findings = ending_models(models, channels.values(), SystemClock().now())
+    for name, channel in channels.items():
+        model = models.find(channel.video.provider, channel.video.model or "")
+        if not isinstance(model, VideoModel):
+            continue
+        words = VideoPrompt(video_prompt="x", audio_prompt="x")
+        try:
+            request = segment_request(settings, channel, words)
+            check_request(request, model)
+        except ConfigurationError as error:
+            findings.append(Check(f"segments of {name}", "fail", error.message, error.next_step))
+            continue
+        unsure = doubts(request, model)
+        if "aspect_ratio" not in model.fields and not model.needs and request.aspect_ratio not in model.aspect_ratios:
+            unsure.append(f"it makes {', '.join(model.aspect_ratios)}, which is cut to {request.aspect_ratio}")
+        if unsure:
+            step = "Try one day, or choose a model whose limits are known: docs/reference/models.md."
+            findings.append(Check(f"segments of {name}", "warn", f"{model.model}: {'; '.join(unsure)}", step))
+    return findings or [Check("models", "ok", "each can make what its channel asks of it")]
+
+
+def ending_models(models: ModelList, channels: Iterable[Channel], now_at: datetime) -> list[Check]:
+    """Return a finding for each model in use that ends within 30 days, or has ended."""
+    findings: dict[str, Check] = {}
+    for channel in channels:
+        today = local_day(now_at, channel.timezone)
+        for part in (channel.ideas, channel.prompts, channel.video):
+            model = models.find(part.provider, part.model) if part is not None and part.model is not None else None
+            if model is None or not (words := ending(model, today)):
+                continue
+            is_over = model.ends_on is not None and model.ends_on < today
+            step = (
+                "Change the model in the channel files that use it; `dayreel doctor` looks whether the other one fits."
+            )
+            findings[model.model] = Check(f"model {model.model}", "fail" if is_over else "warn", words, step)
+    return list(findings.values())
 
 
 def check_catalog(settings: Settings) -> Check:

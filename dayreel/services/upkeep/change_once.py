@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.queries.renders import renders_of
@@ -17,7 +18,7 @@ from dayreel.schemas.manifest import Override, Stage
 from dayreel.services.audit import note_act
 from dayreel.services.making.open_content import open_content, open_new_take, require_may_begin
 from dayreel.services.making.overrides import override_of, with_override
-from dayreel.services.making.preflight import priced
+from dayreel.services.making.preflight import usable
 from dayreel.services.making.render_segments import segment_request
 from dayreel.services.making.templating import template_names
 from dayreel.services.project import Project
@@ -87,7 +88,7 @@ def change_once(project: Project, channel: Channel, day: date, stage: Stage, cha
     if stage == "raw_segments" and prompts is not None:
         generator: VideoGenerator = project.connect(changed.video.provider)
         for prompt in prompts.prompts:
-            generator.check(segment_request(changed, prompt, seed=change.seed))
+            generator.check(segment_request(project.settings, changed, prompt, seed=change.seed))
     made_again = _made_again(project, row, change)
     if made_again:
         regenerate_segment(project, row.id, *made_again, seed=change.seed)
@@ -127,7 +128,8 @@ def _made_again(project: Project, row: ContentRow, change: Change) -> tuple[int,
 
 
 def _require_usable(project: Project, channel: Channel, change: Change) -> None:
-    for _model, problem in priced(project.models, channel):
+    today = local_day(project.clock.now(), channel.timezone)
+    for _model, problem in usable(project.models, channel, today):
         if problem is not None:
             raise problem
     if change.template is not None:

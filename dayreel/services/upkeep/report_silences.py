@@ -28,7 +28,7 @@ from dayreel.services.keep_tokens import token_findings
 from dayreel.services.measure_posts import PULL_TIMES, measurable_posts
 from dayreel.services.notify_people import notified_about, notify_once
 from dayreel.services.project import Project
-from dayreel.services.setting_up.examine import check_disk
+from dayreel.services.setting_up.examine import check_disk, ending_models
 from dayreel.services.upkeep.due_work import due_posts
 from dayreel.stores.catalog.tables import processing_logs, silences
 from dayreel.vendors.registry import label_of
@@ -101,6 +101,10 @@ def find_silences(project: Project, health: SchedulerHealth | None) -> list[Sile
     findings += _posts(project)
     findings += _measurement(project)
     findings += _pauses(project, channels)
+    findings += [
+        Silence(check.name, f"{check.found}.", check.next_step)
+        for check in ending_models(project.models, channels.values(), project.clock.now())
+    ]
     # A token that a vendor has refused, and a full disk, stop tomorrow's work before anybody misses today's.
     checks = [*token_findings(project.settings, project.clock.now()), check_disk(project.settings)]
     findings += [

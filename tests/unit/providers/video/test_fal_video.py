@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dayreel.clock import SystemClock
 from dayreel.errors import (
     ConfigurationError,
     PermanentError,
@@ -22,8 +23,10 @@ from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.rules.pricing import video_cost
 from dayreel.sandbox.fal import check
 from dayreel.sandbox.fal_models import MODELS
+from dayreel.vendors.access import Access
 from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.models import PICTURES, VideoModel
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted, unused_url
@@ -102,7 +105,7 @@ def test_the_sandbox_takes_what_each_model_is_sent(model: str) -> None:
     for duration_s, resolution in product(row.durations_s, row.resolutions):
         request = request_for(row, duration_s=duration_s, resolution=resolution)
         check_request(request, row)
-        sent = vendor_arguments(request, row, own_seed=7)
+        sent = vendor_arguments(request, row, root=Path(), own_seed=7)
         assert check(rules, sent) == [], (duration_s, resolution)
         if row.price:
             cost = video_cost(row, duration_s=duration_s, resolution=resolution)
@@ -116,9 +119,29 @@ def test_a_longer_prompt_is_refused_by_the_sandbox_too(model: str) -> None:
     if row.prompt_limit is None or row.is_second_hand("prompt_limit"):
         return
     request = replace(request_for(row), prompt="x" * (row.prompt_limit + 1))
-    assert check(MODELS[model], vendor_arguments(request, row))[0]["type"] == "string_too_long"
+    assert check(MODELS[model], vendor_arguments(request, row, root=Path()))[0]["type"] == "string_too_long"
     with pytest.raises(ConfigurationError, match="allowed: 1 to"):
         check_request(request, row)
+
+
+def test_a_row_of_a_project_makes_a_new_model_work(world: RunningSandbox, tmp_path: Path) -> None:
+    row = """
+- {provider: fal, family: video, model: acme/brand-new/text-to-video, durations_s: [3], resolutions: {720p: HD},
+   fields: {seed: rng, sound: with_audio}, duration_form: with_s, sound: true, constants: {tier: quick},
+   price: {per_second_usd: "0.02"}, source: its page, checked_on: 2026-12-01}
+"""
+    (tmp_path / "models.yaml").write_text(row)
+    access = Access("sandbox", world.credentials.get, world.url, SystemClock(), tmp_path)
+    client = vendor_named("fal").connect(access)
+    request = replace(REQUEST, model="acme/brand-new/text-to-video", duration_s=3, resolution="720p")
+    client.check(request)
+    job = until_over(client, handle := client.submit(PERMIT, request))
+    assert job.state == "done"
+    (lookup,) = client.find(PERMIT.key, request, sent_at=SystemClock().now()).handles
+    assert lookup["request_id"] == handle["request_id"]
+    sent = vendor_arguments(request, ModelList(tmp_path).video("fal", request.model), root=tmp_path)
+    aspect = {"prompt": REQUEST.prompt, "aspect_ratio": "9:16"}
+    assert sent == {**aspect, "duration": "3s", "resolution": "HD", "rng": 11, "with_audio": True, "tier": "quick"}
 
 
 def request_for(row: VideoModel, **chosen: Any) -> SegmentRequest:

@@ -14,6 +14,10 @@ from tests.fakes.language_model import FakeLanguageModel
 from tests.fakes.project import DAY, channel_of, content_row, ledger_rows
 
 ID = "crafts-2026-11-20"
+GONE = """
+- {provider: anthropic, family: llm, model: gone, ends_on: 2026-11-19, replaced_by: [claude-haiku-5-5],
+   source: its page, checked_on: 2026-11-01, price: {input_per_mtok_usd: 1, output_per_mtok_usd: 1}}
+"""
 MakeProject = Callable[..., Project]
 
 
@@ -23,12 +27,17 @@ MakeProject = Callable[..., Project]
         ({"brand": {"watermark": "logo.png"}}, r"names '.*/channels/logo\.png' as its brand\.watermark"),
         ({"brand": {"outro": "outro.mp4"}}, r"outro\.mp4' as its brand\.outro"),
         ({"video": {"provider": "fal", "model": "fal-ai/nobody"}}, "'fal-ai/nobody' has no price"),
+        (
+            {"prompts": {"provider": "anthropic", "model": "gone"}},
+            "offered the model 'gone' until 2026-11-19; nothing was sent. Use claude-haiku-5-5 in the channel file",
+        ),
     ],
 )
 def test_preflight_reports_late_problems_before_buying_the_idea(
     make_project: MakeProject, changes: dict[str, Any], words: str
 ) -> None:
     project = make_project(channels={"crafts": changes})
+    (project.settings.root / "models.yaml").write_text(GONE)
     with pytest.raises(ConfigurationError, match=words):
         make_idea(project, channel_of(project), DAY, model=FakeLanguageModel())
     assert ledger_rows(project) == []

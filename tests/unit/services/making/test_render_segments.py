@@ -1,5 +1,6 @@
 """Raw segments: all at once, bought once, continued by their id, and fetched again rather than bought again."""
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -20,11 +21,12 @@ from dayreel.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from dayreel.providers.video.contract import Job
+from dayreel.providers.video.contract import Job, SegmentRequest
+from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.queries.renders import renders_of
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.open_content import day_lock, open_content, open_new_take
-from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments
+from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments, segment_request
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import reconcile, resolve
@@ -32,9 +34,10 @@ from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_seg
 from dayreel.stores.catalog import tables
 from dayreel.stores.leases import LEASE
 from dayreel.stores.locks import hold
+from dayreel.vendors.model_list import ModelList
 from tests.fakes.clock import FakeClock
 from tests.fakes.prepared import files_of, lay_out
-from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, transitions
+from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, transitions, write_channel
 from tests.fakes.project import make_project as new_project
 from tests.fakes.video_generator import DONE, FakeVideoGenerator, cannot_look_up
 
@@ -72,6 +75,57 @@ def prepare(project: Project, *, words: str = "clay") -> None:
 
 def render(project: Project, source: FakeVideoGenerator) -> StageResult:
     return render_segments(project, channel_of(project), DAY, source=source)
+
+
+def test_a_prompt_too_long_is_refused_before_anything_is_paid(project: Project, tiny_clip: Path) -> None:
+    prepare(project, words="x" * 1500)
+    source = FalChecks(tiny_clip)
+    with pytest.raises(ConfigurationError, match=r"has 1515 characters, allowed: 1 to 1500.*Nothing was sent"):
+        render(project, source)
+    assert (effects(project), source.submitted) == ({}, [])
+
+
+def test_a_picture_s_bytes_are_part_of_what_is_bought(project: Project) -> None:
+    channels = project.settings.channels_dir
+    (channels / "potter.png").write_bytes(b"a picture")
+    video = {"provider": "fal", "model": "fal-ai/wan-25-preview/image-to-video", "first_frame": "potter.png"}
+    write_channel(project.settings.root, "crafts", video=video)
+    channel, prompt = channel_of(project), VideoPrompt(video_prompt="clay", audio_prompt="rain")
+    asked = segment_request(project.settings, channel, prompt)
+    assert asked.first_frame == f"channels/potter.png#sha256={hashlib.sha256(b'a picture').hexdigest()}"
+    model = project.models.video("fal", asked.model)
+    sent = vendor_arguments(asked, model, root=project.settings.root)
+    assert sent["image_url"] == "data:image/png;base64,YSBwaWN0dXJl"
+    (channels / "potter.png").write_bytes(b"another")
+    assert segment_request(project.settings, channel, prompt) != asked
+    with pytest.raises(ConfigurationError, match=r"'channels/potter.png' was changed"):
+        vendor_arguments(asked, model, root=project.settings.root)
+    (channels / "potter.png").unlink()
+    with pytest.raises(ConfigurationError, match=r"potter\.png' as its video\.first_frame"):
+        segment_request(project.settings, channel, prompt)
+    with pytest.raises(ConfigurationError, match="it takes no first frame"):
+        check_request(asked, project.models.video("fal", "fal-ai/wan-25-preview/text-to-video"))
+
+
+def test_a_purchase_begun_before_an_update_keeps_its_key(project: Project) -> None:
+    asked = segment_request(
+        project.settings, channel_of(project), VideoPrompt(video_prompt="clay", audio_prompt="rain")
+    )
+    assert asked.as_json() == {
+        "model": "fal-ai/wan-25-preview/text-to-video",
+        "prompt": "clay\n\nSound: rain",
+        "duration_s": 5,
+        "resolution": "720p",
+        "seed": None,
+        "aspect_ratio": "9:16",
+    }
+
+
+class FalChecks(FakeVideoGenerator):
+    """Refuses what fal's models do not take."""
+
+    def check(self, request: SegmentRequest) -> None:
+        check_request(request, ModelList(Path("nowhere")).video("fal", request.model))
 
 
 def states(project: Project) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from dayreel.errors import UsageError
+from dayreel.rules.segment_words import prompt_room, segment_prompt
+from dayreel.schemas.content import VideoPrompt
 from dayreel.services.making.check_texts import check_idea, check_prompts
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.write_prompts import write_prompts
@@ -60,7 +62,37 @@ def test_the_limits_themselves_are_fine(project: Project, words: int) -> None:
     model = FakeLanguageModel([answer(prompts(words=words))], name="openai")
     result = write_prompts(project, channel_of(project), DAY, model=model)
     assert len(model.asked) == 1
-    assert all(check.passed for check in check_prompts(channel_of(project), result.manifest))
+    assert all(check.passed for check in check_prompts(project, channel_of(project), result.manifest))
+
+
+def test_a_prompt_that_passes_the_models_limit_is_asked_again(project: Project) -> None:
+    """200 words and a line about sound passed WAN's 1,500 characters, which was found after paying."""
+    long = {"video_prompt": " ".join(["handmade"] * 160), "audio_prompt": "r" * 60}
+    model = FakeLanguageModel([answer({"prompts": [long] * 3})], name="openai")
+    made = write_prompts(project, channel_of(project), DAY, model=model)
+    first, second = (question.prompt for question in model.asked)
+    assert "at most 1500 characters a clip. Each video prompt has at most 1191 characters" in first
+    assert "Those of clip 1 had 1439 and 60." in second
+    assert made.manifest.prompts is not None
+    assert all(len(segment_prompt(prompt)) <= 1500 for prompt in made.manifest.prompts.prompts)
+
+
+def test_a_limit_at_second_hand_is_asked_for_not_insisted_on(make_project: MakeProject) -> None:
+    video = {"provider": "fal", "model": "fal-ai/veo3.1/lite"}
+    project = make_project(channels={"crafts": {"video": video, "segments": {"count": 1, "duration_s": 8}}})
+    make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([answer(idea())]))
+    long = {"video_prompt": " ".join(["x" * 25] * 160), "audio_prompt": "rain"}
+    model = FakeLanguageModel([answer({"prompts": [long]})], name="openai")
+    write_prompts(project, channel_of(project), DAY, model=model)
+    (asked,) = model.asked
+    assert "at most 4000 characters" in asked.prompt
+
+
+@pytest.mark.parametrize(("limit", "least"), [(1500, 100), (800, 78), (500, 48)])
+def test_words_and_characters_fit_together(limit: int, least: int) -> None:
+    room = prompt_room(limit)
+    assert room.words[0] == least
+    assert len(segment_prompt(VideoPrompt(video_prompt="x" * room.video, audio_prompt="x" * room.audio))) == limit
 
 
 def test_without_an_idea_there_is_nothing_to_write(make_project: MakeProject) -> None:
@@ -82,7 +114,7 @@ def test_the_checks_of_the_texts_can_fail(project: Project) -> None:
             "idea": manifest.idea.model_copy(update={"caption": "#tag " * 31}),
         }
     )
-    assert [check.passed for check in check_prompts(channel, worse)] == [False, False]
+    assert [check.passed for check in check_prompts(project, channel, worse)] == [False, False]
     assert {check.name: check.passed for check in check_idea(project, channel, worse)}["caption_fits"] is False
     lenient = channel.model_copy(update={"ideas": channel.ideas.model_copy(update={"max_similarity": 100})})
     make_idea(project, lenient, DAY.replace(day=19), model=FakeLanguageModel([answer(idea())]))

@@ -19,6 +19,7 @@ from dayreel.services.setting_up.examine import (
     check_env_file,
     check_ffmpeg,
     check_keys,
+    check_models,
     check_ports,
     check_prices,
     check_project,
@@ -67,6 +68,7 @@ def test_everything_is_fine_in_a_fresh_project(root: Path) -> None:
         "channels": "ok",
         "sandbox world": "ok",
         "prices": "ok",
+        "models": "ok",
         "catalog": "ok",
         "desk port": "ok",
     }
@@ -203,6 +205,31 @@ def test_a_resolution_without_a_price_is_named(root: Path) -> None:
     check = check_prices(Settings(root=root), channels_of(root))
     assert check.verdict == "fail"
     assert "'480p'" in check.found
+
+
+@pytest.mark.parametrize(
+    ("video", "segments", "verdict", "words"),
+    [
+        ("fal-ai/veo3.1/lite", "{duration_s: 5}", "fail", "segments.duration_s is 5, allowed: 4, 6, 8"),
+        ("fal-ai/wan/v2.7/image-to-video", "{}", "fail", "it needs a first frame (`video.first_frame`)"),
+        (
+            "fal-ai/minimax/hailuo-2.3/pro/text-to-video",
+            "{duration_s: 6, resolution: 1080p}",
+            "warn",
+            "16:9, which is cut",
+        ),
+        ("fal-ai/veo3.1/lite", "{duration_s: 8}", "ok", "each can make"),
+    ],
+)
+def test_what_a_model_cannot_make_is_found(root: Path, video: str, segments: str, verdict: str, words: str) -> None:
+    path = root / "channels" / "asmr_crafts.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(("segments:", "video:"))]
+    path.write_text("\n".join([*kept, f"segments: {segments}", f"video: {{provider: fal, model: {video}}}"]))
+    channels = {"asmr_crafts": channels_of(root)["asmr_crafts"]}
+    (check,) = check_models(Settings(root=root), channels)
+    assert check.verdict == verdict
+    assert words in check.found
 
 
 def test_a_catalog_is_looked_at_and_not_upgraded(root: Path) -> None:

@@ -49,6 +49,19 @@ def test_a_day_whose_run_waits_is_not(project: Project) -> None:
     assert subjects(project, health) == []
 
 
+def test_a_model_that_ends_within_30_days_is_reported(project: Project) -> None:
+    row = """
+- {provider: openai, model: gpt-6-luna, ends_on: 2026-12-20, replaced_by: [gpt-6.1-terra], source: its page,
+   checked_on: 2026-11-01}
+"""
+    (project.settings.root / "models.yaml").write_text(row)
+    (silence,) = (silence for silence in find_silences(project, None) if silence.subject == "model gpt-6-luna")
+    assert silence.text == "openai model 'gpt-6-luna' ends on 2026-12-20; use gpt-6.1-terra."
+    (project.settings.root / "models.yaml").write_text(row.replace("12-20", "12-21"))
+    vars(project).pop("models")
+    assert "model gpt-6-luna" not in subjects(project)
+
+
 def _pause(project: Project) -> None:
     pause_channel(project, "crafts", by="ana", via="cli")
 
