@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials, writer
 from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.streams import anthropic_events, streamed
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
 from dayreel.sandbox.world import Document, SandboxWorld
 
@@ -57,7 +58,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         "anthropic",
         _fault_answer,
         {
-            ("POST", "/anthropic/v1/messages", "messages"): messages,
+            ("POST", "/anthropic/v1/messages", "messages"): streamed(messages, anthropic_events),
             ("GET", "/anthropic/v1/models", "models"): list_models,
             ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
         },

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from dayreel.sandbox import credentials, writer
 from dayreel.sandbox.faults import Fault
+from dayreel.sandbox.streams import openai_events, streamed
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
 from dayreel.sandbox.world import Document, SandboxWorld
 
@@ -33,7 +34,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         "openai",
         _fault_answer,
         {
-            ("POST", "/openai/v1/responses", "responses"): responses,
+            ("POST", "/openai/v1/responses", "responses"): streamed(responses, openai_events),
             ("GET", "/openai/v1/models", "models"): list_models,
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },

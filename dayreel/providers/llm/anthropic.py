@@ -198,6 +198,12 @@ VENDOR: Final = Vendor(
     settings=(Setting("ANTHROPIC_API_KEY", "console.anthropic.com, API keys", sandbox="sandbox-anthropic-key"),),
     can=("ideas", "prompts", "structured answers with their usage"),
     prove=prove,
+    first_day=(
+        Proof("", "without credit every question is refused, and no free question shows it", _BILLING),
+        Proof(
+            "", "a new organisation has a low limit of tokens a minute", "Make few channels at once on the first day."
+        ),
+    ),
     order=1,
     refusals=frozenset(NEXT_STEPS),
     stand_in="dayreel.sandbox.anthropic:mount",

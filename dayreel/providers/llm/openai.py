@@ -255,6 +255,10 @@ VENDOR: Final = Vendor(
     settings=(Setting("OPENAI_API_KEY", "platform.openai.com, API keys", sandbox="sandbox-openai-key"),),
     can=("ideas", "prompts", "structured answers with their usage"),
     prove=prove,
+    first_day=(
+        Proof("", "without credit every question is refused, and no free question shows it", _BILLING),
+        Proof("", "some models are for verified organisations alone, and the list of models does not show it", _VERIFY),
+    ),
     order=2,
     refusals=frozenset(map(str, NEXT_STEPS)),
     stand_in="dayreel.sandbox.openai:mount",

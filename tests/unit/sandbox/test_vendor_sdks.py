@@ -201,6 +201,28 @@ def test_anthropic_and_openai_answer_by_a_schema(sandbox: RunningSandbox) -> Non
     assert [made["vendor"] for made in sandbox.effects()["generations"]] == ["anthropic", "openai"]
 
 
+def test_a_stream_says_the_same_as_the_whole_answer(sandbox: RunningSandbox) -> None:
+    known = sandbox.credentials
+    ask: Any = {"role": "user", "content": "Give one idea."}
+    shape: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
+    wish: Any = {"model": "claude-opus-5-5", "max_tokens": 8000, "messages": [ask], "output_config": shape}
+    with anthropic.Anthropic(api_key=known["ANTHROPIC_API_KEY"], base_url=f"{sandbox.url}/anthropic") as claude:
+        with claude.messages.stream(**wish) as stream:
+            pieces = "".join(stream.text_stream)
+            message = stream.get_final_message()
+        whole = claude.messages.create(**wish)
+    assert json.loads(pieces) == json.loads(message.content[-1].text) == json.loads(whole.content[-1].text)  # type: ignore[union-attr]
+    assert (message.stop_reason, message.usage.output_tokens) == (whole.stop_reason, whole.usage.output_tokens)
+    text: Any = {"format": {"type": "json_schema", "name": "idea", "strict": True, "schema": SCHEMA}}
+    asked: Any = {"model": "gpt-6-luna", "input": [ask], "text": text, "max_output_tokens": 8000}
+    with openai.OpenAI(api_key=known["OPENAI_API_KEY"], base_url=f"{sandbox.url}/openai/v1") as gpt:
+        with gpt.responses.stream(**asked) as events:
+            pieces = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+            response = events.get_final_response()
+        assert json.loads(pieces) == json.loads(response.output_text)
+        assert response.output_text == gpt.responses.create(**asked).output_text
+
+
 def test_boto3_puts_signs_and_deletes(tmp_path: Path) -> None:
     record = replace(vendor_named("presigned_s3"), stand_in="tests.fakes.receivers:bucket")
     with bench(record, tmp_path) as running:
