@@ -80,7 +80,7 @@ def _ask_app(project: Project, platform: str, consent: Consent) -> dict[str, str
 
 
 def _say_where(consent: Consent, redirect_uri: str, url: str, *, paste: bool) -> None:
-    click.echo(f"Register this address once: {redirect_uri}\n  {consent.register}", err=True)
+    click.echo(f"The browser comes back to {redirect_uri}, which is registered once:\n  {consent.register}", err=True)
     if consent.loopback == "https" and not paste:
         click.echo(
             "It takes https alone, so your browser warns of this machine's own certificate once: go on to localhost.",

@@ -42,6 +42,7 @@ class ConsentChoice:
     redirect_uri: str
     register: str
     problem: str
+    is_one_of_several: bool
 
 
 def show_accounts(request: PageRequest) -> Response:
@@ -113,6 +114,7 @@ def _choices(request: PageRequest) -> list[ConsentChoice]:
             redirect_uri=_redirect_uri(request, platform),
             register=consent.register,
             problem=why_not_here(consent, _redirect_uri(request, platform)),
+            is_one_of_several=len(platform_named(platform).consents) > 1,
         )
         for platform in connectable()
         for consent in platform_named(platform).consents

@@ -67,7 +67,9 @@ def read_back(access: Access, answer: Mapping[str, Any]) -> ReadBack:
         granted=granted,
         ends={} if ends_at is None else {"refresh token": ends_at},
         kind="",
-        app="in testing: Google ends its refresh tokens after 7 days" if is_testing else "in production",
+        app="in testing: Google ends its refresh tokens after 7 days"
+        if is_testing
+        else "in production: its refresh tokens have no end",
         advice=(publish,) if is_testing else (),
     )
 
@@ -81,8 +83,8 @@ CONSENT: Final = Consent(
     scopes=(f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly"),
     optional={},
     loopback="http",
-    register="nowhere for an OAuth client of the type Desktop app; console.cloud.google.com, Google Auth Platform, "
-    "Clients, Authorized redirect URIs for one of the type Web application",
+    register="not for an OAuth client of the type Desktop app; for one of the type Web application at "
+    "console.cloud.google.com, Google Auth Platform, Clients, Authorized redirect URIs",
     finish=read_back,
     more={"access_type": "offline", "prompt": "consent"},
 )

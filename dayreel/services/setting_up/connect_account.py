@@ -1,8 +1,8 @@
 """Connecting a platform's account: somebody consents in a browser, the account is read back and proved, then kept.
 
-Nothing is kept before the platform has answered to the new tokens, and nothing of another account before somebody has
-seen whose it is. Tokens go into `.env` and, where dayreel renews them, sealed into the catalog; no value is ever in a
-message. What a platform's consent is like is in its record; faces open the browser and bring its answer.
+No token is kept before the platform has answered to it, and none of another account before somebody has seen whose it
+is. Tokens go into `.env` and, where dayreel renews them, sealed into the catalog; no value is ever in a message. What
+a platform's consent is like is in its record; faces open the browser and bring its answer.
 """
 
 import os
@@ -120,19 +120,19 @@ def why_not_here(consent: Consent, redirect_uri: str) -> str:
     """Return why a platform would not send a browser back to an address; empty where it would."""
     if urlsplit(redirect_uri).scheme == "https" or consent.loopback == "http":
         return ""
-    return f"It sends the browser back to https addresses alone, and {urlsplit(redirect_uri).netloc} is none."
+    return f"It sends the browser back to https addresses alone, and {urlsplit(redirect_uri).netloc} is not one."
 
 
 def begin(project: Project, platform: str, *, way: str | None, redirect_uri: str, app: Mapping[str, str]) -> Attempt:
     """Return what somebody has to open, and what their answer is held against. Sends nothing.
 
     Args:
-        app: the app's id and secret, where they are not set yet; kept with the tokens, not before.
+        app: the app's id and secret, where they are not set yet.
 
     Raises:
         UsageError: the platform has no such consent.
         ConfigurationError: the app's id or secret is missing, the platform refuses the address, or the environment has
-            values that would win over what is kept.
+            values that would win over what is kept; or `.env` cannot be written.
     """
     consent, label = consent_of(platform, way), label_of(platform)
     problem = why_not_here(consent, redirect_uri)
@@ -150,12 +150,19 @@ def begin(project: Project, platform: str, *, way: str | None, redirect_uri: str
             f"The environment sets {', '.join(winning)}, which would win over what connecting writes into .env.",
             next_step="Take them out of the environment of this process and of dayreel's services; then connect again.",
         )
+    if not os.access(project.settings.root, os.W_OK):
+        raise ConfigurationError(
+            f"The tokens could not be kept: this process may not write into {project.settings.root}.",
+            next_step=f"`dayreel connect {platform}` as the owner of that folder can.",
+        )
     access = _access(project, app)
     return Attempt(platform, consent, ask_consent(consent, access, redirect_uri), project.clock.now(), dict(app))
 
 
 def finish(project: Project, attempt: Attempt, answer_url: str) -> ConsentedAccount:
-    """Exchange the code, read back whose account it is and what may be done there, and prove the tokens. Keeps nothing.
+    """Exchange the code, read back whose account it is and what may be done there, and prove the tokens.
+
+    Keeps the app's id and secret, once the platform has taken them, and nothing else.
 
     Args:
         answer_url: the address to which the platform has sent the browser.
@@ -172,7 +179,10 @@ def finish(project: Project, attempt: Attempt, answer_url: str) -> ConsentedAcco
             next_step="Nothing was changed; begin again.",
         )
     access = _access(project, attempt.app)
-    brought = consent.finish(access, exchange_code(consent, access, attempt.pending, answer_url, vendor=label))
+    answer = exchange_code(consent, access, attempt.pending, answer_url, vendor=label)
+    if attempt.app:  # the platform has taken them, so that nobody types them again whatever comes next
+        keep_answers(project.settings, attempt.app)
+    brought = consent.finish(access, answer)
     granted = brought.granted or (*consent.scopes, *consent.optional)  # a platform that does not say takes all or none
     needed = [scope for scope in consent.scopes if scope not in granted]
     if needed:
@@ -217,7 +227,7 @@ def keep(project: Project, consented: ConsentedAccount, *, via: str) -> None:
     settings, now, world = as_of_now(project.settings), project.clock.now(), world_asked(project.settings)
     key, old = settings.token_key, _seed(attempt.platform, settings)
     made = {} if key is not None or brought.token is None else {"DAYREEL_TOKEN_KEY": new_key()}
-    answers = {**attempt.app, **brought.variables, **made}
+    answers = {**brought.variables, **made}
     keep_answers(settings, {name: value for name, value in answers.items() if value})
     _seal(project, consented, key or SecretStr(made.get("DAYREEL_TOKEN_KEY", "")), old)
     record_account(project, attempt.platform, consented.account, world=world)

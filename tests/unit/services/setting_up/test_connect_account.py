@@ -202,7 +202,7 @@ def test_a_needed_scope_that_is_not_allowed_is_named(project: Project, platform:
     with pytest.raises(PermanentError, match="not allowed") as refused:
         finish(project, attempt, decide_on(attempt.pending.url, without=[needed]))
     assert needed in str(refused.value)
-    assert written(project) == {}
+    assert written(project) == attempt.app, "the platform has taken the app, so it is not typed again"
 
 
 def test_without_an_optional_scope_it_says_what_is_lost(project: Project) -> None:
@@ -283,6 +283,12 @@ def test_what_the_environment_sets_is_not_overruled(project: Project, monkeypatc
     monkeypatch.setenv("YOUTUBE_REFRESH_TOKEN", "1//of-the-environment")
     with pytest.raises(ConfigurationError, match="YOUTUBE_REFRESH_TOKEN, which would win"):
         ask(project, "youtube")
+
+
+def test_a_folder_that_cannot_be_written_is_named_first(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_what: False)  # whoever runs the tests as root may write everywhere
+    with pytest.raises(ConfigurationError, match="may not write into"):
+        ask(project, "tiktok")
 
 
 def test_an_end_is_announced_two_weeks_ahead(project: Project, world: RunningSandbox) -> None:
