@@ -58,10 +58,10 @@ def read() -> dict[str, Any]:
 
 def _method(method: dict[str, Any]) -> dict[str, Any]:
     scopes = sorted(scope.rsplit("/", 1)[-1] for scope in method["scopes"])
-    found: dict[str, Any] = {"parameters": sorted(method["parameters"]), "scopes": scopes}
+    spec: dict[str, Any] = {"parameters": sorted(method["parameters"]), "scopes": scopes}
     if media := method.get("mediaUpload"):
-        found |= {"accept": media["accept"], "max_size": int(media["maxSize"])}
-    return found
+        spec |= {"accept": media["accept"], "max_size": int(media["maxSize"])}
+    return spec
 
 
 def _kind(schema: dict[str, Any]) -> Any:
