@@ -90,7 +90,8 @@ def _deps(mart: Mart, channels: Sequence[Channel], *, has_library: bool) -> list
         elif "/" in name:
             # A post passes its ages on the days after its content's own.
             later = _days(0, WINDOW_DAYS) if name == "engagement/cohorts" else None
-            mapping = one_day_each() if mart.reads.get(name) == ("days",) else later
+            is_of_days = mart.reads.get(name) == ("days",) or mart.every in ("week", "month")
+            mapping = one_day_each() if is_of_days else later
             deps.append(dg.AssetDep(mart_key(name), partition_mapping=mapping))
         else:
             deps += [key for channel in channels for key in _of_channel(channel, name)]

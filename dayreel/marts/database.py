@@ -18,6 +18,7 @@ from sqlalchemy import JSON, Boolean, Date, Float, Integer, Text, bindparam, cas
 
 from dayreel.clock import day_begins
 from dayreel.marts.declared import shared_sql
+from dayreel.queries.bills import bill_lines
 from dayreel.queries.config import config_at
 from dayreel.records import Records
 from dayreel.rules.experiments import compare
@@ -110,7 +111,10 @@ class MartDatabase:
 
     def work_out(self, name: str) -> None:
         """Make one of the tables and functions that Python works out, see `Mart.given`."""
-        {"manifests": self._manifests, "caps": self._caps, "compare_views": self._compare_views}[name]()
+        {
+            "manifests": self._manifests, "caps": self._caps, "compare_views": self._compare_views,
+            "bill_lines": self._bill_lines,
+        }[name]()  # fmt: skip
 
     def _manifests(self) -> None:
         """Make `manifests` for the contents that were read: how each was made; one whose folder is gone is left out."""
@@ -130,6 +134,17 @@ class MartDatabase:
                 usd = [Decimal(config_at(connection, f"cap.{name}_usd", ended_at)) for name in ("day", "month")]
                 rows.append((day, *usd))
         self.give("caps", {"day": "day", "cap_day_usd": "usd", "cap_month_usd": "usd"}, rows)
+
+    def _bill_lines(self) -> None:
+        """Make `bill_lines`: the days are those of UTC, by which vendors bill."""
+        with self._records.catalog.read() as connection:
+            lines = bill_lines(connection, self._days[0], self._days[-1])
+        kinds: dict[str, ColumnKind] = {
+            "world": "text", "day": "day", "provider": "text", "model": "text", "requests": "int",
+            "booked_usd": "usd", "held_usd": "usd", "billed_usd": "usd", "difference_usd": "usd",
+        }  # fmt: skip
+        rows = [[_to_millionth(getattr(line, name)) for name in kinds] for line in lines]
+        self.give("bill_lines", kinds, rows)
 
     def _compare_views(self) -> None:
         """Make the function `compare_views`; its statistics are `rules.experiments`."""
@@ -182,6 +197,11 @@ def _bounds(days: Sequence[date], moments: Sequence[datetime]) -> dict[str, Any]
 
 def _kind_of(column_type: Any) -> ColumnKind:
     return next((kind for known, kind in _KINDS if isinstance(column_type, known)), "text")
+
+
+def _to_millionth(value: Any) -> Any:
+    """Return a value as a column takes it: bills go further behind the point than money is kept here."""
+    return value.quantize(Decimal("0.000001")) if isinstance(value, Decimal) else value
 
 
 def _how_made(manifest: Manifest) -> tuple[str | None, ...]:

@@ -241,7 +241,7 @@ class Http:
         attempted: str,
         has_side_effects: bool,
         headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
         json: Any = None,
         data: Body | None = None,
         reference: str | None = None,

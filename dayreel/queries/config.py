@@ -31,6 +31,12 @@ def _usd(text: str) -> str:
     return text
 
 
+def _percent(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9])?|100", text):
+        raise UsageError(f"{text!r} is not a percentage.", next_step="Write it like 5 or 2.5; the most is 100.")
+    return text
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in allowed:
@@ -68,6 +74,18 @@ _KEYS: Mapping[str, Key] = {
         Key("cap.channel_day_usd", "5.00", "most that one channel's content day may cost, likewise", _usd),
         Key("cap.day_usd", "25.00", "most that may be spent on one calendar day, everything together", _usd),
         Key("cap.month_usd", "300.00", "most that may be spent in one calendar month, everything together", _usd),
+        Key(
+            "bill.difference_usd",
+            "0.50",
+            "a vendor's bill of a day that differs by more from what is booked is reported",
+            _usd,
+        ),
+        Key(
+            "bill.difference_percent",
+            "5",
+            "likewise, in per cent of what is booked; the larger one of both holds",
+            _percent,
+        ),
     )
 }
 _PUBLISH = "publish."

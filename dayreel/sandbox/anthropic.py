@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dayreel.sandbox import credentials, writer
+from dayreel.sandbox import bills, credentials, writer
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.streams import anthropic_events, streamed
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
@@ -60,6 +60,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         {
             ("POST", "/anthropic/v1/messages", "messages"): streamed(messages, anthropic_events),
             ("GET", "/anthropic/v1/models", "models"): list_models,
+            ("GET", "/anthropic/v1/organizations/cost_report", "cost_report"): bills.cost_report("anthropic"),
             ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
         },
         special_faults=SPECIAL_FAULTS,

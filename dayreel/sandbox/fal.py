@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dayreel.sandbox import clips, credentials
+from dayreel.sandbox import bills, clips, credentials
 from dayreel.sandbox.fal_models import MODELS, Model, model_of
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
@@ -47,6 +47,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("GET", f"{queue}/requests/{{request_id}}", "result"): result,
             ("GET,HEAD", "/fal/files/{request_id}/{name}", "file"): file,
             ("GET", "/fal/api/models/requests/by-endpoint", "requests"): list_requests,
+            ("GET", "/fal/api/models/usage", "usage"): bills.fal_usage("fal"),
             ("POST", f"{queue}/{{sub:path}}", "submit"): submit,
             ("POST", queue, "submit"): submit,
         },

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dayreel.sandbox import credentials, writer
+from dayreel.sandbox import bills, credentials, writer
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.streams import openai_events, streamed
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
@@ -36,6 +36,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         {
             ("POST", "/openai/v1/responses", "responses"): streamed(responses, openai_events),
             ("GET", "/openai/v1/models", "models"): list_models,
+            ("GET", "/openai/v1/organization/costs", "costs"): bills.costs("openai"),
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
         special_faults=SPECIAL_FAULTS,

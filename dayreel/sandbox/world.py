@@ -302,7 +302,11 @@ class SandboxWorld:
     ) -> None:
         """Write down a paid answer of a language model; tokens and prices (USD a million) are of input and output."""
         cost = (prices[0] * tokens[0] + prices[1] * tokens[1]) / Decimal(1_000_000)
-        counted = {"input_tokens": tokens[0], "output_tokens": tokens[1]}
+        counted = {
+            "input_tokens": tokens[0],
+            "output_tokens": tokens[1],
+            "input_usd": f"{prices[0] * tokens[0] / 1_000_000}",
+        }
         self.bill(vendor=vendor, kind="llm", id_=id_, model=model, cost_usd=cost, prompt=prompt, **counted)
 
     def unbill(self, vendor: str, id_: str) -> None:

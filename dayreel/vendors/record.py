@@ -6,7 +6,8 @@ checks, lists and messages are derived from it. What a vendor answers and how it
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -32,6 +33,7 @@ class Setting:
         required: whether the live world cannot use the vendor without it.
         sandbox: the value that the vendor's stand-in takes; it opens nothing anywhere else.
         replaces: required variables that are not needed where this one is set.
+        asked: whether `dayreel setup` asks for it: not for what a first day does without.
     """
 
     variable: str
@@ -40,6 +42,7 @@ class Setting:
     required: bool = True
     sandbox: str | None = None
     replaces: tuple[str, ...] = ()
+    asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,28 @@ class Chat:
     callbacks: Callable[[Variable], Any]
 
 
+@dataclass(frozen=True)
+class Billed:
+    """One line of a vendor's bill: what it charges for one model on one UTC day. A day and model may have several."""
+
+    day: date
+    model: str
+    usd: Decimal
+
+
+@dataclass(frozen=True)
+class Bill:
+    """How a vendor's bill is read, see `providers.bills`.
+
+    Attributes:
+        key: the variable without which it is not read.
+        read: returns what was billed from the first to the last of these UTC days, both included.
+    """
+
+    key: str
+    read: Callable[[Access, date, date], Sequence[Billed]]
+
+
 @dataclass(frozen=True, eq=False)
 class Vendor:
     """One vendor.
@@ -176,6 +201,7 @@ class Vendor:
             has to need a variable for that.
         free: whether it never bills; a voice that is not free needs a price, and what it says is paid through the caps.
         models: rows as in `models.yaml` (`vendors.models`), without `provider`; those of our own vendors stand there.
+        bill: how what it bills is read, where it reports that; booked beside it is `queries.bills`.
         handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.
         refusals: the codes whose meaning the client knows, or a mapping from them to their `ErrorRow`;
             docs/reference/vendors/ explains each.
@@ -197,6 +223,7 @@ class Vendor:
     order: int = 100
     free: bool = False
     models: tuple[Mapping[str, Any], ...] = ()
+    bill: Bill | None = None
     handle: str = "request_id"
     refusals: frozenset[str] | Mapping[str, Any] = frozenset()
     stand_in: str | None = None

@@ -3,13 +3,15 @@
 from starlette.responses import Response
 
 from dayreel.desk.pages.page import PageRequest
+from dayreel.queries.bills import READ_DAYS, vendor_bills
 from dayreel.queries.money import money_of
 from dayreel.services.turn_switch import turn_switch
 
 
 def money(request: PageRequest) -> Response:
-    """Show what was spent."""
-    return request.show("money.html", money=money_of(request.desk.project))
+    """Show what was spent, and what vendors bill."""
+    project = request.desk.project
+    return request.show("money.html", money=money_of(project), bills=vendor_bills(project), days=READ_DAYS)
 
 
 def switch(request: PageRequest) -> Response:

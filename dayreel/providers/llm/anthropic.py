@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, reveal
+from dayreel.providers.llm import anthropic_bill
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
@@ -195,7 +196,11 @@ VENDOR: Final = Vendor(
     family="llm",
     about="Claude, through the Anthropic SDK.",
     connect=connect,
-    settings=(Setting("ANTHROPIC_API_KEY", "console.anthropic.com, API keys", sandbox="sandbox-anthropic-key"),),
+    settings=(
+        Setting("ANTHROPIC_API_KEY", "console.anthropic.com, API keys", sandbox="sandbox-anthropic-key"),
+        *anthropic_bill.SETTINGS,
+    ),
+    bill=anthropic_bill.BILL,
     can=("ideas", "prompts", "structured answers with their usage"),
     prove=prove,
     first_day=(

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal
+from dayreel.providers.llm import openai_bill
 from dayreel.providers.llm.contract import Answer, Finish, Question
 from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
@@ -252,7 +253,11 @@ VENDOR: Final = Vendor(
     family="llm",
     about="GPT, through the OpenAI SDK.",
     connect=connect,
-    settings=(Setting("OPENAI_API_KEY", "platform.openai.com, API keys", sandbox="sandbox-openai-key"),),
+    settings=(
+        Setting("OPENAI_API_KEY", "platform.openai.com, API keys", sandbox="sandbox-openai-key"),
+        *openai_bill.SETTINGS,
+    ),
+    bill=openai_bill.BILL,
     can=("ideas", "prompts", "structured answers with their usage"),
     prove=prove,
     first_day=(

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
 from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, moment, read_pages
+from dayreel.providers.video import fal_bill
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.schemas.effect import EffectKey, Permit
@@ -471,7 +472,11 @@ VENDOR: Final = Vendor(
     family="video",
     about="Generated video through the fal queue: WAN, Kling, Veo, Seedance, MiniMax, LTX and any other model there.",
     connect=connect,
-    settings=(Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret"),),
+    settings=(
+        Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret"),
+        *fal_bill.SETTINGS,
+    ),
+    bill=fal_bill.BILL,
     can=("video from text", "follows and cancels by id", "looks up lost requests"),
     prove=prove,
     where_to_look="fal.ai dashboard, Requests",

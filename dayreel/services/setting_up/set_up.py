@@ -60,7 +60,7 @@ def wanted_variables(settings: Settings, vendor: str) -> list[Wanted]:
             wins_in_environment=setting.variable in os.environ,
         )
         for setting in vendor_named(vendor).settings
-        if setting.variable not in of_app
+        if setting.asked and setting.variable not in of_app
     ]
 
 

@@ -24,13 +24,14 @@ from dayreel.services.reviewing.review_cards import send_waiting, waiting_messag
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
 from dayreel.services.upkeep.budget_alerts import budget_alerts, notify_budgets
 from dayreel.services.upkeep.morning_message import is_morning_late, send_morning
+from dayreel.services.upkeep.read_bills import due_bills, due_since, read_bills
 from dayreel.services.upkeep.reconcile import LOOK_FOR_NAMES, reconcile
 from dayreel.services.upkeep.report_silences import SchedulerHealth, report_silences
 from dayreel.services.upkeep.search_accounts import search_accounts
 from dayreel.services.upkeep.stalled_work import notify_stalled, stalled_work
 from dayreel.stores.catalog.tables import content, platform_posts
 
-CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled", "backup")
+CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled", "backup", "bills")
 WATCH: Final = "watch"
 """Reporting what should exist and does not. Whoever looks decides when that is due: they know of Dagster too."""
 MOST_EFFECTS = 100
@@ -89,6 +90,7 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         )
     if is_backup_due(project):
         chores.append(Chore("backup", f"backup:{backoff_slot(now, now)}", "the day's backup of the catalog"))
+    chores += _bills(project, now)
     for name, chore in _of_footage(project).items():
         due = chore.due(project, target)
         if due is not None:
@@ -123,6 +125,7 @@ def do_chore(project: Project, name: str, *, notifier: Notifier, health: Schedul
         "messages": lambda: send_waiting(project, notifier=notifier),
         "budgets": lambda: notify_budgets(project, notifier=notifier),
         "backup": lambda: make_daily_backup(project),
+        "bills": lambda: read_bills(project),
         "stalled": lambda: notify_stalled(project, notifier=notifier),
         MORNING: lambda: send_morning(project, health, notifier=notifier),
         WATCH: lambda: list(report_silences(project, health, notifier=notifier).sentences),
@@ -130,6 +133,12 @@ def do_chore(project: Project, name: str, *, notifier: Notifier, health: Schedul
     if name in acts:
         return acts[name]()
     return _of_footage(project)[name].act(project, notifier)
+
+
+def _bills(project: Project, now: datetime) -> list[Chore]:
+    unread = [vendor.name for vendor in due_bills(project)]
+    key = f"{fingerprint(unread=unread)[:12]}:{backoff_slot(now, due_since(project))}"
+    return [Chore("bills", f"bills:{key}", f"what {', '.join(unread)} bill")] if unread else []
 
 
 def _of_footage(project: Project) -> Mapping[str, FootageChore]:

@@ -17,6 +17,14 @@ from sqlalchemy import Select, insert, select, update
 from dayreel.clock import day_begins, local_day
 from dayreel.errors import ConfigurationError
 from dayreel.providers.notifiers.contract import Notifier
+from dayreel.queries.bills import (
+    READ_DAYS,
+    bill_differences,
+    difference_sentence,
+    difference_step,
+    unread_bills,
+    utc_today,
+)
 from dayreel.queries.connections import ANNOUNCED_AHEAD, token_ends
 from dayreel.queries.expectations import GRACE, LOOK_BACK, Silence, missing_days
 from dayreel.queries.rows import all_rows, pause_of
@@ -40,6 +48,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=7)
 """A pause without an end that lasts longer may have been forgotten."""
 _CLAIM: Final = timedelta(minutes=3)
 _CHANNEL: Final = "channel "
+_BILL: Final = "bill "
 _SCHEDULER: Final = "dagster "
 """How the subjects begin of what Dagster itself should be doing."""
 
@@ -105,6 +114,7 @@ def find_silences(project: Project, health: SchedulerHealth | None) -> list[Sile
         Silence(check.name, f"{check.found}.", check.next_step)
         for check in ending_models(project.models, channels.values(), project.clock.now())
     ]
+    findings += _bills(project)
     # A token that a vendor has refused, and a full disk, stop tomorrow's work before anybody misses today's.
     checks = [*token_findings(project.settings, project.clock.now()), check_disk(project.settings)]
     findings += [
@@ -211,6 +221,8 @@ def _is_past(row: SilenceRow, project: Project) -> bool:
     now, zone = project.clock.now(), project.settings.timezone
     if kind == "measurement":
         return rest < local_day(now, zone).isoformat()
+    if row.subject.startswith(_BILL):  # nobody looks at older ones
+        return rest.rpartition(" ")[2] < (utc_today(project) - timedelta(days=READ_DAYS)).isoformat()
     return kind == "video" and row.seen_at <= now - LOOK_BACK + timedelta(hours=1)
 
 
@@ -297,6 +309,20 @@ def _measurement(project: Project) -> list[Silence]:
     text = f"The posts were due to be measured at {due_at:%H:%M} ({zone}) on {today}, and were not."
     step = "In Dagster start the job `measure` for that day: a day that is over cannot be measured any more."
     return [Silence(f"measurement {today}", text, step)]
+
+
+def _bills(project: Project) -> list[Silence]:
+    """Return each settled day on which a vendor bills something else than is booked, and bills that cannot be read."""
+    different = [
+        Silence(f"{_BILL}{total.provider} {total.day}", difference_sentence(total), difference_step(total))
+        for total in bill_differences(project)
+    ]
+    unread = [
+        Silence(f"bills of {vendor}", f"The bill of {label_of(vendor)} could not be read for more than a day: {why}",
+                "What was read before stays; it is tried again.")
+        for vendor, why in unread_bills(project).items()
+    ]  # fmt: skip
+    return [*different, *unread]
 
 
 def _pauses(project: Project, channels: dict[str, Channel]) -> list[Silence]:

@@ -252,6 +252,18 @@ Index(
     postgresql_where=effects.c.content_id.is_(None),
 )
 
+bills = Table(
+    "bills",
+    metadata,
+    Column("world", String(10), primary_key=True),
+    Column("vendor", String(50), primary_key=True),
+    Column("day", Date, primary_key=True),
+    # Dollars as texts, by model: a day on which nothing was billed is a fact as well, and no row of it would say so.
+    Column("usd_by_model", JSON, nullable=False),
+    Column("read_at", Moment, nullable=False),
+    info={"row": "what one vendor bills for one UTC day, by model, as it was last read"},
+)
+
 renders = Table(
     "renders",
     metadata,

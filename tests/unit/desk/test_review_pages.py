@@ -312,6 +312,7 @@ def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, ol
     money = olga.open("/money")
     assert "Olga" in money
     assert "something is odd" in money
+    assert "Booked against billed" in money
 
 
 def unknown_effect(project: Project, kind: str = "llm") -> int:

@@ -80,6 +80,8 @@ BREAKS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("factory/health", "outcomes_are_attempts"): {"completed": 2},
     ("factory/health", "rate_is_a_share"): {"success_rate": 1.5},
     ("factory/health", "seconds_are_not_negative"): {"seconds_most": 0.5},
+    ("finance/billed_vs_booked", "amounts_are_not_negative"): {"held_usd": Decimal(-1)},
+    ("finance/billed_vs_booked", "difference_where_billed"): {"billed_usd": None},
     ("finance/projection", "amounts_are_not_negative"): {"cap_day_usd": Decimal(-1)},
     ("finance/projection", "projection_covers_what_was_spent"): {"projected_month_usd": Decimal("0.5")},
     ("finance/spend", "amounts_are_not_negative"): {"purchases": -1},

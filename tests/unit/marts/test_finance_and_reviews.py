@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dayreel.services.configure import write_config
-from dayreel.stores.catalog.tables import processing_logs, state_transitions
+from dayreel.stores.catalog.tables import bills, processing_logs, state_transitions
 from tests.unit.marts.hand_made import DAY, Catalogued, MakeProject, at, rows_of
 
 
@@ -25,6 +25,26 @@ def test_spending_distinguishes_paid_held_and_unknown(by_hand: Catalogued) -> No
     assert rows_of(by_hand.built("finance/spend"), *columns, by=("provider",)) == [
         ("anthropic", 1, Decimal("0.003001"), Decimal(0), Decimal(0), Decimal("0.003001")),
         ("fal", 4, Decimal("0.90"), Decimal("0.50"), Decimal("0.25"), Decimal("1.65")),
+    ]
+
+
+def test_bills_stand_beside_what_is_booked_by_utc_day(by_hand: Catalogued) -> None:
+    by_hand.contents("c-1")
+    late = {"sent_at": at("2026-11-10 23:30"), "spent_on": date(2026, 11, 11), "model": "wan"}  # a zone east of UTC
+    by_hand.effects(("fal", "video", "confirmed", "0.50", "0.50"), ("fal", "video", "unknown", "0.25", None), **late)
+    by_hand.effects(("kling", "video", "confirmed", "1", "1"), sent_at=at("2026-11-10 09:00"), model="v3")
+    read = {"world": "live", "vendor": "fal", "read_at": at("2026-11-12 02:00")}
+    by_hand.put(
+        bills,
+        {**read, "day": DAY, "usd_by_model": {"wan": "1.0000004", "veo": "0.10"}},
+        {**read, "day": date(2026, 11, 11), "usd_by_model": {}},
+    )
+    columns = ("day", "provider", "model", "requests", "booked_usd", "held_usd", "billed_usd", "difference_usd")
+    built = by_hand.built("finance/billed_vs_booked", date(2026, 11, 1))
+    assert rows_of(built, *columns, by=("provider", "model")) == [
+        (DAY, "fal", "veo", 0, Decimal(0), Decimal(0), Decimal("0.10"), Decimal("0.10")),
+        (DAY, "fal", "wan", 2, Decimal("0.50"), Decimal("0.25"), Decimal(1), Decimal("0.25")),
+        (DAY, "kling", "v3", 1, Decimal(1), Decimal(0), None, None),
     ]
 
 
