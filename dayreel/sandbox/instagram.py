@@ -380,6 +380,8 @@ async def read_node(call: Call) -> Response:
             "account_type": call.world.pace("instagram_account_type"),
             "media_count": len(call.world.posts("instagram")),
         }
+        if login == "facebook":
+            known = {field: value for field, value in known.items() if field in SPEC["account"]}
     else:
         post = call.world.post("instagram", node)
         if post is None:

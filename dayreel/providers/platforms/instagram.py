@@ -542,11 +542,18 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
         api_version=API_VERSION,
         clock=access.clock,
     )
-    params: dict[str, str | int] = {"fields": "id,username"}
+    # Only Instagram Login has the account's type; behind a Page there are professional accounts alone.
+    params: dict[str, str | int] = {"fields": "id,username,account_type" if is_login else "id,username"}
     account = graph.call(
         "GET", access.secret("INSTAGRAM_ACCOUNT_ID"), attempted="read the Instagram account", params=params
     )
     detail = f"account {account.get('username')} ({account.get('id')})"
+    if is_login and account.get("account_type") == "PERSONAL":
+        return Proof(
+            f"{detail}, Instagram Login",
+            "it is a personal account, and the API posts to professional ones alone",
+            "In the Instagram app switch to a professional account (Settings, Account type), and connect it again.",
+        )
     if is_login:
         return Proof(f"{detail}, Instagram Login")
     seen: dict[str, str | int] = {"input_token": token}

@@ -151,6 +151,15 @@ def test_the_doctor_names_what_a_new_developer_meets(first_day: RunningSandbox, 
     assert prove(way(first_day.url), vendor, []).verdict == "ok"
 
 
+def test_a_personal_account_is_no_place_for_posts(world: RunningSandbox) -> None:
+    login = way(world.url, INSTAGRAM_ACCESS_TOKEN=credentials.INSTAGRAM_LOGIN_TOKEN)
+    assert prove(login, "instagram", []).verdict == "ok"
+    world.pace(instagram_account_type="PERSONAL")
+    check = prove(login, "instagram", [])
+    world.pace(instagram_account_type="BUSINESS")
+    assert (check.verdict, "professional account" in check.next_step) == ("fail", True)
+
+
 def test_a_first_post_to_tiktok_is_rehearsed_until_it_is_taken(first_day: RunningSandbox) -> None:
     def look(privacy: str) -> Check:
         return rehearse(way(first_day.url), "tiktok", TikTokPost(privacy=privacy), of="crafts")
