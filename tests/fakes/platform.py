@@ -84,6 +84,7 @@ class FakePlatform:
         self.looked_up: list[str] = []
         self.counted: list[list[str]] = []
         self.steps = list(steps)
+        self.notice: str | None = None
         self._quota = quota
         self._account = account
         self._counts = counts
@@ -157,4 +158,5 @@ class FakePlatform:
 
     def _receipt(self, live: Live, state: Literal["posted", "processing"]) -> Receipt:
         url = f"https://{self.name}.example/p/{live.post_id}" if state == "posted" else None
-        return Receipt(state, live.post_id, url, {"publish_id": live.post_id})
+        notice = {} if self.notice is None else {"notice": self.notice}
+        return Receipt(state, live.post_id, url, {"publish_id": live.post_id, **notice})

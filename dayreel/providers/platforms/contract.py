@@ -47,7 +47,10 @@ class PlannedCall:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a platform says about a post. `state` is `processing` until the platform itself says it is public."""
+    """What a platform says about a post. `state` is `processing` until the platform itself says it is public.
+
+    A `notice` in `raw` is shown with the post: it is out, and not as it was asked for.
+    """
 
     state: Literal["posted", "processing"]
     post_id: str | None

@@ -186,11 +186,11 @@ class YouTubePlatform:
         progress = Progress(handle, record)
         is_given_up = bool(progress["given_up"])
         if progress["video_id"] and not is_given_up:
-            return self._follow(progress)
+            return self._follow(request, progress)
         resumed = self._ask_on_resume(request, progress) if progress["session_uri"] and not is_given_up else None
         if isinstance(resumed, str):
             progress.commit(video_id=resumed)
-            return self._follow(progress)
+            return self._follow(request, progress)
         if resumed is None:
             uri = start_session(self._api, request, body, params)
             now = self._clock.now().isoformat()
@@ -199,7 +199,7 @@ class YouTubePlatform:
         if state.video is None:
             raise self._session_gone(progress)
         progress.commit(video_id=str(state.video["id"]))
-        return self._follow(progress)
+        return self._follow(request, progress)
 
     def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         """Ask the session, then the channel's uploads, see `PlatformProvider.look_up`."""
@@ -211,7 +211,7 @@ class YouTubePlatform:
             return PostFinding("resumable", "The last byte of the upload was never sent.", handle=dict(handle))
         try:
             if handle.get("video_id"):
-                return self._judge_video(handle, str(handle["video_id"]))
+                return self._judge_video(request, handle, str(handle["video_id"]))
             return self._judge_session(request, handle, sent_at=sent_at)
         except PermanentError as error:
             return PostFinding("unclear", f"YouTube does not let us look: {error.message}")
@@ -278,7 +278,7 @@ class YouTubePlatform:
 
     # -- following, and finding out -------------------------------------------------------------------------------
 
-    def _follow(self, progress: Progress) -> Receipt:
+    def _follow(self, request: PostRequest, progress: Progress) -> Receipt:
         """Wait until the video is processed. It exists: only YouTube's own failed or rejected means it is not kept."""
         video_id = str(progress["video_id"])
         url = f"{self._watch_url}/{video_id}"
@@ -300,7 +300,7 @@ class YouTubePlatform:
         if _upload_status(video) in _BROKEN:
             progress.commit(given_up=_why(video))
             raise _upload_error(video, video_id)
-        return Receipt("posted", video_id, url, video)
+        return Receipt("posted", video_id, url, _with_notice(video, request))
 
     def _video(self, video_id: str) -> dict[str, Any] | None:
         page = self._api.call(
@@ -311,7 +311,7 @@ class YouTubePlatform:
         )
         return next(iter(page.get("items", [])), None)
 
-    def _judge_video(self, handle: dict[str, Any], video_id: str) -> PostFinding:
+    def _judge_video(self, request: PostRequest, handle: dict[str, Any], video_id: str) -> PostFinding:
         video = self._video(video_id)
         url = f"{self._watch_url}/{video_id}"
         # Deleted by its owner, or hidden by YouTube: the id alone proves that it was accepted once.
@@ -321,18 +321,19 @@ class YouTubePlatform:
         if status in _BROKEN:
             return _given_up(handle, video_id, _why(video))
         state: Any = "posted" if status == "processed" else "processing"
-        return PostFinding("live", f"YouTube shows video {video_id} as {status}.", Receipt(state, video_id, url, video))
+        receipt = Receipt(state, video_id, url, _with_notice(video, request))
+        return PostFinding("live", f"YouTube shows video {video_id} as {status}.", receipt)
 
     def _judge_session(self, request: PostRequest, handle: dict[str, Any], *, sent_at: datetime) -> PostFinding:
         answer = ask_session(self._api, str(handle["session_uri"]), total=request.size_bytes)
         if answer.video is not None:
-            return self._judge_video(handle, str(answer.video["id"]))
+            return self._judge_video(request, handle, str(answer.video["id"]))
         if answer.state == "open":
             evidence = f"The upload holds {answer.held_bytes} of {request.size_bytes} bytes, so there is no video yet."
             return PostFinding("resumable", evidence, handle=dict(handle))
         match = self._find(request, handle, sent_at)
         if match.item is not None:
-            return self._judge_video(handle, match.item.id)
+            return self._judge_video(request, handle, match.item.id)
         if match.is_unclear or handle.get("finishing"):
             return PostFinding("unclear", f"The upload session has gone, and of the channel's uploads {match}.")
         return PostFinding("absent", "The upload session has gone before its last byte was sent.")
@@ -390,6 +391,18 @@ class YouTubePlatform:
 def _given_up(handle: dict[str, Any], video_id: str, why: str) -> PostFinding:
     noted = {**handle, "video_id": video_id, "given_up": why}
     return PostFinding("refused", f"YouTube took video {video_id} and did not keep it: {why}.", handle=noted)
+
+
+def _with_notice(video: dict[str, Any], request: PostRequest) -> dict[str, Any]:
+    """Return what YouTube shows of a video, with a notice where fewer people see it than was asked for."""
+    wanted, shown = read_fields(YouTubePost, request).privacy, (video.get("status") or {}).get("privacyStatus")
+    if shown != "private" or wanted == "private":
+        return video
+    notice = (
+        f"YouTube keeps it private although {wanted} was asked for: a Google Cloud project that is not verified may be "
+        "locked so. Look in YouTube Studio, and have the project audited."
+    )
+    return {**video, "notice": notice}
 
 
 def _upload_status(video: dict[str, Any]) -> str:

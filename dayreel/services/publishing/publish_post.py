@@ -209,7 +209,7 @@ def settle_post(
                 # The first time counts: a later look must not move a post into another day and its limit.
                 posted_at=func.coalesce(platform_posts.c.posted_at, posted_at),
                 posted_on=func.coalesce(platform_posts.c.posted_on, local_day(posted_at, channel.timezone)),
-                error_message=None,
+                error_message=receipt.raw.get("notice"),  # out, and not as it was asked for
                 updated_at=now,
             )
         )

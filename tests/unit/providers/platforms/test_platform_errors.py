@@ -318,3 +318,16 @@ def test_an_upload_youtube_drops_is_refused_and_never_resent(status: dict[str, s
     assert finding.verdict == "refused"
     assert finding.handle is not None
     assert finding.handle["given_up"]
+
+
+@pytest.mark.parametrize(("wanted", "shown", "is_noticed"), [("public", "private", True), ("public", "public", False)])
+def test_a_video_that_is_locked_private_is_noticed(wanted: str, shown: str, is_noticed: bool, video: Path) -> None:
+    token = Say(200, {"access_token": "a", "expires_in": 3600})
+    status = {"uploadStatus": "processed", "privacyStatus": shown}
+    request = make_request("youtube", video, fields={"privacy": wanted})
+    with scripted(token, Say(200, {"items": [{"id": "v1", "status": status}]})) as server:
+        receipt = make_youtube(server.url).post(
+            make_permit("post", "youtube"), request, handle={"video_id": "v1"}, record=Recorder()
+        )
+    assert receipt.state == "posted"
+    assert ("private although public" in receipt.raw.get("notice", "")) is is_noticed

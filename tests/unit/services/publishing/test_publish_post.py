@@ -195,6 +195,17 @@ def test_a_post_that_is_still_processing_is_no_success_yet(project: Project) -> 
     assert len(platform.world.live) == 1
 
 
+def test_a_post_that_is_out_otherwise_than_asked_says_so(project: Project) -> None:
+    platform = FakePlatform()
+    platform.notice = "It keeps it private."
+    publish(project, platform)
+    with project.catalog.read() as connection:
+        (status,) = read_status(project, connection, [content_row(project, ID)]).contents
+    (post,) = status.posts
+    assert (post.state, post.error) == ("posted", "It keeps it private.")
+    assert content_row(project, ID).state == "posted"
+
+
 # -- what an approval is for ---------------------------------------------------------------------------------------
 
 
