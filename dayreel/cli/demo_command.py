@@ -39,7 +39,7 @@ def command(days: int, into: Path | None, reports_to_dagster: bool, as_json: boo
         return
     click.echo(
         f"SIMULATED: {demo.contents} contents and {demo.posts} posts from {demo.first} to {demo.last}, "
-        f"in {summary['seconds']} s.\nLook around:  cd {root}\n"
+        f"in {summary['seconds']} s (preset audited: no first day's refusals).\nLook around:  cd {root}\n"
         '  dayreel sql --query "FROM content_performance'
         '"\n'
         "  dayreel report      dayreel status      dayreel up\nTen worked questions: docs/how-to/analytics.md"

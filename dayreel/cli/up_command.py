@@ -27,7 +27,13 @@ from dayreel.services.dagster_address import is_answered, socket_name, socket_pa
 from dayreel.services.desk.users import Users, require_users
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.ports import who_listens
-from dayreel.services.sandbox_world import clean_environment, ensure_sandbox, find_sandbox, sandbox_command
+from dayreel.services.sandbox_world import (
+    clean_environment,
+    ensure_sandbox,
+    find_sandbox,
+    preset_of,
+    sandbox_command,
+)
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.locks import hold
@@ -209,7 +215,8 @@ def _announce(settings: Settings, children: list[Child]) -> None:
                     next_step=f"Its log is {_shown_path(settings, child.log)}.",
                 )
             time.sleep(_LOOK_EVERY_S)
-        click.echo(f"{child.program.label:15} {place}")
+        preset = f" (preset {preset_of(place)})" if child.program.name == "sandbox" else ""
+        click.echo(f"{child.program.label:15} {place}{preset}")
     print_first_login(settings)
     click.echo(f"{'logs':15} var/logs/\nCtrl-C stops everything.")
 
