@@ -9,6 +9,8 @@ from dayreel.errors import UsageError
 from dayreel.queries.review import review_of
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.services.making.open_content import open_new_take
+from dayreel.services.making.overrides import override_of
+from dayreel.services.making.rewrites import due_rewrites
 from dayreel.services.project import Project, opened_project
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.settings import load_settings
@@ -67,4 +69,8 @@ def _prepared(project: Project, content_id: str, *, new_take: bool, segment: int
     opened = reopen_refused(project, content_id)
     if opened:
         click.echo(f"{opened} refused {'act is' if opened == 1 else 'acts are'} tried again.", err=True)
+    if project.contents.exists(content_id):
+        manifest = project.contents.manifest(content_id)
+        for number, refused in due_rewrites(manifest, override_of(project, content_id, "prompts")).items():
+            click.echo(f"Another prompt is asked for segment {number}: {refused.reason}.", err=True)
     return row

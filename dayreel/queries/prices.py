@@ -16,12 +16,13 @@ from dayreel.errors import ConfigurationError, DayreelError
 from dayreel.queries.expectations import unmade_today
 from dayreel.queries.money import spent
 from dayreel.records import Records
+from dayreel.rules.answers import effort_of, usual_thinking
 from dayreel.rules.pricing import characters_cost, tokens_cost, video_cost
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.model_list import ModelList
 
-# What a usual question and its answer take, in tokens.
+# What a usual question and its answer take, in tokens, without the thinking.
 _IDEA_TOKENS = (1500, 700)
 _PROMPT_TOKENS = (1500, 1500)
 _NARRATION_CHARACTERS = 250
@@ -31,13 +32,15 @@ def expected_day_cost(records: Records, channel: Channel) -> Decimal:
     """Return what a day of a channel usually costs, in dollars: segments, narration, questions to language models.
 
     Raises:
-        ConfigurationError: a model has no price.
+        ConfigurationError: a model has no price, or not the effort that is asked of it.
     """
     cost = channel.segments.count * expected_segment_cost(records, channel)
     for source, (asked, answered) in ((channel.ideas, _IDEA_TOKENS), (channel.prompts, _PROMPT_TOKENS)):
         if source is not None and source.model is not None:
             price = records.models.priced(source.provider, source.model)
-            cost += tokens_cost(price, input_tokens=asked, output_tokens=answered)
+            facts = records.models.text(source.provider, source.model)
+            thought = usual_thinking(facts, effort_of(facts, source.effort))
+            cost += tokens_cost(price, input_tokens=asked, output_tokens=answered + thought)
     return cost + narration_cost(records.models, channel, "x" * _NARRATION_CHARACTERS)
 
 

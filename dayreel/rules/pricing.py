@@ -15,8 +15,15 @@ def _up(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.000001"), rounding=ROUND_UP)
 
 
-def tokens_cost(model: ModelRow, *, input_tokens: int, output_tokens: int) -> Decimal:
+def tokens_cost(
+    model: ModelRow, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0
+) -> Decimal:
     """Return the cost of so many tokens, rounded up to a millionth of a dollar.
+
+    Args:
+        input_tokens: all of the question; `cached_tokens` of them were read from the vendor's cache and
+            `cache_write_tokens` written into it. Without a price of their own they cost what the others do.
+        output_tokens: all of the answer, thinking included.
 
     Raises:
         ConfigurationError: this model is not priced by tokens, or not for so long a question.
@@ -26,17 +33,26 @@ def tokens_cost(model: ModelRow, *, input_tokens: int, output_tokens: int) -> De
         if per_input is None or per_output is None:
             continue
         if tier.up_to_input_tokens is None or input_tokens <= tier.up_to_input_tokens:
-            return _up((per_input * input_tokens + per_output * output_tokens) / _MILLION)
+            per_cached = per_input if tier.cached_input_per_mtok_usd is None else tier.cached_input_per_mtok_usd
+            per_write = per_input if tier.cache_write_per_mtok_usd is None else tier.cache_write_per_mtok_usd
+            asked = per_input * (input_tokens - cached_tokens - cache_write_tokens)
+            asked += per_cached * cached_tokens + per_write * cache_write_tokens
+            return _up((asked + per_output * output_tokens) / _MILLION)
     raise _unpriced(model, f"a question of {input_tokens} tokens")
 
 
 def most_tokens_cost(model: ModelRow, *, prompt: str, max_tokens: int) -> Decimal:
-    """Return the most that a question can cost: every byte of it a token, and its whole answer budget used up.
+    """Return the most that a question can cost: every byte of it a token that is written into a cache, and its whole
+    answer budget used up.
 
     English has about four bytes a token, other scripts and emoji fewer, and none more tokens than bytes.
     """
     input_tokens = len(prompt.encode()) + _WRAPPING_TOKENS
-    return tokens_cost(model, input_tokens=input_tokens, output_tokens=max_tokens)
+    costs = (
+        tokens_cost(model, input_tokens=input_tokens, output_tokens=max_tokens, cache_write_tokens=written)
+        for written in (0, input_tokens)
+    )
+    return max(costs)
 
 
 def video_cost(model: VideoModel, *, duration_s: int, resolution: str) -> Decimal:

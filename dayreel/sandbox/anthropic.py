@@ -1,6 +1,10 @@
-"""Stand-in for the Anthropic Messages API: key, models, structured output, usage, stop reasons, error shape."""
+"""Stand-in for the Anthropic Messages API: key, models, thinking, structured output, usage, stop reasons, error shape.
+
+Models think as they do for a new account: by default, and within `max_tokens`. Protocol facts: SDK 2.11.
+"""
 
 import json
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,6 +14,7 @@ from starlette.routing import Route
 from dayreel.sandbox import bills, credentials, writer
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.streams import anthropic_events, streamed
+from dayreel.sandbox.thinking import thinking_tokens
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
 from dayreel.sandbox.world import Document, SandboxWorld
 
@@ -30,7 +35,23 @@ MODELS: Final = frozenset(
         *("claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"),
     }
 )
-_THINKING: Final = frozenset({"claude-opus-5-5"})
+_ENDED_ON: Final = {"claude-sonnet-4-5": date(2026, 11, 30)}
+_DEFAULT_EFFORT: Final = {"claude-haiku-5-5": "medium"}
+"""Of the models that think; the others begin at `high`."""
+_ALWAYS_THINKING: Final = frozenset({"claude-opus-5-5"})
+_WITHOUT_EFFORT: Final = frozenset({"claude-haiku-4-5", "claude-sonnet-4-5"})
+_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+_LEAST_BUDGET: Final = 1024
+_MOST_TOKENS: Final = 128_000
+_CONTEXT_TOKENS: Final = 1_000_000
+_FIELDS: Final = frozenset(
+    {
+        *("model", "max_tokens", "messages", "cache_control", "container", "diagnostics", "inference_geo", "metadata"),
+        *("output_config", "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "tool_choice"),
+        *("tools", "temperature", "top_p", "top_k"),
+    }
+)
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
 _UNPRICED: Final = (Decimal(3), Decimal(15))
 _TYPES: Final = {
     400: "invalid_request_error",
@@ -47,7 +68,7 @@ _TYPES: Final = {
 }
 _STRING_LIMITS: Final = ("minLength", "maxLength")
 _NUMBER_LIMITS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("messages",))
+SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "pause", "refusal", "window"), ("messages",))
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
@@ -64,6 +85,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
         },
         special_faults=SPECIAL_FAULTS,
+        pace={"anthropic_thinking_seed": 0},
     )
 
 
@@ -87,20 +109,34 @@ def _fault_answer(_route: str, fault: Fault) -> Response:
 async def list_models(call: Call) -> Response:
     """Answer `GET /v1/models`: what this key may use."""
     _check_key(call)
-    return JSONResponse({"data": [_model(name) for name in sorted(MODELS)], "has_more": False})
+    names = sorted(name for name in MODELS if not _has_ended(call, name))
+    return JSONResponse({"data": [_model(name) for name in names], "has_more": False})
 
 
 async def read_model(call: Call) -> Response:
     """Answer `GET /v1/models/{model}`."""
     _check_key(call)
     name = call.request.path_params["model"]
-    if name not in MODELS:
+    if name not in MODELS or _has_ended(call, name):
         raise Refused(error(404, f"model: {name}"))
     return JSONResponse(_model(name))
 
 
+def _has_ended(call: Call, name: str) -> bool:
+    return name in _ENDED_ON and call.world.now().date() > _ENDED_ON[name]
+
+
 def _model(name: str) -> Document:
-    return {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": name,
+        "created_at": "2026-01-01T00:00:00Z",
+        "lifecycle": "deprecated" if name in _ENDED_ON else "active",
+        "retires_at": f"{_ENDED_ON[name]}T00:00:00Z" if name in _ENDED_ON else None,
+        "max_input_tokens": _CONTEXT_TOKENS,
+        "max_tokens": _MOST_TOKENS,
+    }
 
 
 async def messages(call: Call) -> Response:
@@ -112,42 +148,72 @@ async def messages(call: Call) -> Response:
     block, text = _answer(request, schema, prompt)
     if call.has("off_schema"):
         text = json.dumps({"note": "this is not what was asked for"})
-    tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
-    stop = "tool_use" if block else "end_turn"
+    thought = _thought(call, request, prompt)
+    room, stop = request["max_tokens"], "tool_use" if block else "end_turn"
     if call.has("cut"):
-        tokens_out, text, stop = max(1, tokens_out // 2), text[: len(text) // 2], "max_tokens"
-    elif tokens_out > request["max_tokens"]:
-        tokens_out, stop = request["max_tokens"], "max_tokens"
-        text = text[: 4 * tokens_out]
-    content: list[Document] = [block] if block else [{"type": "text", "text": text}]
-    if request["model"] in _THINKING:
-        content.insert(0, {"type": "thinking", "thinking": "A quiet craft, then.", "signature": "sandbox"})
+        text, stop = text[: len(text) // 2], "max_tokens"
+    elif thought + tokens(text) > room:
+        thought, stop = min(thought, room), "max_tokens"
+        text = text[: 4 * (room - thought)]
+    elif call.has("pause") or call.has("window"):
+        stop = "pause_turn" if call.has("pause") else "model_context_window_exceeded"
+        text = text[: len(text) // 2]
+    written = tokens(text) if text else 0
+    content: list[Document] = [{"type": "text", "text": text}] if text else []
+    if block:
+        content = [block]
+    if thought:
+        # These models show nothing of it unless asked for a summary.
+        content.insert(0, {"type": "thinking", "thinking": "", "signature": "sandbox"})
     details: Document | None = None
     if call.has("refusal"):
         content, stop, details = [], "refusal", {"type": "refusal", "category": "general_harms", "explanation": None}
-        tokens_out = 1
+        thought, written = 0, 1
+    counted = (tokens(json.dumps(request)), thought + written)
     prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
-    call.world.bill_tokens("anthropic", f"msg_{number[:24]}", request["model"], prompt, (tokens_in, tokens_out), prices)
-    return JSONResponse(
-        {
-            "id": f"msg_{number[:24]}",
-            "type": "message",
-            "role": "assistant",
-            "model": request["model"],
-            "content": content,
-            "stop_reason": stop,
-            "stop_sequence": None,
-            "stop_details": details,
-            "usage": {
-                "input_tokens": tokens_in,
-                "output_tokens": tokens_out,
-                "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": 0,
-                "service_tier": "standard",
-            },
+    call.world.bill_tokens("anthropic", f"msg_{number[:24]}", request["model"], prompt, counted, prices)
+    message: Document = {
+        "id": f"msg_{number[:24]}",
+        "type": "message",
+        "role": "assistant",
+        "model": request["model"],
+        "content": content,
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "stop_details": details,
+        "usage": {
+            "input_tokens": counted[0],
+            "output_tokens": counted[1],
+            "output_tokens_details": {"thinking_tokens": thought},
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "service_tier": "standard",
         },
-        headers={"request-id": f"req_{number[24:44]}"},
-    )
+    }
+    headers = {"request-id": f"req_{number[24:44]}"}
+    return JSONResponse(message, headers=headers)
+
+
+def _effort(request: Document) -> str | None:
+    """Return how hard a request's model thinks, by its default or as it was asked; None when it does not."""
+    model = request["model"]
+    asked = (request.get("output_config") or {}).get("effort")
+    kind = (request.get("thinking") or {}).get("type")
+    if kind in ("disabled", "between_tools") or (kind is None and not _thinks_by_default(model)):
+        return None
+    return str(asked or _DEFAULT_EFFORT.get(model, "high"))
+
+
+def _thinks_by_default(model: str) -> bool:
+    return model.split("-")[2] == "5"  # claude-sonnet-5-5, and its older sisters claude-sonnet-5
+
+
+def _thought(call: Call, request: Document, prompt: str) -> int:
+    effort = _effort(request)
+    if effort is None:
+        return 0
+    thought = thinking_tokens(effort, prompt, seed=call.world.pace("anthropic_thinking_seed"))
+    return min(thought, (request.get("thinking") or {}).get("budget_tokens") or thought)
 
 
 def _answer(request: Document, schema: Document | None, prompt: str) -> tuple[Document | None, str]:
@@ -181,16 +247,59 @@ async def _checked(call: Call) -> Document:
     if body is None:
         raise Refused(error(400, "The request body is not valid JSON."))
     _check_types(body)
-    if body["model"] not in MODELS:
+    unknown = sorted(set(body) - _FIELDS)
+    if unknown:
+        raise Refused(error(400, f"{unknown[0]}: Extra inputs are not permitted"))
+    if body["model"] not in MODELS or _has_ended(call, body["model"]):
         raise Refused(error(404, f"model: {body['model']}"))
-    if not 1 <= body["max_tokens"] <= 128_000:  # noqa: PLR2004
-        raise Refused(error(400, f"max_tokens: {body['max_tokens']} is not between 1 and 128000"))
-    for name in ("temperature", "top_p", "top_k"):
-        if name in body:
-            raise Refused(error(400, f"{name}: Extra inputs are not permitted"))
+    if not 1 <= body["max_tokens"] <= _MOST_TOKENS:
+        raise Refused(error(400, f"max_tokens: {body['max_tokens']} is not between 1 and {_MOST_TOKENS}"))
     _check_messages(body["messages"])
+    asked = tokens(json.dumps(body))
+    if asked > _CONTEXT_TOKENS:
+        raise Refused(error(400, f"prompt is too long: {asked} tokens > {_CONTEXT_TOKENS} maximum"))
     _check_output(body.get("output_config") or {})
+    _check_effort(body)
+    _check_thinking(body)
+    _check_company(body)
     return body
+
+
+def _check_effort(body: Document) -> None:
+    model, effort = body["model"], (body.get("output_config") or {}).get("effort")
+    if effort is not None and model in _WITHOUT_EFFORT:
+        raise Refused(error(400, "This model does not support the effort parameter."))
+    if effort is not None and effort not in _EFFORTS:
+        allowed = ", ".join(f"'{word}'" for word in _EFFORTS)
+        raise Refused(error(400, f"output_config.effort: Input should be {allowed}"))
+
+
+def _check_thinking(body: Document) -> None:
+    thinking = body.get("thinking") or {}
+    kind = thinking.get("type")
+    if thinking and kind not in ("adaptive", "between_tools", "disabled", "enabled"):
+        raise Refused(error(400, "thinking.type: Input should be 'adaptive', 'between_tools', 'disabled' or 'enabled'"))
+    if kind in ("disabled", "between_tools") and body["model"] in _ALWAYS_THINKING:
+        raise Refused(error(400, f"thinking.type: '{kind}' is not supported for this model."))
+    if kind == "enabled":
+        budget = thinking.get("budget_tokens")
+        if not isinstance(budget, int) or budget < _LEAST_BUDGET:
+            least = f"Input should be greater than or equal to {_LEAST_BUDGET}"
+            raise Refused(error(400, f"thinking.enabled.budget_tokens: {least}"))
+        if budget >= body["max_tokens"]:
+            raise Refused(error(400, "`max_tokens` must be greater than `thinking.budget_tokens`."))
+
+
+def _check_company(body: Document) -> None:
+    """Refuse what does not go with thinking: forced tools and sampling."""
+    thinks = _effort(body) is not None
+    if thinks and (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
+        raise Refused(error(400, "Thinking may not be enabled when tool_choice forces tool use."))
+    for name in _SAMPLING:
+        if name in body and _thinks_by_default(body["model"]):
+            raise Refused(error(400, f"{name}: Extra inputs are not permitted"))
+        if name in body and thinks and (name != "temperature" or body[name] != 1):
+            raise Refused(error(400, "`temperature` may only be set to 1 when thinking is enabled."))
 
 
 def _check_types(body: Document) -> None:

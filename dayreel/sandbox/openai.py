@@ -1,4 +1,7 @@
-"""Stand-in for the OpenAI API: Responses with strict structured output, usage, errors."""
+"""Stand-in for the OpenAI API: Responses with reasoning, strict structured output, usage, errors.
+
+Models reason as they do for a new account: by default, and within `max_output_tokens`. Protocol facts: SDK 3.52.
+"""
 
 import json
 from decimal import Decimal
@@ -10,6 +13,7 @@ from starlette.routing import Route
 from dayreel.sandbox import bills, credentials, writer
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.streams import openai_events, streamed
+from dayreel.sandbox.thinking import LEAST_TOKENS, thinking_tokens
 from dayreel.sandbox.wire import Call, Refused, routes, tokens
 from dayreel.sandbox.world import Document, SandboxWorld
 
@@ -23,7 +27,20 @@ _UNPRICED: Final = (Decimal(1), Decimal(4))
 _FAMILIES: Final = ("gpt-4.1", "gpt-5", "gpt-6")
 _REFUSAL: Final = "I'm sorry, but I can't help with that."
 _CUT_AT: Final = 2
-SPECIAL_FAULTS: Final = dict.fromkeys(("cut", "off_schema", "refusal"), ("responses",))
+_LEAST_OUTPUT: Final = 16
+_MOST_OUTPUT: Final = 128_000
+_DEFAULT_EFFORT: Final = "medium"
+_FIELDS: Final = frozenset(
+    {
+        *("background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens"),
+        *("max_tool_calls", "metadata", "model", "moderation", "parallel_tool_calls", "previous_response_id", "prompt"),
+        *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier"),
+        *("service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools"),
+        *("top_logprobs", "top_p", "truncation", "user"),
+    }
+)
+_SAMPLING: Final = ("temperature", "top_p", "top_logprobs")
+SPECIAL_FAULTS: Final = dict.fromkeys(("content_filter", "cut", "off_schema", "refusal"), ("responses",))
 """Kinds of faults that the handlers here show, and on which routes."""
 
 
@@ -40,6 +57,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
         special_faults=SPECIAL_FAULTS,
+        pace={"openai_thinking_seed": 0},
     )
 
 
@@ -98,49 +116,66 @@ async def responses(call: Call) -> Response:
     request = await _checked(call)
     form = (request.get("text") or {}).get("format") or {}
     prompt = "\n".join([str(request.get("instructions") or ""), writer.words_in(request["input"])])
-    text, is_cut = _written(call, form, prompt, request.get("max_output_tokens"))
+    effort = _effort(request)
+    thought = thinking_tokens(effort, prompt, seed=call.world.pace("openai_thinking_seed")) if effort else 0
+    room = request.get("max_output_tokens") or _MOST_OUTPUT
+    thought = min(thought, room)
+    text, why_cut = _written(call, form, prompt, room - thought)
     id_ = f"resp_{call.world.new_digest('openai')[:48]}"
-    tokens_in, tokens_out = tokens(json.dumps(request)), tokens(text)
+    tokens_in, tokens_out = tokens(json.dumps(request)), thought + (tokens(text) if text else 0)
     prices = PRICES_USD_PER_MTOK.get(request["model"], _UNPRICED)
     call.world.bill_tokens("openai", id_, request["model"], prompt, (tokens_in, tokens_out), prices)
-    refused = call.has("refusal")
     part: Document = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    if refused:
+    if call.has("refusal"):
         part = {"type": "refusal", "refusal": _REFUSAL}
-    state = "incomplete" if is_cut else "completed"
+    state = "incomplete" if why_cut else "completed"
     message = {"type": "message", "id": f"msg_{id_[5:37]}", "status": state, "role": "assistant", "content": [part]}
-    return JSONResponse(
-        {
-            "id": id_,
-            "object": "response",
-            "created_at": int(call.world.now().timestamp()),
-            "status": state,
-            "error": None,
-            "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
-            "instructions": request.get("instructions"),
-            "metadata": {},
-            "model": request["model"],
-            "output": [message],
-            "parallel_tool_calls": True,
-            "temperature": 1.0,
-            "tool_choice": "auto",
-            "tools": [],
-            "top_p": 1.0,
-            "text": {"format": form or {"type": "text"}},
-            "usage": {
-                "input_tokens": tokens_in,
-                "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-                "output_tokens": tokens_out,
-                "output_tokens_details": {"reasoning_tokens": 0},
-                "total_tokens": tokens_in + tokens_out,
-            },
+    response = {
+        "id": id_,
+        "object": "response",
+        "created_at": int(call.world.now().timestamp()),
+        "status": state,
+        "error": None,
+        "incomplete_details": {"reason": why_cut} if why_cut else None,
+        "instructions": request.get("instructions"),
+        "metadata": {},
+        "model": request["model"],
+        "output": [
+            *([{"type": "reasoning", "id": f"rs_{id_[5:37]}", "summary": []}] if thought else []),
+            *([message] if text else []),
+        ],
+        "parallel_tool_calls": True,
+        "reasoning": {"effort": effort, "summary": None},
+        "temperature": 1.0,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "text": {"format": form or {"type": "text"}},
+        "usage": {
+            "input_tokens": tokens_in,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": tokens_out,
+            "output_tokens_details": {"reasoning_tokens": thought},
+            "total_tokens": tokens_in + tokens_out,
         },
-        headers={"x-request-id": f"req_{id_[5:25]}"},
-    )
+    }
+    headers = {"x-request-id": f"req_{id_[5:25]}"}
+    return JSONResponse(response, headers=headers)
 
 
-def _written(call: Call, form: Document, prompt: str, limit: int | None) -> tuple[str, bool]:
-    """Return the text and whether it was cut."""
+def _effort(request: Document) -> str | None:
+    """Return how hard a request's model reasons; None for a model that never does."""
+    if not _reasons(str(request["model"])):
+        return None
+    return str((request.get("reasoning") or {}).get("effort") or _DEFAULT_EFFORT)
+
+
+def _reasons(model: str) -> bool:
+    return not model.startswith("gpt-4")
+
+
+def _written(call: Call, form: Document, prompt: str, room: int) -> tuple[str, str | None]:
+    """Return the text, as far as it gets within `room` tokens, and why it was cut, or None."""
     schema = None
     if form.get("type") == "json_schema":
         schema = form.get("schema")
@@ -151,15 +186,17 @@ def _written(call: Call, form: Document, prompt: str, limit: int | None) -> tupl
         if form.get("strict"):
             check_strict(schema, form["name"])
     if call.has("refusal"):
-        return _REFUSAL, False
+        return _REFUSAL, None
     if call.has("off_schema"):
-        return json.dumps({"note": "this is not what was asked for"}), False
+        return json.dumps({"note": "this is not what was asked for"}), None
     text = writer.text_of(schema, prompt) if schema else writer.write_plain(prompt)
     if call.has("cut"):
-        return text[: len(text) // _CUT_AT], True
-    if limit is not None and tokens(text) > limit:
-        return text[: 4 * limit], True
-    return text, False
+        return text[: len(text) // _CUT_AT], "max_output_tokens"
+    if call.has("content_filter"):
+        return text[: len(text) // _CUT_AT], "content_filter"
+    if tokens(text) > room:
+        return text[: 4 * room], "max_output_tokens"
+    return text, None
 
 
 async def _checked(call: Call) -> Document:
@@ -177,7 +214,36 @@ async def _checked(call: Call) -> Document:
             message = f"Missing required parameter: '{name}'."
             raise Refused(error(400, message, code="missing_required_parameter", param=name))
     _check_model(str(body["model"]))
+    _check_fields(body)
     return body
+
+
+def _check_fields(body: Document) -> None:
+    """Refuse what the real API refuses of parameters, budget, effort, and what goes with none."""
+    unknown = sorted(set(body) - _FIELDS)
+    if unknown:
+        raise Refused(error(400, f"Unknown parameter: '{unknown[0]}'.", code="unknown_parameter", param=unknown[0]))
+    room = body.get("max_output_tokens")
+    if room is not None and not _LEAST_OUTPUT <= room <= _MOST_OUTPUT:
+        is_low = room < _LEAST_OUTPUT
+        bound = f">= {_LEAST_OUTPUT}" if is_low else f"<= {_MOST_OUTPUT}"
+        code = "integer_below_min_value" if is_low else "integer_above_max_value"
+        message = f"Invalid 'max_output_tokens': Expected a value {bound}, but got {room} instead."
+        raise Refused(error(400, message, code=code, param="max_output_tokens"))
+    effort = (body.get("reasoning") or {}).get("effort")
+    if effort is not None and not _reasons(str(body["model"])):
+        raise Refused(_unsupported("reasoning.effort"))
+    if effort is not None and effort not in LEAST_TOKENS:
+        message = f"Invalid value: '{effort}'. Supported values are: {', '.join(LEAST_TOKENS)}."
+        raise Refused(error(400, message, code="invalid_value", param="reasoning.effort"))
+    given = [name for name in _SAMPLING if name in body]
+    if given and _effort(body) not in (None, "none"):
+        raise Refused(_unsupported(given[0]))
+
+
+def _unsupported(name: str) -> JSONResponse:
+    message = f"Unsupported parameter: '{name}' is not supported with this model."
+    return error(400, message, code="unsupported_parameter", param=name)
 
 
 def check_strict(schema: Document, name: str) -> None:

@@ -30,7 +30,7 @@ from dayreel.schemas.choices import UnusableVendorError, VendorOf
 from dayreel.schemas.person import name_key
 from dayreel.schemas.posts import PostFields
 from dayreel.schemas.strict import Strict
-from dayreel.vendors.models import PICTURES
+from dayreel.vendors.models import PICTURES, Effort
 from dayreel.vendors.record import Vendor
 from dayreel.vendors.registry import vendor_named, vendors
 
@@ -43,6 +43,19 @@ UsdAmount = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
 CHANNEL_ID = r"^[a-z][a-z0-9_]{1,40}$"
 _PICTURE = "an https address, or a path relative to the channel file; where the model takes one"
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
+
+
+AskedEffort = Annotated[
+    Effort | None, Field(description="how hard the model thinks; left out, as its row in `models.yaml` says")
+]
+AnswerTokens = Annotated[
+    int | None,
+    Field(
+        ge=1000,
+        le=128_000,
+        description="first budget of an answer, thinking included; it doubles when an answer is cut",
+    ),
+]
 
 
 def is_address(picture: str) -> bool:
@@ -58,6 +71,8 @@ class IdeaSource(Strict):
     file: str | None = Field(None, description="calendar only: path of the CSV, relative to the channel file")
     avoid_days: int = Field(90, ge=0, le=3650, description="too-similar ideas of so many days are refused")
     max_similarity: float = Field(80, ge=0, le=100, description="0 to 100; above it two ideas are too similar")
+    effort: AskedEffort = None
+    max_tokens: AnswerTokens = None
 
     @model_validator(mode="after")
     def _fields_fit_the_provider(self) -> "IdeaSource":
@@ -74,6 +89,12 @@ class PromptSource(Strict):
 
     provider: Annotated[str, VendorOf("llm")] = Field(description="who writes prompts")
     model: str = Field(description="the language model")
+    effort: AskedEffort = None
+    max_tokens: AnswerTokens = None
+
+
+HOW_TO_ASK = frozenset({"effort", "max_tokens"})
+"""Fields of both sources that say how a model is asked, not for what: what was made stays when they change."""
 
 
 class SegmentSpec(Strict):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dayreel.schemas.content import FinalVideo, Idea, Money, NarrationTrack, PromptSet, Segment
+from dayreel.schemas.content import FinalVideo, Idea, Money, NarrationTrack, PromptSet, Segment, VideoPrompt
 
 Stage = Literal["ideas", "prompts", "raw_segments", "narration", "final_video"]
 STAGES: tuple[Stage, ...] = ("ideas", "prompts", "raw_segments", "narration", "final_video")
@@ -31,6 +31,15 @@ class StageRecord(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
+class RefusedPrompt(BaseModel):
+    """A prompt that a video model would not make, or could not take, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: VideoPrompt
+    reason: str
+
+
 class Override(BaseModel):
     """What a person has changed of one stage for this content alone; None is as the channel's file says."""
 
@@ -40,6 +49,9 @@ class Override(BaseModel):
     template: str | None = Field(None, description="name of a prompt template, without `.md.j2`")
     seed: int | None = Field(None, description="of every segment that has no seed of its own")
     segments: tuple[int, ...] = Field((), description="what the newest request had made again")
+    rewrite: dict[int, RefusedPrompt] = Field(
+        default_factory=dict, description="prompts that are written again, by the number of their segment"
+    )
     request_id: str | None = Field(None, description="the run that asked last")
     asked_by: str = ""
     asked_at: datetime | None = None

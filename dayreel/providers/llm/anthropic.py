@@ -1,11 +1,11 @@
 """Anthropic's Messages API: one structured answer per call, through the vendor's SDK with its own retries switched off.
 
-Prices and prompt templates are elsewhere. Protocol facts: SDK 2.10.
+Prices, budgets and prompt templates are elsewhere. Protocol facts: SDK 2.11.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
@@ -28,11 +28,12 @@ _FINISH: Final[Mapping[str, Finish]] = {
     "end_turn": "complete",
     "stop_sequence": "complete",
     "max_tokens": "cut",
-    "model_context_window_exceeded": "cut",
-    "pause_turn": "cut",
-    "tool_use": "cut",
+    "model_context_window_exceeded": "no_room",
     "refusal": "refused",
 }
+"""Any other is `unfinished`: `pause_turn` and `tool_use`, to which no question of ours leads, and what is new."""
+_LONGEST_SILENT_ANSWER: Final = 21_333
+"""Tokens; what may take longer than ten minutes is streamed, or something on the way drops the silent connection."""
 _BILLING = "Add credit at console.anthropic.com, Billing."
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "invalid_request_error": "Check the model and the prompt templates of this channel.",
@@ -97,46 +98,63 @@ class AnthropicModel:
         attempted = f"ask {question.model} at Anthropic for {question.schema_name} of {permit.key.content_id}"
         message = self._create(question, attempted)
         usage = message.usage
-        finish = _FINISH.get(message.stop_reason or "", "cut")
+        finish = _FINISH.get(message.stop_reason or "", "unfinished")
+        # Cached tokens are counted apart; dayreel asks for no caching, but a workspace may.
+        read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+        details = usage.output_tokens_details
         return Answer(
             text="".join(block.text for block in message.content if block.type == "text"),
             finish=finish,
             model=message.model,
-            # Cached tokens are counted apart and cost at most 2x; dayreel asks for no caching, so they are 0.
-            input_tokens=usage.input_tokens
-            + (usage.cache_creation_input_tokens or 0)
-            + (usage.cache_read_input_tokens or 0),
+            input_tokens=usage.input_tokens + written + read,
             output_tokens=usage.output_tokens,
             request_id=message.id,
             refusal=_refusal(message) if finish == "refused" else None,
+            thinking_tokens=details.thinking_tokens if details else 0,
+            cached_tokens=read,
+            cache_write_tokens=written,
         )
 
     def _create(self, question: Question, attempted: str) -> "Message":
         import anthropic  # noqa: PLC0415  loaded by now
+        import httpx2  # noqa: PLC0415  the same
         from anthropic.types import Message  # noqa: PLC0415  the same
 
-        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.llm.sdk_client import answer_timeout  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  the same
 
+        asked: dict[str, Any] = {
+            "model": question.model,
+            "max_tokens": question.max_tokens,
+            "system": question.system,
+            "messages": [{"role": "user", "content": question.prompt}],
+            "output_config": {
+                "format": {"type": "json_schema", "schema": anthropic.transform_schema(question.schema)},
+                **({} if question.effort in (None, "none") else {"effort": question.effort}),
+            },
+            **({"thinking": {"type": "disabled"}} if question.effort == "none" else {}),
+            "timeout": answer_timeout(self._timeout_s, question.max_tokens),
+        }
         try:
             # Typed as `object`: what an answer that is not JSON comes back as is not what the SDK's types say.
-            message: object = self._client.messages.create(
-                model=question.model,
-                max_tokens=question.max_tokens,
-                system=question.system,
-                messages=[{"role": "user", "content": question.prompt}],
-                output_config={
-                    "format": {"type": "json_schema", "schema": anthropic.transform_schema(question.schema)}
-                },
-                timeout=self._client.timeout,
-            )
+            message: object
+            if question.max_tokens > _LONGEST_SILENT_ANSWER:
+                with self._client.messages.stream(**asked) as stream:
+                    message = stream.get_final_message()
+            else:
+                message = self._client.messages.create(**asked)
         except anthropic.APIStatusError as error:
             raise self._refused(error, attempted) from None
         except anthropic.APIConnectionError as error:
             raise unanswered(error.__cause__, vendor="Anthropic", attempted=attempted) from None
-        except (anthropic.AnthropicError, ValueError) as error:
+        except httpx2.TransportError as error:  # in the middle of a stream, which the SDK hands on as it is
+            raise unanswered(error, vendor="Anthropic", attempted=attempted) from None
+        except (anthropic.AnthropicError, ValueError, AssertionError) as error:
             raise _unreadable(attempted, type(error).__name__) from None
         if not isinstance(message, Message) or getattr(message, "usage", None) is None:
             raise _unreadable(attempted, "no message in it")
+        if message.stop_reason is None:  # a stream that broke off, with the usage of its beginning
+            raise _unreadable(attempted, "no end of it")
         return message
 
     def _refused(self, error: "anthropic.APIStatusError", attempted: str) -> ProviderError:

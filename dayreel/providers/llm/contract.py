@@ -9,24 +9,37 @@ from typing import Any, Literal, Protocol
 
 from dayreel.schemas.effect import Permit
 
-Finish = Literal["complete", "cut", "refused"]
+Finish = Literal["complete", "cut", "no_room", "refused", "unfinished"]
+"""How an answer ended: whole; its budget used up; the model's context used up; refused for what was asked; stopped for
+any other reason."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One request for a JSON document that follows `schema` (JSON Schema, every property required)."""
+    """One request for a JSON document that follows `schema` (JSON Schema, every property required).
+
+    Attributes:
+        max_tokens: the budget of the answer, thinking included.
+        effort: how hard to think, in the words of `vendors.models.Effort`; None leaves it to the vendor.
+    """
 
     model: str
     system: str
     prompt: str
     schema: dict[str, Any]
     schema_name: str
-    max_tokens: int = 4000
+    max_tokens: int = 8000
+    effort: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `text` is the raw JSON text; parsing it is the caller's work, so that usage is never lost."""
+    """What came back. `text` is the raw JSON text; parsing it is the caller's work, so that usage is never lost.
+
+    Attributes:
+        input_tokens: all of the question, `cached_tokens` (read from a cache) and `cache_write_tokens` included.
+        output_tokens: all of the answer, `thinking_tokens` included.
+    """
 
     text: str
     finish: Finish
@@ -35,6 +48,9 @@ class Answer:
     output_tokens: int
     request_id: str | None
     refusal: str | None = None
+    thinking_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 class LanguageModel(Protocol):

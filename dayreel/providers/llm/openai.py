@@ -1,11 +1,11 @@
 """OpenAI's Responses API: one structured answer per call, through the vendor's SDK with its own retries switched off.
 
-Prices and prompt templates are elsewhere. Protocol facts: SDK 3.51.
+Prices, budgets and prompt templates are elsewhere. Protocol facts: SDK 3.52.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import SecretStr
 
@@ -21,6 +21,7 @@ from dayreel.vendors.record import Proof, Setting, Vendor
 if TYPE_CHECKING:
     import openai
     from openai.types.responses import Response
+    from openai.types.shared_params import ReasoningEffort
 
 BASE_URL: Final = "https://api.openai.com/v1"
 _VERIFY = (
@@ -106,14 +107,18 @@ class OpenAIModel:
             input_tokens=response.usage.input_tokens,
             output_tokens=response.usage.output_tokens,
             request_id=response.id,
-            refusal=readable(declined) if declined else None,
+            refusal=_refusal(response, declined),
+            thinking_tokens=_counted(response.usage.output_tokens_details, "reasoning_tokens"),
+            cached_tokens=_counted(response.usage.input_tokens_details, "cached_tokens"),
+            cache_write_tokens=_counted(response.usage.input_tokens_details, "cache_write_tokens"),
         )
 
     def _create(self, question: Question, attempted: str) -> "Response":
         import openai  # noqa: PLC0415  loaded by now
         from openai.types.responses import Response  # noqa: PLC0415  the same
 
-        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.llm.sdk_client import answer_timeout  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  the same
 
         try:
             # Typed as `object`: what an answer that is not JSON comes back as is not what the SDK's types say.
@@ -122,6 +127,9 @@ class OpenAIModel:
                 instructions=question.system,
                 input=question.prompt,
                 max_output_tokens=question.max_tokens,
+                reasoning=openai.omit
+                if question.effort is None
+                else {"effort": cast("ReasoningEffort", question.effort)},
                 text={
                     "format": {
                         "type": "json_schema",
@@ -131,6 +139,7 @@ class OpenAIModel:
                     }
                 },
                 store=False,
+                timeout=answer_timeout(self._timeout_s, question.max_tokens),
             )
         except openai.APIStatusError as error:
             raise self._refused(error, attempted) from None
@@ -214,10 +223,27 @@ def closed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finish(response: "Response", declined: str) -> Finish:
-    reason = response.incomplete_details.reason if response.incomplete_details else None
+    reason = _why_incomplete(response)
     if declined or reason == "content_filter":
         return "refused"
-    return "complete" if response.status == "completed" else "cut"
+    if response.status == "completed":
+        return "complete"
+    return "cut" if reason == "max_output_tokens" else "unfinished"
+
+
+def _why_incomplete(response: "Response") -> str | None:
+    return response.incomplete_details.reason if response.incomplete_details else None
+
+
+def _refusal(response: "Response", declined: str) -> str | None:
+    if declined:
+        return readable(declined)
+    return "The vendor's content filter stopped the answer." if _why_incomplete(response) == "content_filter" else None
+
+
+def _counted(details: object, name: str) -> int:
+    """Return a part of the usage; 0 where the answer has none, whatever the SDK's types promise."""
+    return getattr(details, name, None) or 0
 
 
 def _spoken(response: "Response") -> tuple[str, str]:

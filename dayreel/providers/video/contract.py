@@ -47,7 +47,12 @@ class SegmentRequest:
 
 @dataclass(frozen=True)
 class Job:
-    """Where a submitted request stands."""
+    """Where a submitted request stands.
+
+    Attributes:
+        retry_helps: whether the same request may well succeed when it is sent again.
+        refuses_content: whether it failed for what it asked for, so that other words can help.
+    """
 
     state: Literal["queued", "running", "done", "failed"]
     progress: str = ""
@@ -56,6 +61,7 @@ class Job:
     error: str | None = None
     error_code: str | None = None
     retry_helps: bool = False
+    refuses_content: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class VideoGenerator(Protocol):
 
         Raises:
             TransientError: certainly not accepted (never connected, 429, 503).
-            PermanentError: refused: bad input, bad key, no credit.
+            PermanentError: refused: bad input, bad key, no credit; as ContentRefusedError for what it asks for.
             UnknownOutcomeError: the answer was lost; the request may be running and billed.
         """
         ...

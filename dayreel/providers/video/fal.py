@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import ContentRefusedError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
 from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, moment, read_pages
 from dayreel.providers.video import fal_bill
@@ -89,9 +89,11 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "404": "Check `video.model` in the channel file and the request id.",
     "422": "Check the prompt and the segment settings in the channel file.",
     "429": "It is tried again later; fewer segments at once may help.",
-    "content_policy_violation": "Change the prompt: `dayreel run` with another idea, or edit the prompt template.",
+    "content_policy_violation": "Try again: other prompts are then asked for. Or change the idea or the template.",
 }
 """HTTP status or error type to what a person can do."""
+CONTENT_REFUSALS: Final = frozenset({"content_policy_violation"})
+"""The vendor's error types that are about what was asked for."""
 
 _DASHBOARD: Final = "Look for the request in the fal.ai dashboard, Requests."
 _READS_PER_FOLLOW: Final = 6
@@ -338,7 +340,13 @@ class FalVideo:
     def _failed(self, code: str, words: object) -> Job:
         text = readable(str(words), secrets=[self._key])
         step = NEXT_STEPS.get(code, "")
-        return Job("failed", error=f"{text}. {step}".strip(), error_code=code, retry_helps=code in RETRY_HELPS)
+        return Job(
+            "failed",
+            error=f"{text}. {step}".strip(),
+            error_code=code,
+            retry_helps=code in RETRY_HELPS,
+            refuses_content=code in CONTENT_REFUSALS,
+        )
 
     def _read_refused(self, error: Any, attempted: str, request_id: str) -> ProviderError:
         reason = _reason(error.response.text, error.error_type)
@@ -384,6 +392,9 @@ def _submit_refused(reply: Reply) -> ProviderError:
         return reply.error(reason.words, code=reason.code, next_step=_DASHBOARD)
     code = "out_of_credit" if is_broke else reason.code
     step = NEXT_STEPS.get(code or "", NEXT_STEPS.get(str(reply.status), ""))
+    if code in CONTENT_REFUSALS:
+        words = f"HTTP {reply.status}, {readable(reason.words, secrets=reply.secrets)}"
+        return ContentRefusedError(attempted=reply.attempted, answer=words, code=code, next_step=step)
     return reply.error(reason.words, is_refused=True, code=code, next_step=step)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from dayreel.clock import Clock, SystemClock
-from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import ContentRefusedError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.providers.video.model_input import check_request, vendor_arguments
@@ -34,10 +34,10 @@ NOT_FOUND: Final = 1203
 _KEYS = "Check KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY and this machine's clock."
 _CREDIT = "Buy a resource pack or add credit in the Kling developer console."
 _INPUT = "Check the prompt and the segment settings in the channel file."
-_CONTENT = "Change the prompt: `dayreel run` with another idea, or edit the prompt template."
+_CONTENT = "Try again: other prompts are then asked for. Or change the idea or the template."
 _LATER = "It is tried again later; fewer segments at once may help."
 _CONSOLE = "Look for the task in the Kling developer console."
-Meaning = Literal["retry", "refuse", "doubt"]
+Meaning = Literal["retry", "refuse", "content", "doubt"]
 CODES: Final[Mapping[int, tuple[Meaning, str]]] = {
     1000: ("refuse", _KEYS),
     1001: ("refuse", _KEYS),
@@ -52,8 +52,8 @@ CODES: Final[Mapping[int, tuple[Meaning, str]]] = {
     1201: ("refuse", _INPUT),
     1202: ("refuse", _INPUT),
     1203: ("refuse", "Check `video.model` in the channel file and the task id."),
-    1300: ("refuse", _CONTENT),
-    1301: ("refuse", _CONTENT),
+    1300: ("content", _CONTENT),
+    1301: ("content", _CONTENT),
     1302: ("retry", _LATER),
     1303: ("retry", _LATER),
     1304: ("refuse", "Add this machine's address to the allow list in the Kling developer console."),
@@ -67,6 +67,8 @@ The others are decided before a task is made (Kling API reference, General, Erro
 parameters, policy, limits); only they prove that a submit was not taken on.
 """
 _NO_CREDIT: Final = frozenset({1101, 1102})
+_RISK_CONTROL: Final = "risk control"
+"""What a task that failed says of its content; there is no code for it (public threads, unverified)."""
 _STATES: Final[Mapping[str, Literal["queued", "running"]]] = {"submitted": "queued", "processing": "running"}
 
 
@@ -155,7 +157,7 @@ class KlingVideo:
             return Job(_STATES[state])
         if state == "failed":
             words = readable(str(task.get("task_status_msg") or "no reason given"))
-            return Job("failed", error=words, error_code="failed")
+            return Job("failed", error=words, error_code="failed", refuses_content=_RISK_CONTROL in words.lower())
         if state != "succeed":
             raise TransientError(
                 attempted=attempted, answer=f"a status nobody knows ({state!r})", reference=str(handle["task_id"])
@@ -259,6 +261,7 @@ def _refused(reply: Reply, code: int, words: str, reference: str) -> ProviderErr
     kinds: Mapping[Meaning, type[ProviderError]] = {
         "retry": TransientError,
         "refuse": PermanentError,
+        "content": ContentRefusedError,
         "doubt": _doubt(reply),
     }
     return kinds[meaning](

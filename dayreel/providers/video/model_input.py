@@ -36,8 +36,18 @@ def check_request(request: SegmentRequest, model: VideoModel) -> None:
         raise ConfigurationError(
             f"{model.provider} model {model.model!r} cannot make this segment: {'; '.join(problems)}. "
             "Nothing was sent.",
-            next_step="Change the channel file, or choose another model.",
+            next_step="Change the channel file, or choose another model, then try again; for a prompt that does not "
+            "fit, trying again asks for another one.",
         )
+
+
+def unfit_prompt(request: SegmentRequest, model: VideoModel) -> str | None:
+    """Return why a model cannot take a prompt as it is written, None where it can."""
+    misfits = _misfitting_words(request, model)
+    return next(
+        (problem for fact, problem in misfits if fact in ("prompt", "prompt_limit") and not _is_doubtful(model, fact)),
+        None,
+    )
 
 
 def doubts(request: SegmentRequest, model: VideoModel) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.schemas.channel import Channel
+from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.services.making import compose_video, make_idea, narrate, render_segments, write_prompts
 from dayreel.services.making.templating import source_of
 from dayreel.vendors.models import PICTURES
@@ -29,7 +29,8 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
         channels_dir: where people keep prompt templates of their own.
     """
     content_type, spec = channel.content_type, channel.segments
-    idea_source = channel.ideas.model_dump(mode="json", exclude={"avoid_days", "max_similarity"})
+    idea_source = channel.ideas.model_dump(mode="json", exclude={"avoid_days", "max_similarity", *HOW_TO_ASK})
+    prompt_source = channel.prompts and channel.prompts.model_dump(mode="json", exclude=set(HOW_TO_ASK))
     # What came to channel files later is left out where it is not set: nothing is out of date because of an update.
     unset = {field for field in (*PICTURES, "negative_prompt") if getattr(channel.video, field) is None}
     video = channel.video.model_dump(mode="json", exclude=unset)
@@ -45,7 +46,7 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
         ),
         "prompts": (
             write_prompts.CODE_VERSION,
-            {"source": channel.prompts, "template": source_of(channels_dir, content_type, "prompts"), "spec": spec},
+            {"source": prompt_source, "template": source_of(channels_dir, content_type, "prompts"), "spec": spec},
         ),
         "raw_segments": (render_segments.CODE_VERSION, {"source": video, "spec": spec}),
         "narration": (narrate.CODE_VERSION, {"voice": channel.narration}),

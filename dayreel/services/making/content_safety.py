@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dayreel.errors import UsageError
+from dayreel.errors import ContentRefusedError, UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.safety import find_blocked
@@ -62,7 +62,13 @@ class SafetyGate:
             )
         if not self.channel.safety.second_look:
             return
-        verdict = self._look("\n\n".join(text for text in texts if text))
+        try:
+            verdict = self._look("\n\n".join(text for text in texts if text))
+        except ContentRefusedError as refusal:
+            raise Unusable(
+                f"the second look would not look at it ({refusal.answer})",
+                "Your last answer was refused by a content policy. Choose something harmless.",
+            ) from None
         if not verdict.safe:
             reasons = "; ".join(verdict.reasons) or "no reason given"
             raise Unusable(

@@ -12,7 +12,7 @@ from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.novelty import closest
-from dayreel.schemas.channel import Channel
+from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Override
 from dayreel.services.making.ask import Unusable, ask
@@ -57,7 +57,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
         fingerprint=fingerprint(
             code=CODE_VERSION,
             content_id=row.id,
-            source=channel.ideas.model_dump(exclude={"avoid_days", "max_similarity"}),
+            source=channel.ideas.model_dump(exclude={"avoid_days", "max_similarity", *HOW_TO_ASK}),
             topic=channel.topic,
             language=channel.language,
             written=_calendar_row(project, channel, day) if model is None and pinned is None else None,

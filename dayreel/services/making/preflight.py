@@ -15,8 +15,9 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
 from dayreel.queries.rows import ContentRow
+from dayreel.rules.answers import effort_of
 from dayreel.rules.retirement import require_current
-from dayreel.schemas.channel import Channel
+from dayreel.schemas.channel import Channel, VideoSource
 from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
@@ -97,8 +98,10 @@ def usable(models: ModelList, channel: Channel, today: date) -> Iterator[tuple[s
         try:
             require_current(models.find(part.provider, part.model), today)
             models.priced(part.provider, part.model)
-            if part is channel.video:
+            if isinstance(part, VideoSource):
                 segment_cost(models, channel)
+            else:
+                effort_of(models.text(part.provider, part.model), part.effort)
         except ConfigurationError as error:
             yield part.model, error
         else:

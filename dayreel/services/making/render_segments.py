@@ -16,12 +16,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from dayreel.errors import DayreelError, MediaError, PermanentError, TransientError, UsageError
+from dayreel.errors import ContentRefusedError, DayreelError, MediaError, PermanentError, TransientError, UsageError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
 from dayreel.providers.video.clips import OwnFootage, pick_footage
-from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
+from dayreel.providers.video.contract import Job, SegmentRequest, VideoGenerator
 from dayreel.providers.video.model_input import doubts
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
@@ -246,16 +246,16 @@ def _follow(
             return made_clip(handle, job)
         # A failed job is not billed (docs/reference/vendors/video.md), which is what makes another submission safe.
         if job.state == "failed":
-            error = PermanentError if not job.retry_helps else TransientError
+            error: type[TransientError | PermanentError] = TransientError if job.retry_helps else PermanentError
+            if job.refuses_content:
+                error = ContentRefusedError
             raise VendorFailed(
                 error(
                     attempted=attempted,
                     answer=job.error or "it failed and gave no reason",
                     reference=reference,
                     code=job.error_code,
-                    next_step=""
-                    if job.retry_helps
-                    else f"Change the prompt or the model, then `dayreel retry {row.id}`.",
+                    next_step=_next_step(row.id, job),
                 )
             )
         running = job.state == "running"
@@ -271,6 +271,12 @@ def _follow(
             )
         project.clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_POLL_S)
+
+
+def _next_step(content_id: str, job: Job) -> str:
+    if job.refuses_content:
+        return f"`dayreel retry {content_id}` asks for another prompt; the other segments stay."
+    return "" if job.retry_helps else f"Change the prompt or the model, then `dayreel retry {content_id}`."
 
 
 def _fetch(

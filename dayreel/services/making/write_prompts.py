@@ -10,7 +10,7 @@ from dayreel.errors import UsageError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.segment_words import WORDS, PromptRoom, prompt_room, segment_prompt
-from dayreel.schemas.channel import Channel
+from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.content_safety import SafetyGate, texts_of_prompts
@@ -18,6 +18,7 @@ from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.rejections import rejection_words
+from dayreel.services.making.rewrites import kept_prompts, merged, recorded_rewrites, rewrite_words
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.project import Project
@@ -52,18 +53,24 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
     trial = trial_of(channel, "prompt", row.day)
     if trial is not None and trial.words:
         prompt = f"{prompt}\n\n{trial.words}"
+    base = fingerprint(code=CODE_VERSION, source=source.model_dump(exclude=set(HOW_TO_ASK)), prompt=prompt)
+    # Added only where something was refused, so that what was written before stays what it is.
+    rewrite = {number: refused.model_dump() for number, refused in override.rewrite.items()}
     work = Work(
         stage="prompts",
-        fingerprint=fingerprint(code=CODE_VERSION, source=source, prompt=prompt),
+        fingerprint=fingerprint(base=base, rewrite=rewrite) if rewrite else base,
         provider=source.provider,
         model=source.model,
     )
+    kept = kept_prompts(project.contents.manifest(row.id), override, base=base)
+    refused = "" if kept is None else rewrite_words(override, kept)
 
     gate = SafetyGate(project, channel, row, "prompt", model, source.model)
 
     room = segment_room(project, with_override(channel, "raw_segments", override_of(project, row.id, "raw_segments")))
 
-    def accept(prompt_set: PromptSet) -> None:
+    def accept(written: PromptSet) -> None:
+        prompt_set = merged(written, kept or {})
         _accept(prompt_set, channel.segments.count, room)
         gate.admit(texts_of_prompts(prompt_set))
 
@@ -78,7 +85,9 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
                 model=source.model,
                 system="You answer with one JSON document that follows the given schema, and nothing else.",
                 # Outside the fingerprint: what was made of an earlier take's day stays what it is.
-                prompt="\n\n".join(part for part in (prompt, room.sentence, rejection_words(project, row)) if part),
+                prompt="\n\n".join(
+                    part for part in (prompt, room.sentence, rejection_words(project, row), refused) if part
+                ),
                 schema=_exactly(channel.segments.count).model_json_schema(),
                 schema_name="prompts",
                 max_tokens=1000 + 700 * channel.segments.count,
@@ -86,15 +95,16 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
             document=PromptSet,
             accept=accept,
         )
-        path = project.contents.folder(row.id) / "prompts.json"
-        atomic_write_text(path, asked.document.model_dump_json(indent=2))
+        prompts = merged(asked.document, kept or {})
+        atomic_write_text(project.contents.folder(row.id) / "prompts.json", prompts.model_dump_json(indent=2))
         return Product(
-            {"prompts": asked.document},
+            {"prompts": prompts},
             cost_usd=asked.cost_usd + gate.cost_usd,
             effect_ids=(*asked.effect_ids, *gate.effect_ids),
             parameters={
                 **recorded(trial),
                 **({"template": override.template} if override.template is not None else {}),
+                **recorded_rewrites(override, base),
             },
         )
 

@@ -20,7 +20,7 @@ from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
 from dayreel.schemas.effect import Effect, EffectState
-from dayreel.services.effects.ledger import effect_of, has_handle
+from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import note_post, settle_post, whose_post
@@ -185,7 +185,8 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
             # request.
             project.ledger.record_outcome(effect.id, "intended", evidence, handle={})
         else:
-            project.ledger.record_outcome(effect.id, "refused", evidence)
+            result = {CONTENT_REFUSED: job.error} if job.refuses_content else None
+            project.ledger.record_outcome(effect.id, "refused", evidence, result=result)
         end_render(project, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
         return _reconciled(effect, "released" if job.retry_helps else "refused", evidence, retry)
     return _stays_sent(project, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)

@@ -14,11 +14,12 @@ from dayreel.processes import in_words
 from dayreel.providers.video.contract import VideoGenerator
 from dayreel.queries.renders import renders_of
 from dayreel.queries.rows import ContentRow, current_content, get_content
-from dayreel.services.effects.ledger import effect_of, has_handle, reopen
+from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle, reopen
 from dayreel.services.making.open_content import day_lock
 from dayreel.services.making.renders import end_render, render_id
 from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import look_up_segment
+from dayreel.services.upkeep.rewrite_prompts import ask_for_rewrites
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
 from dayreel.stores.locks import hold
 
@@ -27,12 +28,17 @@ def reopen_refused(project: Project, content_id: str) -> int:
     """Let what was refused be tried again and what could not be used be asked again; return how many acts that are.
 
     Whether that helps is for the person to say.
-    Answers of a language model that no stage was made from are set aside: they are paid, and asked for again.
+    Answers of a language model that no stage was made from are set aside: they are paid, and asked for again. Instead
+    of a segment that was refused for its content, another prompt is asked for (`rewrite_prompts`).
 
     Raises:
         UsageError: there is no such content, or a newer take of its day.
+        BusyError: a process makes it right now, and one of its prompts is to be written again.
     """
     project.contents.fetch(content_id)
+    with project.catalog.read() as connection:
+        row = _newest_take(connection, content_id)
+    ask_for_rewrites(project, row)
     # A take that was only just opened has no manifest: nothing of it is made.
     stages = project.contents.manifest(content_id).stages if project.contents.exists(content_id) else {}
     used = {number for stage in stages.values() for number in stage.effect_ids}
@@ -43,7 +49,8 @@ def reopen_refused(project: Project, content_id: str) -> int:
             connection.execute(
                 update(effects).where(effects.c.id == number).values(result={**result, "set_aside": True})
             )
-        opened = reopen(connection, effects.c.content_id == content_id)
+        stay = _refused_for_content(connection, content_id)
+        opened = reopen(connection, effects.c.content_id == content_id, effects.c.id.not_in(stay))
         # The old reason would stand beside a post that is being tried again.
         connection.execute(
             update(platform_posts)
@@ -51,6 +58,12 @@ def reopen_refused(project: Project, content_id: str) -> int:
             .values(error_message=None)
         )
     return opened + len(unused)
+
+
+def _refused_for_content(connection: Connection, content_id: str) -> list[int]:
+    of_content = (effects.c.content_id == content_id, effects.c.kind == "segment", effects.c.state == "refused")
+    rows = connection.execute(select(effects.c.id, effects.c.result).where(*of_content))
+    return [row.id for row in rows if CONTENT_REFUSED in row.result]
 
 
 def _unused_answers(connection: Connection, content_id: str, used: set[int]) -> list[tuple[int, dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """The real Anthropic and OpenAI SDKs against the stand-ins."""
 
 import json
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 
@@ -43,7 +44,7 @@ def idea_of(sandbox: RunningSandbox, ask: str) -> Idea:
     with claude(sandbox) as client:
         answer = client.messages.parse(
             model="claude-haiku-5-5",
-            max_tokens=2000,
+            max_tokens=16_000,
             messages=[{"role": "user", "content": ask}],
             output_format=Idea,
         )
@@ -75,7 +76,7 @@ def test_prompts_have_the_count_and_length_asked_for(sandbox: RunningSandbox) ->
     with claude(sandbox) as client:
         answer = client.messages.parse(
             model="claude-sonnet-5-5",
-            max_tokens=8000,
+            max_tokens=20_000,
             messages=[{"role": "user", "content": "Write prompts for the idea.\ncount: 4\nIdea: paper marbling."}],
             output_format=PromptSet,
         )
@@ -92,7 +93,7 @@ def test_the_second_look_answers_whether_it_is_safe(sandbox: RunningSandbox, tex
     with claude(sandbox) as client:
         answer = client.messages.parse(
             model="claude-haiku-5-5",
-            max_tokens=500,
+            max_tokens=8000,
             messages=[{"role": "user", "content": text}],
             output_format=Verdict,
         )
@@ -149,6 +150,107 @@ def test_anthropic_refuses_what_the_real_api_refuses(
     assert says in answer.json()["error"]["message"]
 
 
+MESSAGE = {"model": "claude-sonnet-5-5", "max_tokens": 21_000, "messages": [{"role": "user", "content": "an idea"}]}
+TOOL = {"name": "keep", "input_schema": {"type": "object", "properties": {"idea": {"type": "string"}}}}
+
+
+def test_claude_thinks_by_default_and_within_its_budget(sandbox: RunningSandbox) -> None:
+    with claude(sandbox) as client:
+        whole = client.messages.create(**MESSAGE)  # type: ignore[call-overload]
+        cut = client.messages.create(**{**MESSAGE, "max_tokens": 2000})  # type: ignore[call-overload]
+        off = client.messages.create(**MESSAGE, thinking={"type": "disabled"})  # type: ignore[call-overload]
+    thought = whole.usage.output_tokens_details.thinking_tokens
+    assert [block.type for block in whole.content] == ["thinking", "text"]
+    assert 2500 <= thought < whole.usage.output_tokens
+    assert ([block.type for block in cut.content], cut.stop_reason, cut.usage.output_tokens) == (
+        ["thinking"],
+        "max_tokens",
+        2000,
+    )
+    assert ([block.type for block in off.content], off.usage.output_tokens_details.thinking_tokens) == (["text"], 0)
+    billed = [generation["output_tokens"] for generation in sandbox.effects()["generations"]]
+    assert sorted(billed) == sorted(answer.usage.output_tokens for answer in (whole, cut, off))
+
+
+def test_another_seed_thinks_for_another_time(sandbox: RunningSandbox) -> None:
+    thought = set()
+    with claude(sandbox) as client:
+        for seed in range(5):
+            sandbox.pace(anthropic_thinking_seed=seed)
+            whole = client.messages.create(**MESSAGE)  # type: ignore[call-overload]
+            thought.add(whole.usage.output_tokens_details.thinking_tokens)
+    assert len(thought) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"tools": [TOOL], "tool_choice": {"type": "tool", "name": "keep"}}, "tool_choice forces tool use"),
+        ({"tools": [TOOL], "tool_choice": {"type": "any"}}, "tool_choice forces tool use"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 21_000}}, "must be greater than `thinking.budget_tokens`"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1000}}, "greater than or equal to 1024"),
+        ({"thinking": {"type": "sometimes"}}, "thinking.type"),
+        ({"model": "claude-opus-5-5", "thinking": {"type": "disabled"}}, "not supported for this model"),
+        ({"output_config": {"effort": "heroic"}}, "output_config.effort"),
+        ({"model": "claude-haiku-4-5", "output_config": {"effort": "low"}}, "does not support the effort"),
+        ({"temperature": 1}, "temperature"),
+        ({"model": "claude-opus-4-8", "thinking": {"type": "adaptive"}, "temperature": 0.5}, "may only be set to 1"),
+        ({"reasoning": {"effort": "low"}}, "reasoning: Extra inputs"),
+        ({"model": "claude-sonnet-4-5"}, "model: claude-sonnet-4-5"),
+        ({"messages": [{"role": "user", "content": "x" * 4_100_000}]}, "prompt is too long"),
+    ],
+)
+def test_what_does_not_go_with_thinking_is_refused(
+    sandbox: RunningSandbox, changes: dict[str, object], says: str
+) -> None:
+    sandbox.ask(lambda world: world.set_now(datetime(2026, 12, 1, tzinfo=UTC)))
+    answer = requests.post(
+        sandbox.url + "/anthropic/v1/messages",
+        json={**MESSAGE, **changes},
+        headers={"x-api-key": sandbox.credentials["ANTHROPIC_API_KEY"], "anthropic-version": "2023-06-01"},
+        timeout=10,
+    )
+    assert answer.status_code in (400, 404)
+    assert says in answer.json()["error"]["message"]
+    assert sandbox.effects()["generations"] == []
+
+
+def test_gpt_reasons_by_default_and_within_its_budget(sandbox: RunningSandbox) -> None:
+    with gpt(sandbox) as client:
+        whole = client.responses.create(model="gpt-6-luna", input="an idea")
+        cut = client.responses.create(model="gpt-6-luna", input="an idea", max_output_tokens=500)
+        off = client.responses.create(model="gpt-6-luna", input="an idea", reasoning={"effort": "none"})
+        plain = client.responses.create(model="gpt-4.1", input="an idea", temperature=0.5)
+    assert all(answer.usage is not None for answer in (whole, cut, off, plain))
+    assert [item.type for item in whole.output] == ["reasoning", "message"]
+    assert whole.usage
+    assert 800 <= whole.usage.output_tokens_details.reasoning_tokens < whole.usage.output_tokens
+    assert (cut.status, [item.type for item in cut.output]) == ("incomplete", ["reasoning"])
+    assert cut.usage
+    assert cut.usage.output_tokens == 500
+    assert [item.type for item in (*off.output, *plain.output)] == ["message", "message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"temperature": 0.5}, "unsupported_parameter"),
+        ({"model": "gpt-4.1", "reasoning": {"effort": "low"}}, "unsupported_parameter"),
+        ({"reasoning": {"effort": "heroic"}}, "invalid_value"),
+        ({"max_output_tokens": 8}, "integer_below_min_value"),
+        ({"max_tokens": 800}, "unknown_parameter"),
+    ],
+)
+def test_what_does_not_go_with_reasoning_is_refused(
+    sandbox: RunningSandbox, changes: dict[str, object], code: str
+) -> None:
+    body = {"model": "gpt-6-luna", "input": "an idea", **changes}
+    with gpt(sandbox) as client, pytest.raises(openai.BadRequestError) as caught:
+        client.post("/responses", body=body, cast_to=object)
+    assert caught.value.code == code
+    assert sandbox.effects()["generations"] == []
+
+
 def test_too_few_tokens_cut_the_answer(sandbox: RunningSandbox) -> None:
     with claude(sandbox) as client:
         answer = client.messages.create(
@@ -160,14 +262,23 @@ def test_too_few_tokens_cut_the_answer(sandbox: RunningSandbox) -> None:
     assert answer.usage.output_tokens == 5
 
 
-@pytest.mark.parametrize(("kind", "stop"), [("cut", "max_tokens"), ("refusal", "refusal"), ("off_schema", "end_turn")])
+STOPS = {
+    "cut": "max_tokens",
+    "refusal": "refusal",
+    "off_schema": "end_turn",
+    "pause": "pause_turn",
+    "window": "model_context_window_exceeded",
+}
+
+
+@pytest.mark.parametrize(("kind", "stop"), STOPS.items())
 def test_anthropic_faults_are_billed_and_useless(sandbox: RunningSandbox, kind: str, stop: str) -> None:
     sandbox.arm("anthropic", "messages", kind)
     schema = {"type": "object", "properties": {"idea": {"type": "string"}}, "additionalProperties": False}
     with claude(sandbox) as client:
         answer = client.messages.create(
             model="claude-haiku-5-5",
-            max_tokens=2000,
+            max_tokens=16_000,
             messages=[{"role": "user", "content": "an idea"}],
             output_config={"format": {"type": "json_schema", "schema": schema}},
         )
@@ -231,6 +342,10 @@ def test_openai_shows_its_faults(sandbox: RunningSandbox) -> None:
             "incomplete",
             "max_output_tokens",
         )
+        sandbox.arm("openai", "responses", "content_filter")
+        filtered = client.responses.create(model="gpt-6-luna", input="an idea")
+        assert filtered.incomplete_details
+        assert filtered.incomplete_details.reason == "content_filter"
         sandbox.arm("openai", "responses", "refusal")
         refused = client.responses.create(model="gpt-6-luna", input="an idea")
         assert "can't help with that" in repr(refused.output)

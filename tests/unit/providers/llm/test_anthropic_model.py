@@ -1,7 +1,9 @@
 """Anthropic: every row of its error table becomes one verdict, and usage survives every answer."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ QUESTION = Question(
 )
 
 
-def message(stop_reason: str = "end_turn", text: str = '{"idea": "a pot"}', **more: Any) -> dict[str, Any]:
+def message(stop_reason: str | None = "end_turn", text: str = '{"idea": "a pot"}', **more: Any) -> dict[str, Any]:
     return {
         "id": "msg_1",
         "type": "message",
@@ -47,9 +49,9 @@ def error(kind: str, words: str = "no") -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": words}, "request_id": "req_9"}
 
 
-def ask(url: str, **settings: Any) -> Answer:
+def ask(url: str, question: Question = QUESTION, **settings: Any) -> Answer:
     model: LanguageModel = AnthropicModel(api_key=SecretStr(KEY), base_url=url, **settings)
-    return model.ask(make_permit("llm", "anthropic"), QUESTION)
+    return model.ask(make_permit("llm", "anthropic"), question)
 
 
 def test_an_answer_keeps_text_usage_and_id() -> None:
@@ -64,14 +66,41 @@ def test_an_answer_keeps_text_usage_and_id() -> None:
     assert "maxLength" not in schema["properties"]["idea"], "the API takes no such constraint"
 
 
+@pytest.mark.parametrize("after", [b"", b"event: message_st", b'event: error\ndata: {"type": "error"}\n\n'])
+def test_a_stream_without_its_end_is_a_lost_answer(after: bytes) -> None:
+    """Its beginning has a usage, of one token: booked as it stands, a long answer would have cost nothing."""
+    begun = json.dumps({"type": "message_start", "message": message(None, "", content=[])})
+    body = f"event: message_start\ndata: {begun}\n\n".encode() + after
+    with scripted(Say(body=body, headers={"content-type": "text/event-stream"})) as server:
+        for _ in range(2):
+            with pytest.raises(UnknownOutcomeError):
+                ask(server.url, replace(QUESTION, max_tokens=40_000))
+    assert server.asked[0].json()["stream"] is True
+
+
+def test_cached_and_thinking_tokens_are_counted_apart() -> None:
+    usage = {
+        "input_tokens": 20,
+        "cache_read_input_tokens": 70,
+        "cache_creation_input_tokens": 30,
+        "output_tokens": 45,
+        "output_tokens_details": {"thinking_tokens": 40},
+    }
+    with scripted(Say(body=message(usage=usage))) as server:
+        answer = ask(server.url, replace(QUESTION, effort="low"))
+    assert (answer.input_tokens, answer.cached_tokens, answer.cache_write_tokens) == (120, 70, 30)
+    assert (answer.output_tokens, answer.thinking_tokens) == (45, 40)
+    assert server.asked[0].json()["output_config"]["effort"] == "low"
+
+
 @pytest.mark.parametrize(
     ("stop_reason", "finish"),
     [
         ("end_turn", "complete"),
         ("max_tokens", "cut"),
-        ("model_context_window_exceeded", "cut"),
-        ("pause_turn", "cut"),
-        ("something_new", "cut"),
+        ("model_context_window_exceeded", "no_room"),
+        ("pause_turn", "unfinished"),
+        ("something_new", "unfinished"),
         ("refusal", "refused"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,14 +38,17 @@ def vendor(request: pytest.FixtureRequest, world: RunningSandbox) -> Iterator[st
     world.clear_faults()
 
 
-def question(vendor: str, shape: type[BaseModel] = Idea) -> Question:
+def question(vendor: str, shape: type[BaseModel] = Idea, **changes: Any) -> Question:
     prompt = "Topic: wheel-thrown pottery. Write it."
-    return Question(VENDORS[vendor][0], "You write for asmr_crafts.", prompt, shape.model_json_schema(), "idea")
+    whole = Question(
+        VENDORS[vendor][0], "You write for asmr_crafts.", prompt, shape.model_json_schema(), "idea", 16_000
+    )
+    return replace(whole, **changes)
 
 
-def ask(vendor: str, access: Access, shape: type[BaseModel] = Idea) -> Any:
+def ask(vendor: str, access: Access, shape: type[BaseModel] = Idea, **changes: Any) -> Any:
     model: LanguageModel = vendor_named(vendor).connect(access)
-    return model.ask(make_permit("llm", vendor), question(vendor, shape))
+    return model.ask(make_permit("llm", vendor), question(vendor, shape, **changes))
 
 
 def paid(world: RunningSandbox) -> int:
@@ -58,6 +62,16 @@ def test_our_own_schemas_are_taken_and_answered(vendor: str, access: Access, sha
     assert answer.input_tokens > 0
     assert answer.output_tokens > 0
     shape.model_validate_json(answer.text)
+
+
+def test_thinking_is_counted_and_can_be_asked_for(vendor: str, access: Access) -> None:
+    """2,000 tokens were the budget once: half of the questions were then cut before a word was written."""
+    usual, hard, off = (ask(vendor, access, effort=effort) for effort in (None, "high", "none"))
+    assert [answer.finish for answer in (usual, hard, off)] == ["complete"] * 3
+    assert 0 == off.thinking_tokens < usual.thinking_tokens < hard.thinking_tokens < hard.output_tokens
+    cut = ask(vendor, access, max_tokens=700)
+    assert (cut.finish, cut.output_tokens, cut.text) == ("cut", 700, "")
+    assert ask(vendor, access, effort="max", max_tokens=128_000).finish == "complete"
 
 
 def test_usage_survives_what_cannot_be_used(vendor: str, access: Access, world: RunningSandbox) -> None:

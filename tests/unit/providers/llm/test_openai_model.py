@@ -80,7 +80,15 @@ def test_a_closed_schema_keeps_a_property_named_default() -> None:
     assert "required" not in schema
 
 
-@pytest.mark.parametrize(("reason", "finish"), [("max_output_tokens", "cut"), ("content_filter", "refused")])
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("max_output_tokens", "cut"),
+        ("content_filter", "refused"),
+        ("max_messages", "unfinished"),
+        ("new", "unfinished"),
+    ],
+)
 def test_usage_survives_an_incomplete_answer(reason: str, finish: str) -> None:
     body = response(status="incomplete", incomplete_details={"reason": reason})
     with scripted(Say(body=body)) as server:

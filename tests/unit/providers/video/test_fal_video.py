@@ -12,6 +12,7 @@ import pytest
 from dayreel.clock import SystemClock
 from dayreel.errors import (
     ConfigurationError,
+    ContentRefusedError,
     PermanentError,
     ProviderError,
     TransientError,
@@ -198,7 +199,7 @@ def test_a_submit_with_a_lost_answer_is_paid_once_and_in_doubt(fal: FalVideo, wo
         ({"kind": "error", "status": 502}, UnknownOutcomeError, "dashboard"),
         ({"kind": "error", "status": 504}, UnknownOutcomeError, "dashboard"),
         ({"kind": "error", "status": 400, "code": "bad_request"}, PermanentError, ""),
-        ({"kind": "error", "status": 422}, PermanentError, "Change the prompt"),
+        ({"kind": "error", "status": 422}, ContentRefusedError, "other prompts"),
         ({"kind": "error", "status": 402}, PermanentError, "Add credit"),
         ({"kind": "error", "status": 404, "code": "not_found"}, PermanentError, "`video.model`"),
         ({"kind": "expired_token"}, PermanentError, "FAL_KEY"),
@@ -283,7 +284,8 @@ def test_a_result_that_is_an_error_of_the_model_is_a_failure() -> None:
     assert (job.state, job.error_code, job.retry_helps) == ("failed", "content_policy_violation", False)
     assert job.error is not None
     assert "body.prompt: Flagged" in job.error
-    assert "Change the prompt" in job.error
+    assert "other prompts" in job.error
+    assert job.refuses_content
 
 
 def test_an_empty_result_does_not_prove_that_nothing_was_made() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dayreel.clock import SystemClock
-from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import ContentRefusedError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.kling import KlingVideo
 from dayreel.sandbox.credentials import KLING_API_KEY
@@ -84,7 +84,7 @@ def test_a_lost_submit_is_paid_once_in_doubt_and_found(kling: KlingVideo, world:
     [
         ({"kind": "error", "status": 500}, UnknownOutcomeError, "console"),
         ({"kind": "error", "status": 429}, TransientError, "later"),
-        ({"kind": "error", "status": 400, "code": 1301}, PermanentError, "Change the prompt"),
+        ({"kind": "error", "status": 400, "code": 1301}, ContentRefusedError, "other prompts"),
         ({"kind": "expired_token"}, PermanentError, "KLING_SECRET_KEY"),
         ({"kind": "quota"}, PermanentError, "resource pack"),
     ],

@@ -13,6 +13,7 @@ import pytest
 
 from dayreel.errors import (
     ConfigurationError,
+    ContentRefusedError,
     PermanentError,
     ProviderError,
     TransientError,
@@ -113,7 +114,7 @@ def test_our_own_id_is_stable_for_an_effect_and_unique_to_it() -> None:
         ),
         (
             task("failed", task_status_msg="Failure to pass the risk control system"),
-            Job("failed", error="Failure to pass the risk control system", error_code="failed"),
+            Job("failed", error="Failure to pass the risk control system", error_code="failed", refuses_content=True),
         ),
     ],
 )
@@ -137,7 +138,8 @@ STATUS = {10: 401, 11: 429, 12: 400, 13: 429, 50: 503}
 def test_every_code_has_one_verdict(number: int, has_side_effects: bool) -> None:
     meaning, step = CODES[number]
     doubt = UnknownOutcomeError if has_side_effects else TransientError
-    verdict: type[ProviderError] = {"retry": TransientError, "refuse": PermanentError, "doubt": doubt}[meaning]
+    verdicts = {"retry": TransientError, "refuse": PermanentError, "content": ContentRefusedError, "doubt": doubt}
+    verdict: type[ProviderError] = verdicts[meaning]
     say = code(number, STATUS[number // 100], f"no, {SECRET}, {ACCESS}")
     with scripted(say) as server, pytest.raises(verdict) as caught:
         at(server.url).submit(PERMIT, REQUEST) if has_side_effects else at(server.url).follow(HANDLE)

@@ -84,8 +84,9 @@ def test_ideas_older_than_the_channel_looks_back_do_not_matter(make_project: Mak
 
 def test_content_that_cannot_get_an_idea_fails_and_says_why(make_project: MakeProject) -> None:
     project = make_project()
+    model = FakeLanguageModel([answer(finish="refused", refusal="no")] * 2)
     with pytest.raises(PermanentError):
-        make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([answer(finish="refused", refusal="no")]))
+        make_idea(project, channel_of(project), DAY, model=model)
     row = content_row(project, ID)
     assert (row.state, row.last_good_state) == ("failed", "scripting")
     assert "the model refused: no" in str(row.error)

@@ -16,7 +16,7 @@ from tests.fakes.project import DAY, content_row, make_project, reviewable
 
 @pytest.mark.parametrize(
     "bad",
-    [[answer(finish="refused", refusal="no")], [answer({}) for _ in range(4)]],
+    [[answer(finish="refused", refusal="no") for _ in range(2)], [answer({}) for _ in range(4)]],
     ids=["refused", "never on the schema"],
 )
 def test_only_a_retry_asks_the_model_again_not_a_repeated_run(tmp_path: Path, bad: list[Answer]) -> None:

@@ -1,0 +1,76 @@
+"""How hard a language model is asked to think, how much room its answer gets, and how much more after it was cut. Pure.
+
+Thinking counts towards the budget of an answer and is billed like it (docs/reference/vendors/llm.md). What a model
+takes is its row in `models.yaml`; what was asked is the channel's file.
+"""
+
+from collections.abc import Mapping
+
+from dayreel.errors import ConfigurationError
+from dayreel.vendors.models import Effort, TextModel
+
+_THINKING_TOKENS: Mapping[str, int] = {
+    "none": 0,
+    "minimal": 1000,
+    "low": 3000,
+    "medium": 7000,
+    "high": 14_000,
+    "xhigh": 30_000,
+    "max": 60_000,
+}
+"""Effort to the room for thinking. Vendors publish no figures; with the text it comes to the 8,000 to 16,000 tokens
+that are advised (docs/reference/vendors/llm.md)."""
+_UNKNOWN_LIMIT = 32_000
+"""The longest answer that is asked of a model whose row says nothing of it."""
+_USUAL_SHARE = 4
+"""Of the room for thinking, a usual answer takes one part in so many."""
+
+
+def effort_of(model: TextModel, asked: Effort | None) -> Effort | None:
+    """Return the effort that a model is asked for; None where nothing is said of it.
+
+    The default of a model that thinks by itself is said all the same, so that it stays when the vendor changes it.
+
+    Raises:
+        ConfigurationError: the model takes no such effort; names those it takes.
+    """
+    if asked is None:
+        return model.default_effort if model.thinks in ("always", "default") else None
+    if asked not in model.efforts:
+        takes = ", ".join(model.efforts) or "none at all"
+        raise ConfigurationError(
+            f"{model.provider} model {model.model!r} takes no effort {asked!r}; it takes {takes}. Nothing was asked.",
+            next_step="Change `effort` in the channel file, or leave it out; where the model has learned another, add "
+            "it to its row in your models.yaml.",
+        )
+    return asked
+
+
+def answer_room(model: TextModel, effort: Effort | None, *, text_tokens: int) -> int:
+    """Return the budget of an answer: for its text, and for the thinking before it.
+
+    Args:
+        text_tokens: the most that the text itself takes.
+    """
+    return min(text_tokens + _thinking_room(model, effort), _limit(model))
+
+
+def more_room(model: TextModel, room: int) -> int | None:
+    """Return the budget after an answer that was cut at `room`: double, up to the model's limit; None at the limit."""
+    wider = min(2 * room, _limit(model))
+    return wider if wider > room else None
+
+
+def usual_thinking(model: TextModel, effort: Effort | None) -> int:
+    """Return how many tokens a model usually thinks, for estimates."""
+    return _thinking_room(model, effort) // _USUAL_SHARE
+
+
+def _thinking_room(model: TextModel, effort: Effort | None) -> int:
+    if effort is None:
+        return _THINKING_TOKENS["high"] if model.thinks in ("always", "default") else 0
+    return _THINKING_TOKENS[effort]
+
+
+def _limit(model: TextModel) -> int:
+    return model.max_output_tokens or _UNKNOWN_LIMIT
