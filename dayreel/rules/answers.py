@@ -22,7 +22,7 @@ _THINKING_TOKENS: Mapping[str, int] = {
 that are advised (docs/reference/vendors/llm.md)."""
 _UNKNOWN_LIMIT = 32_000
 """The longest answer that is asked of a model whose row says nothing of it."""
-_USUAL_SHARE = 4
+_USUAL_SHARE = 2
 """Of the room for thinking, a usual answer takes one part in so many."""
 
 

@@ -61,7 +61,7 @@ def test_a_rejection_offers_another_take_with_its_price(
     review: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert review("reject", ID, "--by", "ana") == 0
-    offer = f"Another take of the same day, for about $1.51: dayreel retry {ID} --new-take"
+    offer = f"Another take of the same day, for about $1.58: dayreel retry {ID} --new-take"
     assert offer in capsys.readouterr().out
 
 
@@ -73,7 +73,7 @@ def test_whoever_says_no_to_the_price_begins_nothing(
     monkeypatch.setattr(prompt, "isatty", lambda: True)
     monkeypatch.setattr("sys.stdin", prompt)
     assert run(["retry", ID, "--new-take"]) == 1
-    assert "Make another take of crafts on 2026-11-20 for about $1.51?" in capsys.readouterr().err
+    assert "Make another take of crafts on 2026-11-20 for about $1.58?" in capsys.readouterr().err
     project = make_project(tmp_path)
     with project.catalog.read() as connection:
         assert [row.id for row in list_contents(connection)] == [ID]

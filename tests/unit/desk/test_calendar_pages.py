@@ -103,7 +103,7 @@ def test_a_missed_day_offers_making_with_its_price_and_skipping(project: Project
     ana, vera = person(app, "Ana", "reviewer"), person(app, "Vera", "viewer")
     page = ana.open(MISSED)
     assert "Missed: the day is over" in page
-    assert "It costs about $1.51." in page
+    assert "It costs about $1.58." in page
     assert "dayreel run" not in page, "no shell command"
     assert "Make it now" not in vera.open(MISSED)
     assert vera.submit(f"{MISSED}/make").status_code == 403

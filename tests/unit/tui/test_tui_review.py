@@ -82,7 +82,7 @@ def test_a_rejected_day_gets_another_take_after_its_price(make_project: MakeProj
         decide(project, row.id, "rejected", by="ben", via="cli", note="six fingers")
         await until(app, "revision 1, rejected", "New take")
         await keyboard.press("n")
-        await until(app, "Make another take of Crafts, 2026-11-20, for about $1.51?")
+        await until(app, "Make another take of Crafts, 2026-11-20, for about $1.58?")
         assert started == []
         await keyboard.press("y")
         await until(app, f"{row.id}-t2 is being made")
