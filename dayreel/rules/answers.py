@@ -46,13 +46,14 @@ def effort_of(model: TextModel, asked: Effort | None) -> Effort | None:
     return asked
 
 
-def answer_room(model: TextModel, effort: Effort | None, *, text_tokens: int) -> int:
-    """Return the budget of an answer: for its text, and for the thinking before it.
+def answer_room(model: TextModel, effort: Effort | None, *, text_tokens: int, asked: int | None) -> int:
+    """Return the budget of an answer: for its text, and for the thinking before it; never more than the model has.
 
     Args:
         text_tokens: the most that the text itself takes.
+        asked: the budget that the channel's file wants instead.
     """
-    return min(text_tokens + _thinking_room(model, effort), _limit(model))
+    return min(asked or text_tokens + _thinking_room(model, effort), _limit(model))
 
 
 def more_room(model: TextModel, room: int) -> int | None:

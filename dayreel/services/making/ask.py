@@ -197,8 +197,8 @@ def _course(project: Project, channel: Channel, layer: Layer, model: LanguageMod
     source = channel.ideas if layer == "idea" else channel.prompts
     facts = project.models.text(model.name, question.model)
     effort = effort_of(facts, source.effort if source else None)
-    room = source.max_tokens if source else None
-    room = room or answer_room(facts, effort, text_tokens=question.max_tokens)
+    asked = source.max_tokens if source else None
+    room = answer_room(facts, effort, text_tokens=question.max_tokens, asked=asked)
     return _Course(question, facts, replace(question, effort=effort, max_tokens=room))
 
 
