@@ -140,15 +140,15 @@ def _posts(story: dict[str, Any]) -> list[str]:
 
 def _overrides(story: dict[str, Any]) -> list[str]:
     return [
-        f"{stage}: {', '.join(f'{name} {override[name]}' for name in _CHANGEABLE if override[name] not in (None, []))}"
-        f"{''.join(_rewritten(override))}"
-        f" by {override['asked_by']} at {override['asked_at']}"
+        f"{stage}: {', '.join(_changes(override))} by {override['asked_by']} at {override['asked_at']}"
         for stage, override in story["overrides"].items()
     ]
 
 
-def _rewritten(override: dict[str, Any]) -> list[str]:
-    return [f" prompt {number} written again: {refused['reason']}" for number, refused in override["rewrite"].items()]
+def _changes(override: dict[str, Any]) -> list[str]:
+    changed = [f"{name} {override[name]}" for name in _CHANGEABLE if override[name] not in (None, [])]
+    again = [f"prompt {number} again: {refused['reason']}" for number, refused in override["rewrite"].items()]
+    return [*changed, *again]
 
 
 def _words(sent: dict[str, Any]) -> str:

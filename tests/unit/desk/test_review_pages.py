@@ -8,6 +8,8 @@ from starlette.applications import Starlette
 
 from dayreel.queries.prices import expected_day_cost
 from dayreel.queries.rows import newest_verdict
+from dayreel.schemas.content import VideoPrompt
+from dayreel.schemas.manifest import Override, RefusedPrompt
 from dayreel.services.making.renders import fire
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
@@ -45,6 +47,13 @@ def test_a_page_holds_what_a_reviewer_needs(ana: Browser) -> None:
         assert shown in page
     assert "<script>" not in page
     assert not re.search(r"\son\w+=|\sstyle=", page), "the policy would block inline script and style"
+
+
+def test_a_prompt_that_was_written_again_is_shown(ana: Browser, project: Project) -> None:
+    refused = RefusedPrompt(prompt=VideoPrompt(video_prompt="a knife", audio_prompt="steel"), reason="it was flagged")
+    override = Override(rewrite={2: refused}, asked_by="Ben", asked_at=project.clock.now())
+    project.contents.update(CONTENT, overrides={"prompts": override})
+    assert "prompt 2 written again: it was flagged" in ana.open(PAGE)
 
 
 def test_an_approval_is_recorded_with_the_persons_name(ana: Browser, project: Project) -> None:

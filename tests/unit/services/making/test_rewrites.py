@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from dayreel.cli.why_command import document_of, page
 from dayreel.errors import ConfigurationError, ContentRefusedError, PermanentError
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.model_input import check_request
 from dayreel.queries.rows import ContentRow
+from dayreel.queries.story import story_of
 from dayreel.schemas.content import Idea
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.render_segments import render_segments
@@ -67,6 +69,9 @@ def test_a_refused_prompt_is_written_again_and_the_rest_stays(project: Project, 
     again, model = write(project, FEWER)
     assert lengths(again) == [120, FEWER, 120]
     assert "Prompt 2 could not be made (the prompt was flagged)" in model.asked[0].prompt
+    assert "  prompts: prompt 2 again: the prompt was flagged by test at" in "\n".join(
+        page(document_of(story_of(project, ID)))
+    )
     assert again.record.parameters["rewritten"] == {"2": "the prompt was flagged"}
     assert write(project)[0].reused
     source = FakeVideoGenerator(tiny_clip)
