@@ -82,13 +82,13 @@ def test_a_refused_prompt_is_written_again_and_the_rest_stays(project: Project, 
 
 def test_the_next_refusal_leads_on_too(project: Project, tiny_clip: Path) -> None:
     write(project, 120)
-    for segment, words in ((2, FEWER), (2, 130), (2, 140)):
+    for segment, words in ((2, FEWER), (2, 130)):
         with pytest.raises(ContentRefusedError):
             render(project, FakeVideoGenerator(tiny_clip, jobs={segment: [FLAGGED]}))
         assert content_row(project, ID).state == "failed"
         reopen_refused(project, ID)
         last, _ = write(project, words)
-    assert lengths(last) == [120, 140, 120]
+    assert lengths(last) == [120, 130, 120]
     assert render(project, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
 
 
