@@ -537,9 +537,26 @@ def stage(room: Path) -> Iterator[Stage]:
         yield Stage(room, sandbox)
 
 
+class ImpatientClock(SystemClock):
+    """The machine's clock, whose waits are over at once: only deadlines notice.
+
+    A post that cannot be read is waited for five minutes, and nobody moves the clock of a process of its own.
+    """
+
+    _waited_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return real seconds and those that were asked for."""
+        return super().monotonic() + self._waited_s
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for nothing."""
+        self._waited_s += seconds
+
+
 def _act_and_be_killed(root: Path, world_url: str, service: str) -> None:
     settings = Settings(root=root, sandbox_url=world_url, catalog_url=None, timezone=ZONE)
-    project = Project(settings, SystemClock(), open_catalog(settings.catalog), actor="test")
+    project = Project(settings, ImpatientClock(), open_catalog(settings.catalog), actor="test")
     _die_at_the_answer(project, service, acts()[service], is_killed=True)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 
 from tests.world.listings import FOUND, LISTINGS
 from tests.world.odd_answers import (
+    A_WHOLE_HOUR,
     OWN_ERRORS,
     ROUTES,
     Scenario,
@@ -50,7 +51,7 @@ def test_a_listed_error_after_publishing_is_no_refusal(played: Stage, route: str
 
 
 def test_a_process_killed_at_an_odd_answer_acts_once(played: Stage) -> None:
-    holds(played.play(Scenario("instagram/publish", "503 page", 1, "restart", is_killed=True)))
+    holds(played.play(Scenario("tiktok/upload", "204 empty", A_WHOLE_HOUR, "restart", is_killed=True)))
 
 
 @pytest.mark.parametrize("route", ROUTES)
