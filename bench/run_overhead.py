@@ -56,7 +56,7 @@ IMPORTS = {
 @contextlib.contextmanager
 def sandbox_world(root: Path) -> Iterator[str]:
     """Run a sandbox world in a process of its own, on a free port, and give its URL."""
-    line = [sys.executable, "-m", "dayreel.sandbox", "--root", str(root), "--port", "0"]
+    line = [sys.executable, "-m", "dayreel.sandbox", "--root", str(root), "--port", "0", "--preset", "audited"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -160,7 +160,7 @@ def way_to(url: str, root: Path) -> Access:
 @contextmanager
 def sandbox(folder: Path) -> Iterator[str]:
     """Run the sandbox world in a process of its own until the block ends; gives its address."""
-    command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(folder), "--port", "0"]
+    command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(folder), "--port", "0", "--preset", "audited"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
