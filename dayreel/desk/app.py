@@ -21,7 +21,18 @@ from dayreel.desk.dagster_proxy import DagsterProxy
 from dayreel.desk.files import chart, docs, media
 from dayreel.desk.live import POLL_S, Feed
 from dayreel.desk.middleware import OwnHosts, SecurityHeaders
-from dayreel.desk.pages import calendar, content, follow, login, money, people, platform_accounts, queue, unknown
+from dayreel.desk.pages import (
+    calendar,
+    content,
+    follow,
+    login,
+    money,
+    morning,
+    people,
+    platform_accounts,
+    queue,
+    unknown,
+)
 from dayreel.desk.pages.page import NOTICES, PageHandler, PageRequest, page
 from dayreel.desk.queue_cache import QueueCache
 from dayreel.desk.state import DeskState, signing_key
@@ -134,6 +145,7 @@ def _routes(
         act("/calendar/{channel}/pause", calendar.pause, "operator"),
         act("/calendar/{channel}/resume", calendar.resume, "operator"),
         see("/money", money.money),
+        see("/morning", morning.morning),
         act("/switch", money.switch, "operator"),
         see("/unknown", unknown.unknown),
         act("/unknown/look", unknown.look_again, "operator"),

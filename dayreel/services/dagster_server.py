@@ -73,6 +73,11 @@ class DagsterServer:
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
         }
         launched = self._ask(_LAUNCH, {"params": params})["launchPartitionBackfill"]
+        if launched["__typename"] == "PartitionSetNotFoundError":
+            raise ConfigurationError(
+                f"Dagster has no job {job}: its graph was loaded before the channel was there.",
+                next_step="In Dagster: Deployment, dayreel, Reload; or start `dayreel up` again. Then try again.",
+            )
         if launched["__typename"] != "LaunchBackfillSuccess":
             raise self._refused(f"backfill {job}", launched.get("message") or launched["__typename"])
         return str(launched["backfillId"])

@@ -167,6 +167,7 @@ async def review(page: Page, desk: Place, clip: Path) -> None:
         "/calendar",
         tomorrow,
         "/money",
+        "/morning",
         "/unknown",
         "/account",
         "/people",

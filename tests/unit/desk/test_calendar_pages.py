@@ -142,3 +142,13 @@ def test_a_day_that_is_made_or_off_cannot_be_skipped(ana: Browser) -> None:
     assert "was begun already" in made.text
     assert ana.submit("/calendar/crafts/2026-10-01/skip", AHEAD).status_code == 400, "before active_from"
     assert ana.submit(f"{AHEAD}/unskip", AHEAD).status_code == 400
+
+
+def test_the_morning_shows_what_was_due(vera: Browser, project: Project) -> None:
+    write_channel(project.settings.root, "crafts", make_at="06:00")
+    assert 'href="/morning"' in vera.open("/calendar")
+    reviewable(project)
+    page = vera.open("/morning")
+    assert "<p>Everything that should exist does: 1 of 1 videos; $0.00 spent" in page
+    assert f'<a href="/content/{CONTENT}">' in page
+    assert "none yet" in page

@@ -13,7 +13,7 @@ import pytest
 
 from dayreel.errors import ConfigurationError
 from dayreel.services.dagster_address import DagsterAddress, listen_privately, socket_name, socket_path
-from dayreel.services.dagster_server import find_server
+from dayreel.services.dagster_server import DagsterServer, find_server
 from dayreel.settings import Settings
 from tests.fakes.ports import free_port
 
@@ -28,7 +28,9 @@ def answers_below(path: str) -> type[BaseHTTPRequestHandler]:
     class Answers(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
-            body = json.dumps({"data": {"version": "1", "instance": INSTANCE}}).encode()
+            refusal = {"__typename": "PartitionSetNotFoundError"}
+            data = {"version": "1", "instance": INSTANCE, "launchPartitionBackfill": refusal}
+            body = json.dumps({"data": data}).encode()
             self.send_response(200 if self.path == f"{path}/graphql" else 404)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
@@ -113,3 +115,11 @@ def test_an_address_is_a_url_or_a_socket() -> None:
     assert DagsterAddress.parse("unix:/run/x.sock") == DagsterAddress("http://dagster", "/run/x.sock")
     with pytest.raises(ConfigurationError, match="neither a URL nor a socket"):
         DagsterAddress.parse("10.0.0.7:3000")
+
+
+def test_a_channel_that_dagster_has_not_loaded_names_the_way() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), answers_below(""))
+    dagster = DagsterServer(DagsterAddress(f"http://127.0.0.1:{server.server_address[1]}"), "")
+    with serving(server), pytest.raises(ConfigurationError, match="before the channel was there") as refusal:
+        dagster.launch("make_day_new", ["2026-11-20"], title="new", tags={})
+    assert "Reload" in refusal.value.next_step
