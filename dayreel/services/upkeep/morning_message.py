@@ -174,8 +174,13 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
         pauses = [why_paused(channel, pause_of(connection, name), now) for name, channel in channels.items()]
         spent_usd, caps = spent_since(project, connection, since), overall_caps(project, connection)
     week = [(day, statuses[day.row.id] if day.row else None) for day in due]
+    # What was due right before the message before was within its grace then.
+    recent = [(day, status) for day, status in week if day.due_at > since - GRACE]
     # What failed or was not begun in the last week stays missing until it is made, or somebody has it left out.
-    counted = [(day, status) for day, status in week if day.due_at > since or not _is_made(status)]
+    counted = [
+        *recent,
+        *((day, status) for day, status in week if day.due_at <= since - GRACE and not _is_made(status)),
+    ]
     going_out = status_of(project, states=("review_pending", "approved", "publishing")).contents
     current = [status for status in going_out if status.newest_take is None and not status.is_of_other_world]
     measured_day = today if now >= measurement_due_at(project) + GRACE else today - timedelta(days=1)
@@ -190,7 +195,7 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
     return Morning(
         day=today,
         since=since,
-        days=tuple(_day(day, status) for day, status in week if day.due_at > since),
+        days=tuple(_day(day, status) for day, status in recent),
         videos=Share(sum(_is_made(status) for _, status in counted), len(counted)),
         posts=Share(len(out), len(out) + unsent),
         measured=measured,

@@ -104,6 +104,20 @@ def test_what_failed_yesterday_is_still_missing_today(project: Project) -> None:
     assert "notes-2026-11-20-t2 failed" in "\n".join(lines(project))
 
 
+@pytest.mark.parametrize("make_at", ["07:45", "07:50", "07:55", "08:00", "08:05"])
+def test_every_day_is_counted_by_one_message(make_project: Callable[..., Project], make_at: str) -> None:
+    clock = FakeClock(EIGHT)
+    project = make_project(clock=clock, channels={"crafts": {"make_at": make_at}}, morning_at="08:00")
+    counted: list[date] = []
+    for number in range(3):
+        day = (EIGHT + timedelta(days=number)).date()
+        add_content(project.catalog, f"crafts-{day}", "posted", at=clock.now())
+        counted += [due.day for due in look(project).days]
+        clock.move(days=1)
+    assert counted == [date(2026, 11, 20) + timedelta(days=number) for number in range(len(counted))]
+    assert len(counted) >= 2
+
+
 def test_what_is_being_made_is_not_missing(project: Project) -> None:
     add_content(project.catalog, f"crafts-{TODAY}-t2", "rendering", at=EIGHT)
     head, *_, making = lines(project)
