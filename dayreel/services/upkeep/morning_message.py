@@ -36,7 +36,7 @@ from dayreel.services.upkeep.stalled_work import is_stalled, stalled_text
 OFF: Final = "off"
 _MOST_LINES: Final = 10
 """Of one kind. The rest is counted: messengers cut long messages."""
-_LONGEST_LINE: Final = 300
+_LONGEST_TEXT: Final = 240
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def text_of(morning: Morning, desk_address: str) -> str:
         lines = [f"Everything that should exist {state}: {exists}; {money}."]
     else:
         lines = [f"{len(morning.missing)} missing or silent: {exists}; {money}."]
-        lines += _listed(f"- {silence.text} {silence.next_step}" for silence in morning.missing)
+        lines += _listed(f"- {_cut(silence.text)} {silence.next_step}".rstrip() for silence in morning.missing)
     if morning.waiting:
         named = _in_words(morning.waiting)
         lines.append(f"Waits for a person: {named}. `dayreel review list`, or {desk_address}/")
@@ -322,7 +322,9 @@ def _measured(project: Project, day: date) -> tuple[Share, list[Silence]]:
         reasons = Counter(why for post_id, why in platform.missing.items() if post_id not in unnamed_ids)
         lost += reasons.total()
         gaps += [
-            Silence(f"measurement {day} {platform.platform}", f"{count} posts on {platform.platform}: {why}.", step)
+            Silence(
+                f"measurement {day} {platform.platform}", f"{count} of the posts on {platform.platform}: {why}.", step
+            )
             for why, count in reasons.items()
         ]
     return Share(counted, counted + lost), gaps
@@ -373,7 +375,13 @@ def _in_words(names: Iterable[str]) -> str:
     return ", ".join(names[:_MOST_LINES]) + more
 
 
+def _cut(text: str) -> str:
+    """Return a text without line breaks, and without its end where it is long: the next step stands behind it."""
+    words = " ".join(text.split())
+    return words if len(words) <= _LONGEST_TEXT else f"{words[:_LONGEST_TEXT]} ..."
+
+
 def _listed(lines: Iterable[str]) -> Sequence[str]:
-    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..." for line in lines]
+    lines = list(lines)
     more = [f"... and {len(lines) - _MOST_LINES} more: `dayreel watch --morning`."] if len(lines) > _MOST_LINES else []
     return [*lines[:_MOST_LINES], *more]

@@ -156,6 +156,13 @@ def test_a_backfill_says_how_many_of_its_days_are_made(project: Project) -> None
     assert done == "Backfilled: crafts 2026-11-02 to 2026-11-04, 3 of 3 days."
 
 
+def test_a_long_error_leaves_room_for_the_next_step(project: Project) -> None:
+    add_content(project.catalog, "notes-2026-11-20-t2", "failed", at=EIGHT, error="It\nfailed " * 200)
+    failed = next(line for line in lines(project) if "failed" in line)
+    assert failed.endswith("... `dayreel retry notes-2026-11-20-t2`")
+    assert len(failed) < 300
+
+
 def test_a_kill_switch_and_an_unknown_outcome_are_named(project: Project) -> None:
     add_try(project.catalog, "crafts-2026-11-18", state="unknown", effect="unknown", error="The answer was lost")
     turn_switch(project, "off", by="ana", via="cli", note=None)
