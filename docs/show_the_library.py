@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
-from take_pictures import DAYREEL, HERE, PROJECT, START_DEADLINE_S, dayreel, new_project
+from take_pictures import DAYREEL, HERE, PAGE_DEADLINE_S, PROJECT, START_DEADLINE_S, dayreel, new_project
 
 sys.path.insert(0, str(PROJECT))
 
@@ -115,7 +115,7 @@ async def _photograph(link: str) -> None:
         await come_in(page, link)
         wide = await browser.tab(context, DESKTOP)
         await wide.open(f"{desk}/library")
-        await wide.wait(PROGRESS, "the transcode's progress without a reload", within_s=90)
+        await wide.wait(PROGRESS, "the transcode's progress without a reload", within_s=PAGE_DEADLINE_S)
         await _shoot(wide, "desk-library-wide")
         await page.open(f"{desk}/library")
         await _shoot(page, "desk-library")
