@@ -3,7 +3,7 @@
 Posts that should be out are `services.upkeep.due_work`; the reports of all that is silent are `queries.silences`.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
@@ -14,8 +14,9 @@ from sqlalchemy import Connection, func, select
 from dayreel.clock import local_day
 from dayreel.queries.rows import ContentRow, all_rows, begun_on_of, current_content, rests_of, skipped_day
 from dayreel.records import Records
-from dayreel.rules.calendar import make_due_at, standing_of
+from dayreel.rules.calendar import DayStanding, make_due_at, standing_of
 from dayreel.rules.lifecycle import WORKING
+from dayreel.rules.pauses import PauseSpan
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import content, skipped_days
 
@@ -54,6 +55,27 @@ class DueDay:
     row: ContentRow | None
 
 
+@dataclass(frozen=True)
+class OpenDay:
+    """A day of the last week of which nothing is made, as the calendar shows it: `due`, or `missed` once it is over."""
+
+    channel: str
+    day: date
+    standing: DayStanding
+
+
+def open_days(records: Records, connection: Connection) -> list[OpenDay]:
+    """Return the days that a person may have made now, or skip, of channels whose files can be read; newest first."""
+    channels, _broken = records.channels.load_readable()
+    days = [
+        OpenDay(name, day, standing)
+        for name, channel in channels.items()
+        for day, row, standing, _rests in _last_week(records, connection, channel)
+        if row is None and standing in ("due", "missed")
+    ]
+    return sorted(days, key=lambda open_day: (-open_day.day.toordinal(), open_day.channel))
+
+
 def missing_days(
     records: Records, channels: Iterable[Channel], *, under_way: Collection[tuple[str, date]] = ()
 ) -> list[Silence]:
@@ -89,24 +111,31 @@ def unmade_today(records: Records, connection: Connection, channel: Channel) -> 
 
 def due_days(records: Records, connection: Connection, channel: Channel) -> Iterator[DueDay]:
     """Yield the days of the last week on which something should have been begun; nobody chose to have nothing made."""
+    now, known_since = records.clock.now(), _known_since(records, connection, channel)
+    for day, row, standing, rests in _last_week(records, connection, channel):
+        due_at = make_due_at(channel, day)
+        if due_at is None or due_at > now - GRACE:
+            continue
+        # Nothing is made by itself of a day on which the channel rested at its hour, nor of one that was over before.
+        is_expected = standing in ("due", "missed", "before") and not any(rest.covers(due_at) for rest in rests)
+        if row is not None or (is_expected and due_at > known_since):
+            yield DueDay(channel.name, day, due_at, row)
+
+
+def _last_week(
+    records: Records, connection: Connection, channel: Channel
+) -> Iterator[tuple[date, ContentRow | None, DayStanding, Sequence[PauseSpan]]]:
+    """Yield the days with their newest take, how they stand without one, and when the channel rested."""
     now = records.clock.now()
-    today = local_day(now, channel.timezone)
-    first = today - LOOK_BACK
-    known_since = _known_since(records, connection, channel)
+    first = local_day(now, channel.timezone) - LOOK_BACK
     of_week = select(content).where(content.c.channel == channel.name, content.c.day >= first)
     made = {row.day: row for row in all_rows(connection, ContentRow, of_week.order_by(content.c.take))}
     skips = select(skipped_days.c.day).where(skipped_days.c.channel == channel.name, skipped_days.c.day >= first)
     skipped = set(connection.execute(skips).scalars())
     begun_on, rests = begun_on_of(connection, channel.name), rests_of(connection, channel)
     for day in (first + timedelta(days=number) for number in range(LOOK_BACK.days + 1)):
-        due_at, row = make_due_at(channel, day), made.get(day)
-        if due_at is None or due_at > now - GRACE:
-            continue
         standing = standing_of(channel, day, now, begun_on=begun_on, rests=rests, is_skipped=day in skipped)
-        # Nothing is made by itself of a day on which the channel rested at its hour, nor of one that was over before.
-        is_expected = standing in ("due", "missed", "before") and not any(rest.covers(due_at) for rest in rests)
-        if row is not None or (is_expected and due_at > known_since):
-            yield DueDay(channel.name, day, due_at, row)
+        yield day, made.get(day), standing, rests
 
 
 def _known_since(records: Records, connection: Connection, channel: Channel) -> datetime:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from dayreel.queries.alarms import Alarms, read_alarms
 from dayreel.queries.contents import STANDINGS, ContentStatus, read_status, urgent_first
+from dayreel.queries.expectations import OpenDay, open_days
 from dayreel.queries.quality import judge, waivers_of
 from dayreel.queries.review import (
     PlatformWords,
@@ -105,11 +106,13 @@ class Dashboard:
 
     Attributes:
         more: how many contents there are beyond those of the groups.
+        days: those of which nothing is made.
     """
 
     groups: tuple[Group, ...]
     more: int
     alarms: Alarms
+    days: tuple[OpenDay, ...]
 
 
 def queue_of(
@@ -155,13 +158,14 @@ def dashboard(records: Records, *, limit: int = 100) -> Dashboard:
             newest = list_contents(connection, states=(state,), limit=room + len(doubtful))
             rows += [row for row in newest if row not in doubtful][:room]
         contents = urgent_first(read_status(records, connection, rows).contents)
+        days = tuple(open_days(records, connection))
     totals = over + Counter(status.standing for status in contents if status.standing not in _OVER)
     groups = (
         Group(standing, totals[standing], tuple(status for status in contents[:limit] if status.standing == standing))
         for standing in STANDINGS
         if standing in totals
     )
-    return Dashboard(tuple(groups), totals.total() - len(contents[:limit]), alarms)
+    return Dashboard(tuple(groups), totals.total() - len(contents[:limit]), alarms, days)
 
 
 def _count(connection: Connection, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:

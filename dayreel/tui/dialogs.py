@@ -27,6 +27,8 @@ class Confirm(ModalScreen[bool | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "dismiss(True)", "Yes"), BACK]
 
+    HINT: ClassVar[str] = "y does it, Esc goes back."
+
     def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
@@ -35,8 +37,19 @@ class Confirm(ModalScreen[bool | None]):
         """Show the question and the keys."""
         with Vertical(classes="dialog"):
             yield Static(Content(plain(self._question)))
-            yield Static(Content("y does it, Esc goes back."), classes="hint")
+            yield Static(Content(self.HINT), classes="hint")
         yield Keys()
+
+
+class MakeOrSkip(Confirm, inherit_bindings=False):
+    """Have a day made, or leave it out."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "dismiss(True)", "Make it now"),
+        Binding("s", "dismiss(False)", "Skip it"),
+        BACK,
+    ]
+    HINT = "m makes it now, s skips the day, Esc goes back."
 
 
 class AskLine(ModalScreen[str | None]):

@@ -213,8 +213,8 @@ def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator
 def _segment_of(effect: Effect) -> SegmentRequest:
     try:
         return SegmentRequest(**effect.request)
-    except TypeError as error:
-        raise ConfigurationError(f"What effect {effect.id} asked for is not written down: {error}.") from None
+    except TypeError:
+        raise ConfigurationError(f"What effect {effect.id} asked for is not written down whole.") from None
 
 
 def _stays_sent(

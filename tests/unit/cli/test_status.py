@@ -9,12 +9,14 @@ import pytest
 
 from dayreel.cli import run
 from dayreel.cli.output import print_paged
+from dayreel.clock import SystemClock
 from dayreel.errors import UnknownOutcomeError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.open_content import open_content
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
+from tests.days import days_ago
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import DAY, channel_of, ledger_rows, reviewable, status_documents
@@ -140,3 +142,18 @@ def test_what_does_not_fit_on_the_screen_goes_to_the_pager(
     print_paged(["long"] * 24)
     assert [text.split("\n")[0] for text in paged] == ["long"]
     assert capsys.readouterr().out.count("piped") == 30
+
+
+def test_a_missed_day_is_listed_with_what_can_be_done(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(clock=SystemClock())
+    add_content(project.catalog, f"crafts-{days_ago(2)}", "posted")
+    monkeypatch.chdir(project.settings.root)
+    assert run(["status", "--date", str(days_ago(1))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        f"crafts  {days_ago(1)}  missed: nothing is made of it",
+        f"  `dayreel run --channel crafts --date {days_ago(1)}`",
+        f"  or `dayreel channels skip crafts {days_ago(1)}`",
+    ]

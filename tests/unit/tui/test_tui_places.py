@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,8 +23,10 @@ from dayreel.queries.config import read_config
 from dayreel.queries.queue import dashboard
 from dayreel.services.audit import recent_acts
 from dayreel.services.configure import write_config
+from dayreel.services.making.plan_days import skip_day
 from dayreel.services.making.renders import fire
 from dayreel.services.project import Project
+from dayreel.services.upkeep.start_work import making_of
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import epoch_holds
 from tests.fakes.clock import FakeClock
@@ -136,13 +138,33 @@ def test_the_highlight_stays_on_its_content_as_the_list_changes(make_project: Ma
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "failed (1)")
-        await keyboard.press("down")
+        await keyboard.press("end")
         add_content(project.catalog, f"crafts-{DAY - timedelta(days=1)}", "failed", error="no money either")
         await until(app, "failed (2)")
         await keyboard.press("enter")
         await until(app, f"{row.id} Crafts")
 
     run(terminal(project), story)
+
+
+def test_a_missed_day_is_made_or_skipped(make_project: MakeProject) -> None:
+    project = make_project()
+    add_content(project.catalog, f"crafts-{DAY - timedelta(days=3)}", "posted")
+    for day in (DAY, DAY - timedelta(days=2)):
+        skip_day(project, "crafts", day, by="alma", via="tui")
+    started: list[tuple[Sequence[str], str]] = []
+
+    async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
+        await until(app, "due or missed (1)", f"crafts {DAY - timedelta(days=1)} missed")
+        await keyboard.press("home", "enter")
+        await until(app, "Make it for about $", "s skips the day")
+        await keyboard.press("m")
+        await until(app, "is being made")
+        await keyboard.press("home", "enter", "s")
+        await until(app, f"crafts skips {DAY - timedelta(days=1)}", gone="due or missed")
+
+    run(terminal(project, start=lambda _project, line, by: started.append((line, by))), story)
+    assert started == [(making_of("crafts", DAY - timedelta(days=1)), "alma")]
 
 
 # -- the catalog goes away -----------------------------------------------------------------------------------------

@@ -237,7 +237,7 @@ def test_a_request_that_is_not_written_down_stops_no_other(project: Project, tin
     with project.catalog.write() as connection:
         connection.execute(update(effects).values(request={"model": "m"}))
     project.providers["kling"] = FakeVideoGenerator(tiny_clip, name="kling", finds={"task_id": "t1"})
-    assert "not written down" in only(reconcile(project)).evidence
+    assert "not written down whole" in only(reconcile(project)).evidence
     assert effect(project, number)["state"] == "unknown"
 
 
