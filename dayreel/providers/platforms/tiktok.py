@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from dayreel.clock import Clock, poll
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post
-from dayreel.providers.platforms import renewal, tiktok_consent
+from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import (
     Progress,
     doubt_remains,
@@ -33,6 +33,7 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan, plan_chunks
+from dayreel.providers.platforms.tiktok_consent import CONSENT, announce_nothing
 from dayreel.providers.platforms.tiktok_errors import BY_CODE, BY_FAIL_REASON, find_fail_row
 from dayreel.providers.platforms.tiktok_metrics import (
     VIDEOS_PER_CALL,
@@ -518,7 +519,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 
 
 def rehearse(access: Access, fields: TikTokPost) -> Proof:
-    """Announce a post and send none of its bytes, so that there is none: TikTok says who may see what the app posts."""
+    """Ask TikTok who may see what the app posts, see `announce_nothing`."""
     if fields.mode == "inbox":
         return Proof("drafts for the inbox are not rehearsed: five a day may wait there")
     api = TikTokApi(
@@ -526,11 +527,7 @@ def rehearse(access: Access, fields: TikTokPost) -> Proof:
         base_url=access.url("https://open.tiktokapis.com", "/tiktok"),
         clock=access.clock,
     )
-    body = {
-        "post_info": {"privacy_level": fields.privacy, "brand_content_toggle": fields.paid_partnership},
-        "source_info": {"source": "FILE_UPLOAD", "video_size": 1000, "chunk_size": 1000, "total_chunk_count": 1},
-    }
-    api.call(_INIT, attempted=f"announce a TikTok post with privacy {fields.privacy}, without sending it", json=body)
+    announce_nothing(api, fields.privacy, is_paid_partnership=fields.paid_partnership)
     return Proof(f"a post with privacy {fields.privacy} is taken on")
 
 
@@ -582,7 +579,7 @@ VENDOR: Final = Vendor(
         fields=TikTokPost,
         captions=CaptionRules(limit=2200, unit="utf16"),
         limits=LIMITS,
-        consents=(tiktok_consent.CONSENT,),
+        consents=(CONSENT,),
         # Access tokens live 2 h (`tiktok_consent`), or 24 h as they did before November 2026 (protocol reference, 5.8).
         token=TokenRenewal(
             access="TIKTOK_ACCESS_TOKEN",

@@ -9,7 +9,7 @@ use.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dayreel.errors import PermanentError
+from dayreel.errors import PermanentError, ProviderError
 from dayreel.providers.http import reveal
 from dayreel.providers.platforms.renewal import seconds_after
 from dayreel.providers.platforms.tiktok_api import TikTokApi
@@ -24,7 +24,7 @@ _UNAUDITED: Final = (
 
 
 def read_back(access: Access, answer: Mapping[str, Any]) -> ReadBack:
-    """Return what a consent has brought, and whether the account is one that an unaudited app may post to.
+    """Return what a consent has brought, whether TikTok has audited the app, and whether the account is a private one.
 
     Raises:
         TransientError, PermanentError: TikTok has answered without tokens, or the account could not be read.
@@ -41,6 +41,8 @@ def read_back(access: Access, answer: Mapping[str, Any]) -> ReadBack:
         obtained_at=now,
     )
     granted = tuple(scope for scope in str(answer.get("scope") or "").split(",") if scope)
+    # Without the scope nothing is kept, and there is nothing to ask.
+    kind, app, advice = _standing(access, token.access) if "video.publish" in granted else ("", "", ())
     return ReadBack(
         variables={
             "TIKTOK_ACCESS_TOKEN": token.access,
@@ -50,20 +52,44 @@ def read_back(access: Access, answer: Mapping[str, Any]) -> ReadBack:
         token=token,
         granted=granted,
         ends={} if token.refresh_expires_at is None else {"refresh token": token.refresh_expires_at},
-        kind=_kind(access, token.access) if "video.publish" in granted else "",
-        app="audited or not: no answer of TikTok's says so; an app is unaudited until TikTok has written otherwise",
-        advice=(_UNAUDITED,),
+        kind=kind,
+        app=app,
+        advice=advice,
     )
 
 
-def _kind(access: Access, token: str) -> str:
-    api = TikTokApi(
-        access_token=token, base_url=access.url("https://open.tiktokapis.com", "/tiktok"), clock=access.clock
-    )
+def announce_nothing(api: TikTokApi, privacy: str | None, *, is_paid_partnership: bool = False) -> None:
+    """Announce a post and send none of its bytes, so that there is none: TikTok says who may see what the app posts.
+
+    Raises:
+        TransientError, PermanentError: as the error table says.
+    """
+    body = {
+        "post_info": {"privacy_level": privacy, "brand_content_toggle": is_paid_partnership},
+        "source_info": {"source": "FILE_UPLOAD", "video_size": 1000, "chunk_size": 1000, "total_chunk_count": 1},
+    }
+    attempted = f"announce a TikTok post with privacy {privacy}, without sending it"
+    api.call("/v2/post/publish/video/init/", attempted=attempted, json=body)
+
+
+def _standing(access: Access, token: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return what kind of account it is, whether TikTok has audited the app, and what to do where it has not.
+
+    No answer says whether an app is audited. One that is not is refused a post that more than its owner would see.
+    """
+    url = access.url("https://open.tiktokapis.com", "/tiktok")
+    api = TikTokApi(access_token=token, base_url=url, clock=access.clock)
     creator = api.call("/v2/post/publish/creator_info/query/", attempted="ask TikTok what the account offers")
+    offered = [str(option) for option in creator.get("privacy_level_options") or ()]
     # Only a private account offers its posts to followers (protocol reference, 5.2).
-    offered = creator.get("privacy_level_options") or ()
-    return "private account" if "FOLLOWER_OF_CREATOR" in offered else "public account"
+    kind = "private account" if "FOLLOWER_OF_CREATOR" in offered else "public account"
+    try:
+        announce_nothing(api, next((option for option in offered if option != "SELF_ONLY"), None))
+    except ProviderError as error:
+        if error.code == "unaudited_client_can_only_post_to_private_accounts":
+            return kind, "not audited by TikTok", (_UNAUDITED,)
+        return kind, f"audited or not: TikTok has not said ({error.code or 'no answer'})", (_UNAUDITED,)
+    return kind, "audited by TikTok: it takes posts that others see", ()
 
 
 CONSENT: Final = Consent(

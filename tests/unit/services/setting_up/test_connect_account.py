@@ -211,12 +211,16 @@ def test_without_an_optional_scope_it_says_what_is_lost(project: Project) -> Non
     assert account.missing == {"video.upload": "drafts in the account's inbox (`mode: inbox`)"}
 
 
-def test_an_account_that_an_unaudited_app_may_use_is_named(project: Project, world: RunningSandbox) -> None:
-    assert consented(project, "tiktok").brought.kind == "public account"
-    world.pace(tiktok_private_account=True)
-    account = consented(project, "tiktok")
-    assert account.brought.kind == "private account"
-    assert "SELF_ONLY" in account.brought.advice[0]
+def test_an_app_that_is_not_audited_is_named_as_such(project: Project, world: RunningSandbox) -> None:
+    audited = consented(project, "tiktok").brought
+    assert (audited.kind, audited.app.startswith("audited"), audited.advice) == ("public account", True, ())
+    world.pace(tiktok_private_account=True, tiktok_audited=False)
+    brought = consented(project, "tiktok").brought
+    assert (brought.kind, brought.app) == ("private account", "not audited by TikTok")
+    assert "SELF_ONLY" in brought.advice[0]
+    world.arm("tiktok", "init", "error", status=503)
+    assert "TikTok has not said" in consented(project, "tiktok").brought.app
+    assert world.effects()["posts"] == []
 
 
 def test_another_account_is_shown_before_it_is_kept(project: Project) -> None:
