@@ -87,7 +87,7 @@ BY_CODE: dict[int, ErrorRow] = {
     190: ErrorRow(
         "refuse",
         "the access token is invalid or has expired",
-        "Renew INSTAGRAM_ACCESS_TOKEN; `dayreel doctor --live` shows whether the new one works.",
+        "Connect the account again: `dayreel connect instagram`.",
     ),
     10: _PERMISSION,
     4: _RATE,

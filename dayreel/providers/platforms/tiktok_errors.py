@@ -5,7 +5,7 @@ Only rows and how to find one. Calls live in `tiktok.py`.
 
 from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
-_RENEW = "Renew TIKTOK_ACCESS_TOKEN; `dayreel doctor --live` shows whether the new one works."
+_RENEW = "Connect the account again: `dayreel connect tiktok`."
 _TOMORROW = "Wait 24 hours; posts made in the app count too."
 _BANNED = ErrorRow(
     "refuse",
@@ -26,8 +26,8 @@ BY_CODE: dict[str, ErrorRow] = {
     "scope_not_authorized": ErrorRow(
         "refuse",
         "the token lacks a scope",
-        "Add the Content Posting API to the app at developers.tiktok.com, connect the account again, and grant "
-        "video.publish, video.upload and video.list.",
+        "Add the Content Posting API to the app at developers.tiktok.com; then connect the account again and allow "
+        "video.publish, video.upload and video.list: `dayreel connect tiktok`.",
     ),
     "spam_risk_too_many_posts": _TOO_MANY,
     "spam_risk_too_many_pending_share": ErrorRow(
@@ -84,9 +84,7 @@ BY_FAIL_REASON: dict[str, ErrorRow] = {
     "picture_size_check_failed": ErrorRow(
         "refuse", "the picture size is not accepted", "Compose with sides of 360 to 4096 px."
     ),
-    "auth_removed": ErrorRow(
-        "refuse", "the account's owner has removed the app's access", "Connect the account again."
-    ),
+    "auth_removed": ErrorRow("refuse", "the account's owner has removed the app's access", _RENEW),
     "spam_risk_too_many_posts": _TOO_MANY,
     "spam_risk_user_banned_from_posting": _BANNED,
     "spam_risk_text": ErrorRow(

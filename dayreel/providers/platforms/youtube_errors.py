@@ -7,7 +7,7 @@ from typing import Any
 
 from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
-_CONNECT = "Connect the channel again (YOUTUBE_REFRESH_TOKEN) with the scopes youtube.upload and youtube.readonly."
+_CONNECT = "Connect the channel again and leave every box ticked: `dayreel connect youtube`."
 _INPUT = ErrorRow("refuse", "YouTube does not take this field", "Correct the caption or the channel's YouTube fields.")
 _QUOTA = ErrorRow(
     "retry",

@@ -170,7 +170,7 @@ def test_the_token_goes_to_no_foreign_upload_address(video: Path) -> None:
 
 TIKTOK = [
     (400, "invalid_param", "refuse", "wrong"),
-    (401, "access_token_invalid", "refuse", "TIKTOK_ACCESS_TOKEN"),
+    (401, "access_token_invalid", "refuse", "dayreel connect tiktok"),
     (401, "scope_not_authorized", "refuse", "video.publish"),
     (403, "spam_risk_too_many_posts", "retry", "24 h"),
     (200, "spam_risk_too_many_posts", "retry", "24 h"),
@@ -251,7 +251,7 @@ YOUTUBE = [
     (429, "", "retry", "minute"),
     (400, "uploadLimitExceeded", "retry", "upload limit"),
     (403, "forbidden", "refuse", "scope"),
-    (403, "insufficientPermissions", "refuse", "youtube.upload"),
+    (403, "insufficientPermissions", "refuse", "dayreel connect youtube"),
     (403, "youtubeSignupRequired", "refuse", "no YouTube channel"),
     (401, "youtubeSignupRequired", "refuse", "no YouTube channel"),
     (400, "invalidTitle", "refuse", "caption"),
