@@ -7,7 +7,7 @@ from typing import Any
 
 from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
-_CONNECT = "Connect the channel again and leave every box ticked: `dayreel connect youtube`."
+_CONNECT = "Connect the channel again and allow youtube.upload and youtube.readonly: `dayreel connect youtube`."
 _INPUT = ErrorRow("refuse", "YouTube does not take this field", "Correct the caption or the channel's YouTube fields.")
 _QUOTA = ErrorRow(
     "retry",

@@ -16,7 +16,6 @@ from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.stores.env_file import write_env
 from dayreel.vendors.access import Access
-from dayreel.vendors.record import Vendor
 from dayreel.vendors.registry import names, vendor_named, vendors
 
 
@@ -44,12 +43,11 @@ def vendors_to_set_up(settings: Settings) -> list[str]:
 
 
 def wanted_variables(settings: Settings, vendor: str) -> list[Wanted]:
-    """Return what to ask for a vendor. An app's id and secret that only connecting takes are asked for there.
+    """Return what to ask for a vendor.
 
     Raises:
         UsageError: there is no such vendor.
     """
-    of_app = _only_to_connect(vendor_named(vendor))
     return [
         Wanted(
             name=setting.variable,
@@ -60,16 +58,8 @@ def wanted_variables(settings: Settings, vendor: str) -> list[Wanted]:
             wins_in_environment=setting.variable in os.environ,
         )
         for setting in vendor_named(vendor).settings
-        if setting.asked and setting.variable not in of_app
+        if setting.asked
     ]
-
-
-def _only_to_connect(vendor: Vendor) -> set[str]:
-    platform = vendor.platform
-    if platform is None or (platform.token is not None and platform.token.refresh is not None):
-        return set()  # a refresh token is good for nothing without the app
-    of_app = {name for consent in platform.consents for name in (consent.app_id, consent.app_secret)}
-    return of_app - set(vendor.needs)
 
 
 def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mapping[str, str]) -> Check:
