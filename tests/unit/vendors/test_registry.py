@@ -19,6 +19,7 @@ from dayreel.sandbox.server import create_app
 from dayreel.schemas.channel import Channel, Platforms
 from dayreel.services.notify_people import notifier_name
 from dayreel.services.project import Project
+from dayreel.services.setting_up.connect_account import begin, connectable, consent_of, missing_app
 from dayreel.services.setting_up.examine import check_channels, check_vendors
 from dayreel.services.setting_up.list_providers import list_providers
 from dayreel.services.upkeep.due_work import new_decisions
@@ -44,6 +45,16 @@ class Fields(PostFields):
     board: str
 VENDOR = Vendor("acme", "platforms", "A platform.", lambda access: None,
                 platform=Platform(Fields, CaptionRules(100, "bytes")))
+"""
+CONSENT = """
+from dayreel.schemas.posts import PostFields
+from dayreel.vendors.consent import Consent
+from dayreel.vendors.record import CaptionRules, Platform, Setting, Vendor
+CONSENT = Consent("acme", "ACME_ID", "ACME_SECRET", ("https://acme.example/authorize", "/acme/authorize"),
+                  ("https://acme.example/token", "/acme/token"), ("post",), {}, "http", "acme.example", print)
+VENDOR = Vendor("acme", "platforms", "A platform.", lambda access: None,
+                settings=(Setting("ACME_ID", "its app", secret=False), Setting("ACME_SECRET", "its app")),
+                platform=Platform(PostFields, CaptionRules(100, "bytes"), consents=(CONSENT,)))
 """
 CHAT = """
 from dayreel.vendors.record import Chat, Vendor
@@ -110,6 +121,20 @@ def test_a_platform_brings_its_fields_and_its_switch(install: Install) -> None:
     ]
     assert "acme" in Platforms.model_json_schema()["properties"]
     assert key_named("publish.acme").default == "dry-run"
+
+
+def test_a_platform_brings_its_consent(install: Install, make_project: Callable[..., Project]) -> None:
+    install(CONSENT)
+    project, address = make_project(), "http://127.0.0.1:8711/callback/"
+    assert "acme" in connectable()
+    assert [part.variable for part in missing_app(project.settings, "acme", consent_of("acme"))] == [
+        "ACME_ID",
+        "ACME_SECRET",
+    ]
+    app = {"ACME_ID": "an-app", "ACME_SECRET": "marked-secret"}
+    url = begin(project, "acme", way=None, redirect_uri=address, app=app).pending.url
+    assert url.startswith("https://acme.example/authorize?response_type=code&client_id=an-app&")
+    assert "marked-secret" not in url
 
 
 def test_a_chat_brings_a_field_for_its_people(install: Install) -> None:
