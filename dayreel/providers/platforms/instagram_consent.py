@@ -81,7 +81,7 @@ def read_back_facebook(access: Access, answer: Mapping[str, Any]) -> ReadBack:
         TransientError: Meta could not be asked.
     """
     app_id, app_secret = access.secret("FACEBOOK_APP_ID"), access.secret("FACEBOOK_APP_SECRET")
-    long_lived = _graph(access, str(answer.get("access_token") or "")).call(
+    long_lived = _graph(access, str(answer.get("access_token") or ""), secrets=(app_secret,)).call(
         "GET",
         "oauth/access_token",
         attempted="exchange Facebook's token for a long-lived one",
@@ -128,9 +128,15 @@ def read_back_facebook(access: Access, answer: Mapping[str, Any]) -> ReadBack:
     )
 
 
-def _graph(access: Access, token: str) -> Graph:
-    url = access.url("https://graph.facebook.com", "/instagram/graph")
-    return Graph(access_token=token, graph_url=url, rupload_url=None, api_version=API_VERSION, clock=access.clock)
+def _graph(access: Access, token: str, secrets: tuple[str, ...] = ()) -> Graph:
+    return Graph(
+        access_token=token,
+        graph_url=access.url("https://graph.facebook.com", "/instagram/graph"),
+        rupload_url=None,
+        api_version=API_VERSION,
+        clock=access.clock,
+        secrets=secrets,
+    )
 
 
 def _chosen(pages: list[dict[str, Any]], access: Access) -> dict[str, Any]:

@@ -25,21 +25,32 @@ class Graph:
     """One token's view of the Graph API; every error has the code as `code` or `code/subcode`."""
 
     def __init__(
-        self, *, access_token: SecretStr | str, graph_url: str, rupload_url: str | None, api_version: str, clock: Clock
+        self,
+        *,
+        access_token: SecretStr | str,
+        graph_url: str,
+        rupload_url: str | None,
+        api_version: str,
+        clock: Clock,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         """Keep the settings; nothing is sent.
+
+        Args:
+            secrets: what else is sent and must be in no message.
 
         Raises:
             ConfigurationError: the token is empty or cannot be in a header.
         """
         self._token = reveal(access_token, name="INSTAGRAM_ACCESS_TOKEN")
+        self._secrets = (self._token, *secrets)
         self.url = f"{graph_url.rstrip('/')}/{api_version}"
         self._rupload_url = rupload_url and f"{rupload_url.rstrip('/')}/ig-api-upload/{api_version}"
         self._upload_owners = tuple(url for url in (graph_url, rupload_url) if url)
         self._http = Http(
             "Instagram",
             headers={"Authorization": f"Bearer {self._token}"},
-            secrets=(self._token,),
+            secrets=self._secrets,
             read_s=120,
             clock=clock,
         )
@@ -122,7 +133,7 @@ class Graph:
         kind = TransientError if debug.get("retriable") is True else PermanentError
         return kind(
             attempted=reply.attempted,
-            answer=readable(f"{debug.get('type')}: {debug.get('message')}", secrets=(self._token,)),
+            answer=readable(f"{debug.get('type')}: {debug.get('message')}", secrets=self._secrets),
             reference=container,
             next_step="" if kind is TransientError else "Look at the video; then retry.",
             code=str(debug.get("type")),
@@ -136,12 +147,12 @@ class Graph:
         code = "/".join(str(part) for part in (error.get("code"), error.get("error_subcode")) if part is not None)
         message = error.get("error_user_msg") or error.get("message")
         trace = f", fbtrace_id {error['fbtrace_id']}" if error.get("fbtrace_id") else ""
-        words = readable(str(message), secrets=(self._token,)) if message else reply.words
+        words = readable(str(message), secrets=self._secrets) if message else reply.words
         return to_error(
             find_row(error, status=reply.status),
             attempted=reply.attempted,
             answer=readable(
-                f"HTTP {reply.status}{f', code {code}' if code else ''}: {words}{trace}", secrets=(self._token,)
+                f"HTTP {reply.status}{f', code {code}' if code else ''}: {words}{trace}", secrets=self._secrets
             ),
             code=code or str(reply.status),
             reference=reference,

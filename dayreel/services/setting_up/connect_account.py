@@ -265,7 +265,11 @@ def _seal(project: Project, consented: ConsentedAccount, key: SecretStr, old: Se
             vault.forget(platform)
             return
         seed = Seed(platform, token.access, token.refresh, renewal)
-        before: Kept | None = vault.read(platform)
+        try:
+            before: Kept | None = vault.read(platform)
+        except ConfigurationError:  # sealed with a key that is lost: what it opens to is worth nothing any more
+            vault.forget(platform)
+            before = None
         # A process that began before this one knows the seed before: it would take it for a newer one.
         superseded = None if old is None or old.sha256 == seed.sha256 else old.sha256
         vault.keep(platform, token, seed_sha256=seed.sha256, before=before, at=now, refused_seed_sha256=superseded)

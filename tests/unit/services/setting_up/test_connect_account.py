@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from dayreel.errors import ConfigurationError, GateClosedError, PermanentError, UsageError
+from dayreel.errors import ConfigurationError, GateClosedError, PermanentError, ProviderError, UsageError
 from dayreel.queries.connections import ConnectedAccount, connected_accounts
 from dayreel.services.audit import recent_acts
 from dayreel.services.keep_tokens import seeds, usable_token
@@ -31,7 +32,7 @@ from dayreel.services.setting_up.connect_account import (
 )
 from dayreel.services.setting_up.examine import check_accounts
 from dayreel.services.upkeep.report_silences import find_silences
-from dayreel.stores.token_vault import TokenVault
+from dayreel.stores.token_vault import TokenVault, new_key
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import platform_named, vendor_named
 from tests.fakes.consent import app_of, decide_on
@@ -262,6 +263,38 @@ def test_a_second_connect_replaces_and_old_processes_follow(project: Project) ->
     assert kept is not None
     assert kept.error is None
     assert kept.token.refresh_expires_at == project.clock.now() + timedelta(days=180)
+
+
+def test_a_lost_key_is_mended_by_connecting_again(project: Project) -> None:
+    connect(project, "tiktok")
+    env = project.settings.root / ".env"
+    env.write_text(f"DAYREEL_TOKEN_KEY={new_key()}\n")
+    account = connect(project, "tiktok")
+    kept = TokenVault(project.catalog, SecretStr(str(written(project)["DAYREEL_TOKEN_KEY"]))).read("tiktok")
+    assert kept is not None
+    assert kept.token == account.brought.token
+
+
+@pytest.mark.parametrize("calls_before", [0, 1])
+@pytest.mark.parametrize(("platform", "way"), [*WAYS[:2], ("youtube", "google")])
+def test_a_server_that_repeats_what_it_got_betrays_nothing(
+    project: Project, world: RunningSandbox, platform: str, way: str, calls_before: int
+) -> None:
+    for is_page in (False, True):
+        attempt = ask(project, platform, way)
+        answer = decide_on(attempt.pending.url)
+        secrets = [app_of(attempt.consent)[attempt.consent.app_secret]]
+        if calls_before:  # the code and its verifier are worth nothing by then
+            world.arm(platform, "token", "delay", seconds=0)
+        else:
+            secrets += parse_qs(urlsplit(answer).query)["code"]
+            secrets += [attempt.pending.verifier] if attempt.consent.pkce else []
+        body = f"<p>{secrets}</p>" if is_page else {"error": {"message": f"no: {secrets}", "code": 1}}
+        world.arm(platform, "token", "error", status=500, body=body)
+        with pytest.raises(ProviderError) as refused:
+            finish(project, attempt, answer)
+        assert "no: " in str(refused.value) or "<p>" in str(refused.value)
+        assert not [secret for secret in secrets if secret in str(refused.value)]
 
 
 def test_a_way_without_renewal_takes_the_sealed_token_away(project: Project) -> None:
