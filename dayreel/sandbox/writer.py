@@ -256,7 +256,10 @@ def _words(name: str, request: Request, index: int) -> str:
         return f"The text holds the mark {UNSAFE_MARK}, which stands for something a brand would not want beside it."
     part = next((part for words, part in _FIELDS if any(word in name for word in words)), "idea")
     if part in ("video_prompt", "audio_prompt"):
-        return str(request.prompts[index % len(request.prompts)][part].format_map(request.answer))
+        prompt = str(request.prompts[index % len(request.prompts)][part].format_map(request.answer))
+        while part == "video_prompt" and prompt in request.text:  # asked for in other words
+            prompt = f"Once more, and from the other side. {prompt}"
+        return prompt
     if part == "hashtags":
         return str(request.answer[part][index % len(request.answer[part])])
     if part != "narration":

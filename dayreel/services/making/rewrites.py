@@ -49,6 +49,16 @@ def merged(written: PromptSet, kept: Mapping[int, VideoPrompt]) -> PromptSet:
     return PromptSet(prompts=tuple(kept.get(number, prompt) for number, prompt in numbered))
 
 
+def unchanged(prompts: PromptSet, override: Override) -> list[int]:
+    """Return the numbers of those that are word for word what was refused: bought again, they would be refused again."""
+    standing = dict(enumerate(prompts.prompts, start=1))
+    return [
+        number
+        for number, refused in override.rewrite.items()
+        if number in standing and standing[number].video_prompt == refused.prompt.video_prompt
+    ]
+
+
 def recorded_rewrites(override: Override, base: str) -> dict[str, Any]:
     """Return what the record of the stage says of rewrites."""
     if not override.rewrite:

@@ -18,7 +18,7 @@ from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.rejections import rejection_words
-from dayreel.services.making.rewrites import kept_prompts, merged, recorded_rewrites, rewrite_words
+from dayreel.services.making.rewrites import kept_prompts, merged, recorded_rewrites, rewrite_words, unchanged
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render
 from dayreel.services.project import Project
@@ -71,6 +71,10 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
 
     def accept(written: PromptSet) -> None:
         prompt_set = merged(written, kept or {})
+        for number in unchanged(prompt_set, override):
+            raise Unusable(
+                f"prompt {number} is the one that was refused", f"Prompt {number} must be written in other words."
+            )
         _accept(prompt_set, channel.segments.count, room)
         gate.admit(texts_of_prompts(prompt_set))
 

@@ -112,6 +112,16 @@ def test_a_prompt_that_is_too_long_is_written_again(project: Project, tiny_clip:
     assert render(project, Checks(tiny_clip)).reused is False
 
 
+def test_the_refused_words_are_not_taken_again(project: Project, tiny_clip: Path) -> None:
+    write(project, 120)
+    with pytest.raises(ContentRefusedError):
+        render(project, FakeVideoGenerator(tiny_clip, jobs={2: [FLAGGED]}))
+    reopen_refused(project, ID)
+    again, model = write(project, 120, FEWER)
+    assert (lengths(again), len(model.asked)) == ([120, FEWER, 120], 2)
+    assert "Prompt 2 must be written in other words." in model.asked[1].prompt
+
+
 def test_other_words_for_all_of_them_forget_the_refusal(project: Project, tiny_clip: Path) -> None:
     """The idea changed after the retry: prompts of the old one would not go with it."""
     write(project, 120)
