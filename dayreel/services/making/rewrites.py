@@ -50,7 +50,7 @@ def merged(written: PromptSet, kept: Mapping[int, VideoPrompt]) -> PromptSet:
 
 
 def unchanged(prompts: PromptSet, override: Override) -> list[int]:
-    """Return the numbers of those that are word for word what was refused: bought again, they would be refused again."""
+    """Return the numbers of those that are word for word what was refused, and would only be refused again."""
     standing = dict(enumerate(prompts.prompts, start=1))
     return [
         number
