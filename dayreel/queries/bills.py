@@ -94,7 +94,8 @@ def bill_lines(connection: Connection, first: date, last: date) -> list[BillLine
         lines[key] = lines[key] + line if key in lines else line
 
     # `spent_on` has the index, and is a day of another zone: at most one apart.
-    spending = select(effects).where(
+    names = ("world", "target", "model", "sent_at", "created_at", "settled_usd", "reserved_usd")
+    spending = select(*(effects.c[name] for name in names)).where(
         effects.c.spent_on >= first - timedelta(days=1),
         effects.c.spent_on <= last + timedelta(days=1),
         or_(effects.c.reserved_usd > 0, effects.c.settled_usd > 0),
@@ -231,12 +232,12 @@ def _failures(connection: Connection, world: str, since: datetime) -> dict[str, 
     """Return the newest failure of each vendor since a moment, unless its bill was read after it."""
     logs = processing_logs.c
     query = select(logs.error_message, logs.metadata, logs.completed_at).where(
-        logs.layer == LAYER, logs.completed_at >= since
+        logs.layer == LAYER, logs.status == "failed", logs.completed_at >= since
     )
     read = read_until(connection, world)
     failures = {}
     for error, facts, at in connection.execute(query.order_by(logs.id)):
-        vendor = facts["vendor"]
+        vendor = facts["provider"]
         if facts["world"] == world and (vendor not in read or read[vendor][1] < at):
             failures[vendor] = error
     return failures

@@ -30,7 +30,7 @@ with work as (
 select
     day,                                                       -- day: day on which the work was started, in DAYREEL_TIMEZONE
     coalesce(channel, '*') as channel,                         -- text: channel; `*` for work on all of them, such as measuring
-    layer,                                                     -- text: idea, prompt, voice, video, composition, distribution (posts) or measurement
+    layer,                                                     -- text: idea, prompt, voice, video, composition, distribution (posts), measurement or billing (reading bills)
     coalesce(provider, 'none') as provider,                    -- text: who did it: a model's vendor, ffmpeg, a platform
     count(*) as attempts,                                      -- int: times it was started
     count(*) filter (outcome = 'completed') as completed,      -- int: times it ended well

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import anthropic
     from anthropic.types import Message
 
-BASE_URL: Final = "https://api.anthropic.com"
+BASE_URL: Final = anthropic_bill.BASE_URL
 _VERSION: Final = "2026-10-21"  # what the SDK sends
 _FINISH: Final[Mapping[str, Finish]] = {
     "end_turn": "complete",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openai.types.responses import Response
     from openai.types.shared_params import ReasoningEffort
 
-BASE_URL: Final = "https://api.openai.com/v1"
+BASE_URL: Final = f"{openai_bill.BASE_URL}/v1"
 _VERIFY = (
     "Open platform.openai.com, Settings, Organization, General, Verify Organization; access takes up to 15 minutes. "
     "Or choose a `model` that needs none."

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from fal_client import SyncRequestHandle
 
 QUEUE_URL: Final = "https://queue.fal.run/"
-API_URL: Final = "https://api.fal.ai/v1/"
 _NOT_FOUND: Final = 404
 _ERRORS: Final = 400
 
@@ -125,7 +124,7 @@ class FalVideo:
         models: ModelList,
         root: Path = Path(),
         queue_url: str = QUEUE_URL,
-        api_url: str = API_URL,
+        api_url: str = fal_bill.API_URL,
         connect_s: float = 10,
         read_s: float = 60,
     ) -> None:
@@ -370,7 +369,7 @@ def connect(access: Access) -> FalVideo:
         models=ModelList(access.root),
         root=access.root,
         queue_url=access.url(QUEUE_URL, "/fal/queue/"),
-        api_url=access.url(API_URL, "/fal/api/"),
+        api_url=access.url(fal_bill.API_URL, "/fal/api/"),
     )
 
 

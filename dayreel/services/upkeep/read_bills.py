@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from dayreel.errors import ConfigurationError, ProviderError
 from dayreel.queries.bills import LAYER, READ_DAYS, read_until, reporting_vendors, utc_today
@@ -50,13 +50,14 @@ def read_bills(project: Project) -> list[str]:
 def _days(project: Project) -> list[date]:
     """Return the days to read: the last ones, from the first purchase on; none before today's reading is due."""
     today = utc_today(project)
-    query = select(func.min(effects.c.spent_on)).where(effects.c.world == project.settings.world)
+    spent = (effects.c.world == project.settings.world, effects.c.spent_on.is_not(None))
+    query = select(effects.c.sent_at).where(*spent).order_by(effects.c.spent_on, effects.c.sent_at).limit(1)
     with project.catalog.read() as connection:
         first = connection.execute(query).scalar()
     if first is None or project.clock.now() < due_since(project):
         return []
     days = [today - timedelta(days=number) for number in range(READ_DAYS, 0, -1)]
-    return [day for day in days if day >= first]
+    return [day for day in days if day >= first.date()]
 
 
 def _read(project: Project, vendor: Vendor, days: Sequence[date]) -> str:
@@ -65,23 +66,29 @@ def _read(project: Project, vendor: Vendor, days: Sequence[date]) -> str:
     try:
         lines = retry_transient(project.clock, partial(vendor.bill.read, project.access, days[0], days[-1]))
     except (ProviderError, ConfigurationError) as error:
-        values = {
-            "layer": LAYER,
-            "status": "failed",
-            "started_at": started_at,
-            "completed_at": project.clock.now(),
-            "error_message": f"{error.message} {error.next_step}".strip(),
-            "metadata": {"vendor": vendor.name, "world": project.settings.world},
-            "run_id": project.run_id,
-        }
-        with project.catalog.write() as connection:
-            connection.execute(insert(processing_logs).values(**values))
-        return (
-            f"The bill of {vendor.label} could not be read, and what was read before stays: {values['error_message']}"
-        )
+        why = f"{error.message} {error.next_step}".strip()
+        _log(project, vendor.name, started_at, error=why)
+        return f"The bill of {vendor.label} could not be read, and what was read before stays: {why}"
     _replace(project, vendor.name, days, lines)
+    _log(project, vendor.name, started_at)
     total = sum((line.usd for line in lines), Decimal(0))
     return f"{vendor.label} bills {usd(total)} for {days[0]} to {days[-1]} (UTC)."
+
+
+def _log(project: Project, vendor: str, started_at: datetime, *, error: str | None = None) -> None:
+    """Write down how a reading ended."""
+    with project.catalog.write() as connection:
+        connection.execute(
+            insert(processing_logs).values(
+                layer=LAYER,
+                status="completed" if error is None else "failed",
+                started_at=started_at,
+                completed_at=project.clock.now(),
+                error_message=error,
+                metadata={"provider": vendor, "world": project.settings.world},
+                run_id=project.run_id,
+            )
+        )
 
 
 def _replace(project: Project, vendor: str, days: Sequence[date], lines: Sequence[Billed]) -> None:
@@ -102,6 +109,6 @@ def _replace(project: Project, vendor: str, days: Sequence[date], lines: Sequenc
         }
         for day, models in by_day.items()
     ]
-    with project.catalog.write() as connection:
+    with project.catalog.write("bills") as connection:
         connection.execute(delete(bills).where(bills.c.world == world, bills.c.vendor == vendor, bills.c.day.in_(days)))
         connection.execute(insert(bills), rows)

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -13,6 +16,8 @@ from dayreel.schemas.manifest import Override, RefusedPrompt
 from dayreel.services.making.renders import fire
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
+from dayreel.stores.catalog.tables import bills
+from tests.fakes.clock import NINE
 from tests.fakes.desk import Browser, desk_on, person, seen_on
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import channel_of, check_result, content_row, ledger_rows, reviewable, write_channel
@@ -321,7 +326,19 @@ def test_operators_turn_the_kill_switch_and_every_page_shows_it(ana: Browser, ol
     money = olga.open("/money")
     assert "Olga" in money
     assert "something is odd" in money
-    assert "Booked against billed" in money
+
+
+def test_the_money_page_shows_what_is_booked_and_billed(project: Project, olga: Browser) -> None:
+    paid: dict[str, Any] = {"state": "confirmed", "settled_usd": Decimal("0.25"), "at": NINE - timedelta(days=1)}
+    add_effect(project.catalog, CONTENT, **paid)
+    add_effect(project.catalog, CONTENT, target="kling", **paid)
+    with project.catalog.write() as connection:
+        row = {"world": "sandbox", "vendor": "fal", "day": paid["at"].date(), "usd_by_model": {"wan": "0.40"}}
+        connection.execute(bills.insert().values(**row, read_at=NINE))
+    money = olga.open("/money")
+    assert "$0.25 booked, $0.40 billed" in money
+    assert "read until 2026-11-19, at 2026-11-20 09:00 UTC" in money
+    assert "not reported: dayreel reads no bill of this vendor" in money
 
 
 def unknown_effect(project: Project, kind: str = "llm") -> int:
