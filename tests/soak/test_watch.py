@@ -17,6 +17,6 @@ def test_a_year_in_four_zones_has_no_false_alarm(tmp_path: Path, figure: Callabl
     assert factory.pauses > 20
     assert factory.backfills > 10
     figure(
-        f"{DAYS} days of {len(CHANNELS)} channels, {factory.looks:,} looks, {factory.pauses} pauses, "
-        f"{factory.backfills} backfills, 0 false alarms"
+        f"{DAYS} days of {len(CHANNELS)} channels, {factory.looks:,} looks, {factory.mornings} mornings, "
+        f"{factory.pauses} pauses, {factory.backfills} backfills, 0 false alarms"
     )

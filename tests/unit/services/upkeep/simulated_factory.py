@@ -1,6 +1,7 @@
 """A factory that does everything it should, by a clock: whatever the watch finds silent in it is a false alarm."""
 
 import os
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -9,13 +10,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, update
 
 from dayreel.clock import local_day
+from dayreel.queries.expectations import Silence
 from dayreel.rules.calendar import make_due_at, why_not_made
 from dayreel.services.making.open_content import why_left_out
 from dayreel.services.making.plan_days import pause_channel, resume_channel, skip_day
-from dayreel.services.measure_posts import PULL_TIMES
+from dayreel.services.measure_posts import PULL_TIMES, measurable_posts
 from dayreel.services.upkeep.due_work import due_posts
+from dayreel.services.upkeep.morning_message import look_at_morning
 from dayreel.services.upkeep.report_silences import EveryDay, SchedulerHealth, find_silences
-from dayreel.stores.catalog.tables import content, processing_logs
+from dayreel.stores.catalog.tables import content, metric_snapshots, processing_logs
 from tests.fakes.clock import FakeClock
 from tests.fakes.project import make_project
 from tests.fakes.rows import add_content, add_decision, add_post
@@ -28,6 +31,7 @@ CHANNELS = {
     "west": {"timezone": "Pacific/Pago_Pago", "make_at": "23:45", "publish_windows": ["22:00-02:00"]},
 }
 BEGINS = date(2026, 1, 1)
+EIGHT = 8
 
 
 class SimulatedFactory:
@@ -50,7 +54,8 @@ class SimulatedFactory:
         self._measured: date | None = None
         self._began_at = self.clock.now()
         add_post(self.project.catalog, f"daily-{first - timedelta(days=1)}", 1, at=self._began_at - timedelta(hours=30))
-        self.looks = self.pauses = self.backfills = 0
+        self._message_on: date | None = None
+        self.looks = self.pauses = self.backfills = self.mornings = 0
 
     def run(self, duration: timedelta) -> list[str]:
         """Let time pass; return every false alarm."""
@@ -64,7 +69,19 @@ class SimulatedFactory:
             self.looks += 1
             now = self.clock.now()
             alarms += [f"{now}: {silence}" for silence in find_silences(self.project, SchedulerHealth())]
+            alarms += [f"{now}: {silence}" for silence in self._morning()]
         return alarms
+
+    def _morning(self) -> Sequence[Silence]:
+        """Return what the morning's message calls missing, once a day at eight."""
+        shown = self.clock.now().astimezone(ZoneInfo(ZONE))
+        if shown.date() == self._message_on or shown.hour < EIGHT:
+            return ()
+        self._message_on = shown.date()
+        morning = look_at_morning(self.project, SchedulerHealth(), target="log")
+        self.mornings += 1
+        assert morning.videos.there == morning.videos.due, morning
+        return morning.missing
 
     def _schedules(self) -> None:
         now = self.clock.now()
@@ -89,6 +106,11 @@ class SimulatedFactory:
                     "metadata": {"world": "sandbox"},
                 }
                 connection.execute(insert(processing_logs).values(row))
+            for post in measurable_posts(self.project, today):
+                row = {"post_row_id": post["id"], "content_id": post["content_id"], "platform": post["platform"]}
+                row |= {"post_id": post["post_id"], "observed_at": now, "observed_on": today, "age_h": 1.0}
+                with self.project.catalog.write() as connection:
+                    connection.execute(insert(metric_snapshots).values(**row, simulated=True))
 
     def _make(self, name: str, day: date) -> None:
         if (name, day) not in self._made:

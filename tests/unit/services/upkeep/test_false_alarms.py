@@ -12,4 +12,4 @@ from tests.unit.services.upkeep.simulated_factory import SimulatedFactory
 def test_nothing_is_reported_while_clocks_change(tmp_path: Path, first: date) -> None:
     factory = SimulatedFactory(tmp_path, first, step=timedelta(hours=3), seed=1)
     assert factory.run(timedelta(days=3)) == []
-    assert factory.looks == 24
+    assert (factory.looks, factory.mornings) == (24, 4)
