@@ -3,7 +3,7 @@
 Every way out takes the same real video twice, 32 MB and 1 GB of it padding that players skip (sparse, so that it costs
 the disk nothing): the platforms by bytes, the folder for hand posting, the small server behind a tunnel, and Slack. The
 vendors are the sandbox world in a process of its own. The measure is the peak of resident memory of this process, which
-Linux resets between two ways; Instagram takes at most 300 MB, so there it is that much. `--large MB` changes the size.
+Linux resets between two ways; for Instagram it is 300 MB. `--large MB` changes the size.
 """
 
 import argparse

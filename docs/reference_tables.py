@@ -23,6 +23,7 @@ from dayreel.footage.schemas.library import LibraryPlan
 from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.marts.declared import MARTS
 from dayreel.queries.config import keys
+from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.pricing import described
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Table
@@ -30,6 +31,7 @@ from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
 from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.models import PICTURES, ModelRow, Price, Source, TextModel, VideoModel, Voice
+from dayreel.vendors.record import CaptionRules, PlatformLimits
 from dayreel.vendors.registry import vendor_named, vendors
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -205,6 +207,38 @@ def model_fields() -> Iterator[str]:
         yield from _table(("field", "what it says"), ((f"`{name}`", field.description or "") for name, field in fields))
 
 
+def platform_limits() -> Iterator[str]:
+    """Yield a table of what each platform takes of a post, with where it was read."""
+    platforms = ((vendor, vendor.platform) for vendor in vendors("platforms") if vendor.platform is not None)
+    rows = ((f"`{vendor.name}`", _text_limits(of.captions), _file_limits(of.limits)) for vendor, of in platforms)
+    yield from _table(("platform", "text", "file and posts"), rows)
+
+
+def _text_limits(rules: CaptionRules) -> str:
+    parts = [f"{rules.limit:,} {UNIT_NAMES[rules.unit]}"]
+    parts += [f"title {rules.title_limit} characters"] if rules.title_limit else []
+    parts += [f"{rules.hashtag_limit} hashtags"] if rules.hashtag_limit else []
+    parts += [f"{rules.mention_limit} mentions"] if rules.mention_limit else []
+    parts += [f"no {' '.join(rules.forbidden)}"] if rules.forbidden else []
+    reported = [f"{rules.reported_hashtags} hashtags"] if rules.reported_hashtags else []
+    reported += [f"{rules.reported_mentions} mentions"] if rules.reported_mentions else []
+    more = f"; reported: {', '.join(reported)} ({_read_at(rules.reported_by)})" if reported else ""
+    return f"{', '.join(parts)} ({_read_at(rules.source)}){more}"
+
+
+def _file_limits(limits: PlatformLimits) -> str:
+    parts = [f"{limits.max_size_bytes / 1e6:,.0f} MB"] if limits.max_size_bytes else []
+    parts += [f"{limits.min_duration_s:g} to {limits.max_duration_s:g} s"] if limits.max_duration_s else []
+    parts += [f"{limits.min_fps or 0:g} to {limits.max_fps:g} fps"] if limits.max_fps else []
+    parts += [f"{limits.max_bit_rate / 1e6:g} Mbit/s"] if limits.max_bit_rate else []
+    parts += [f"about {limits.posts_per_day} posts a day"] if limits.posts_per_day else []
+    return f"{', '.join(parts)} ({_read_at(limits.source)})" if parts else "no limit"
+
+
+def _read_at(source: Source | None) -> str:
+    return f"{source.source}, {source.checked_on}" if source is not None else "no source"
+
+
 def changeable() -> Iterator[str]:
     """Yield the settings that people change while dayreel runs."""
     rows = ((f"`{key.name}`", key.description, f"`{key.default}`", f"`{key.variable}`") for key in keys().values())
@@ -353,6 +387,7 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "channel fields": channel_fields,
     "library plan": library_plan,
     "models": models,
+    "platform limits": platform_limits,
     "model fields": model_fields,
     "marts": marts,
     "content tables": content_tables,

@@ -8,7 +8,7 @@ approving captions belong elsewhere. Limits: sections 4.2, 5.2 and 6.2 of the pr
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dayreel.errors import UsageError
@@ -36,6 +36,7 @@ class FormattedCaption:
         title: YouTube only, else None.
         dropped_hashtags: the channel's hashtags that did not fit, in their order.
         size: length of `text` in `unit`; never above `limit`.
+        doubts: what of the text may be too much, by what others report of the platform; it is sent all the same.
     """
 
     platform: str
@@ -45,6 +46,7 @@ class FormattedCaption:
     size: int
     limit: int
     unit: CaptionUnit
+    doubts: tuple[str, ...] = ()
 
 
 def format_caption(platform: str, text: str, *, hashtags: Sequence[str] = (), marker: str = "") -> FormattedCaption:
@@ -70,6 +72,7 @@ def format_caption(platform: str, text: str, *, hashtags: Sequence[str] = (), ma
         size=measure(whole, rules.unit),
         limit=rules.limit,
         unit=rules.unit,
+        doubts=tuple(_doubts(platform, whole, rules)),
     )
 
 
@@ -160,10 +163,21 @@ def _new_hashtags(text: str, hashtags: Iterable[str]) -> list[str]:
     return fresh
 
 
+def _doubts(platform: str, text: str, rules: CaptionRules) -> Iterator[str]:
+    counts = (
+        ("hashtags", len(_HASHTAG.findall(text)), rules.reported_hashtags),
+        ("mentions", len(_MENTION.findall(text)), rules.reported_mentions),
+    )
+    for what, count, limit in counts:
+        if limit is not None and count > limit and rules.reported_by is not None:
+            yield f"{count} {what}: {platform} is said to take {limit} ({rules.reported_by.source})"
+
+
 def _fit_hashtags(text: str, hashtags: list[str], tail: str, rules: CaptionRules) -> tuple[list[str], list[str]]:
     # The channel lists its hashtags by importance, so the last ones give way.
     used = len(_HASHTAG.findall(_assemble(text, (), tail)))
-    count = len(hashtags) if rules.hashtag_limit is None else max(0, min(len(hashtags), rules.hashtag_limit - used))
+    limits = [limit for limit in (rules.hashtag_limit, rules.reported_hashtags) if limit is not None]
+    count = max(0, min(len(hashtags), *(limit - used for limit in limits))) if limits else len(hashtags)
     while count and measure(_assemble(text, hashtags[:count], tail), rules.unit) > rules.limit:
         count -= 1
     return hashtags[:count], hashtags[count:]

@@ -34,7 +34,7 @@ from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, recei
 from dayreel.sandbox.world import Document, SandboxWorld
 
 DAY_S: Final = 86_400
-LIMIT_BYTES: Final = 300_000_000
+LIMIT_BYTES: Final = 1_000_000_000  # Meta's own sample, June 2026
 CAPTION_LIMIT: Final = 2200
 REEL_METRICS: Final = (
     *("views", "reach", "likes", "comments", "shares", "saved", "reposts", "total_interactions"),

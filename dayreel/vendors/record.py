@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from dayreel.vendors.access import Access
 from dayreel.vendors.consent import Consent
+from dayreel.vendors.models import Source
 from dayreel.vendors.token import Token
 
 Family = Literal["llm", "video", "speech", "platforms", "public_urls", "lookup", "notifiers"]
@@ -62,7 +63,11 @@ class Proof:
 
 @dataclass(frozen=True)
 class PlatformLimits:
-    """What a platform takes of a video file; None means that no limit is known."""
+    """What a platform takes of a video file, and of posts a day; None means that no limit is known.
+
+    Attributes:
+        source: where the limits were read, and when.
+    """
 
     max_size_bytes: int | None = None
     min_duration_s: float | None = None
@@ -72,11 +77,21 @@ class PlatformLimits:
     max_fps: float | None = None
     max_width: int | None = None
     takes_edit_lists: bool = True
+    posts_per_day: int | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
 class CaptionRules:
-    """What a platform takes of a caption; None means that no limit is known."""
+    """What a platform takes of a caption; None means that no limit is known.
+
+    Attributes:
+        source: where the limits were read, and when.
+        reported_hashtags: how many it is said to take, not in its own words: no more of the channel's are added, and a
+            person's text with more is not refused.
+        reported_mentions: likewise; nothing is left out.
+        reported_by: who says so, and when that was read.
+    """
 
     limit: int
     unit: CaptionUnit
@@ -84,6 +99,10 @@ class CaptionRules:
     mention_limit: int | None = None
     title_limit: int | None = None
     forbidden: str = ""
+    source: Source | None = None
+    reported_hashtags: int | None = None
+    reported_mentions: int | None = None
+    reported_by: Source | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ The wire is `instagram_graph.py`, error codes are in `instagram_errors.py`, capt
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import Field, SecretStr
@@ -41,6 +41,7 @@ from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.models import Source
 from dayreel.vendors.record import (
     CaptionRules,
     Platform,
@@ -54,9 +55,8 @@ from dayreel.vendors.record import (
 )
 from dayreel.vendors.registry import vendor_named
 
-# Meta's content-publishing guide (protocol reference, 4.3).
 LIMITS: Final = PlatformLimits(
-    max_size_bytes=300_000_000,
+    max_size_bytes=1_000_000_000,
     min_duration_s=3,
     max_duration_s=900,
     max_bit_rate=25_000_000,
@@ -64,6 +64,11 @@ LIMITS: Final = PlatformLimits(
     max_fps=60,
     max_width=1920,
     takes_edit_lists=False,
+    posts_per_day=100,
+    source=Source(
+        source="Meta's content-publishing guide; the size by Meta's own sample of June 2026 (older pages: 300 MB)",
+        checked_on=date(2026, 11, 29),
+    ),
 )
 _PAGE_SCOPES: Final = (
     "instagram_basic",
@@ -652,7 +657,20 @@ VENDOR: Final = Vendor(
     stand_in="dayreel.sandbox.instagram:mount",
     platform=Platform(
         fields=InstagramPost,
-        captions=CaptionRules(limit=2200, unit="characters", hashtag_limit=30, mention_limit=20),
+        captions=CaptionRules(
+            limit=2200,
+            unit="characters",
+            hashtag_limit=30,
+            mention_limit=20,
+            source=Source(source="Meta's content-publishing guide", checked_on=date(2026, 11, 20)),
+            reported_hashtags=5,
+            reported_mentions=3,
+            reported_by=Source(
+                source="public reports: 5 hashtags a reel since December 2025, 3 mentions by API",
+                checked_on=date(2026, 11, 29),
+                second_hand=True,
+            ),
+        ),
         limits=LIMITS,
         # Instagram Login's tokens live 60 days, are renewed from 24 h old on, and never once they have ended (protocol
         # reference, 4.6). Facebook Login's are not renewed without a person.

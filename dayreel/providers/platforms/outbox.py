@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -31,6 +31,7 @@ from dayreel.rules.captions import carries_marker
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.models import Source
 from dayreel.vendors.record import CaptionRules, Platform, Vendor
 
 MARKER_FILE = ".dayreel.json"
@@ -220,7 +221,13 @@ VENDOR: Final = Vendor(
     platform=Platform(
         fields=OutboxPost,
         # Posted by hand, anywhere: so it has to fit the narrowest of the others.
-        captions=CaptionRules(limit=2200, unit="utf16", hashtag_limit=30, mention_limit=20),
+        captions=CaptionRules(
+            limit=2200,
+            unit="utf16",
+            hashtag_limit=30,
+            mention_limit=20,
+            source=Source(source="the narrowest of the other platforms", checked_on=date(2026, 11, 20)),
+        ),
         by_hand=True,
     ),
 )

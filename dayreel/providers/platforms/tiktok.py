@@ -8,7 +8,7 @@ it. The wire is `tiktok_api.py`, chunks are `tiktok_chunks.py`, error codes `tik
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
@@ -46,6 +46,7 @@ from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.models import Source
 from dayreel.vendors.record import (
     CaptionRules,
     Platform,
@@ -57,9 +58,14 @@ from dayreel.vendors.record import (
     Vendor,
 )
 
-# TikTok's media-transfer guide (protocol reference, 5.7).
 LIMITS: Final = PlatformLimits(
-    max_size_bytes=4_000_000_000, min_duration_s=1, max_duration_s=600, min_fps=23, max_fps=60
+    max_size_bytes=4_000_000_000,
+    min_duration_s=1,
+    max_duration_s=600,
+    min_fps=23,
+    max_fps=60,
+    posts_per_day=15,
+    source=Source(source="TikTok's media-transfer and content-sharing guides", checked_on=date(2026, 11, 20)),
 )
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
 _INIT = "/v2/post/publish/video/init/"
@@ -577,7 +583,13 @@ VENDOR: Final = Vendor(
     stand_in="dayreel.sandbox.tiktok:mount",
     platform=Platform(
         fields=TikTokPost,
-        captions=CaptionRules(limit=2200, unit="utf16"),
+        captions=CaptionRules(
+            limit=2200,
+            unit="utf16",
+            source=Source(source="TikTok's direct-post reference", checked_on=date(2026, 11, 20)),
+            reported_hashtags=5,
+            reported_by=Source(source="public reports", checked_on=date(2026, 11, 29), second_hand=True),
+        ),
         limits=LIMITS,
         consents=(CONSENT,),
         # Access tokens live 2 h (`tiktok_consent`), or 24 h as they did before November 2026 (protocol reference, 5.8).

@@ -7,7 +7,7 @@ error reasons are in `youtube_errors.py`.
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr
@@ -39,10 +39,20 @@ from dayreel.providers.proofs import prove_scopes
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PlatformAccount, PostFields
 from dayreel.vendors.access import Access
+from dayreel.vendors.models import Source
 from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, Setting, Vendor
 
-# YouTube's rules for Shorts and its upload size (protocol reference, 6.2).
-LIMITS: Final = PlatformLimits(max_size_bytes=256_000_000_000, min_duration_s=1, max_duration_s=180, max_fps=60)
+LIMITS: Final = PlatformLimits(
+    max_size_bytes=256_000_000_000,
+    min_duration_s=1,
+    max_duration_s=180,
+    max_fps=60,
+    posts_per_day=100,
+    source=Source(
+        source="the discovery document, YouTube's rules for Shorts, and its quota page: uploads a day and project",
+        checked_on=date(2026, 11, 29),
+    ),
+)
 _SCOPES: Final = ("youtube.upload", "youtube.readonly")
 _BATCH = 50
 _PAGES = 4
@@ -544,7 +554,13 @@ VENDOR: Final = Vendor(
     stand_in="dayreel.sandbox.youtube:mount",
     platform=Platform(
         fields=YouTubePost,
-        captions=CaptionRules(limit=5000, unit="bytes", title_limit=100, forbidden="<>"),
+        captions=CaptionRules(
+            limit=5000,
+            unit="bytes",
+            title_limit=100,
+            forbidden="<>",
+            source=Source(source="YouTube's reference of videos", checked_on=date(2026, 11, 20)),
+        ),
         limits=LIMITS,
         consents=(CONSENT,),
         colour="#0072b2",

@@ -34,9 +34,11 @@ def check_idea(project: Project, channel: Channel, manifest: Manifest) -> tuple[
         nearest = closest(idea.idea, earlier_ideas(connection, channel.name, since, but=manifest.content_id))
     score = nearest.score if nearest else 0.0
     refusals: list[str] = []
+    unsure: list[str] = []
     for platform in channel.platforms.chosen():
         try:
-            post_caption(channel, platform, content_id=manifest.content_id, caption=idea.caption, idea=idea)
+            made = post_caption(channel, platform, content_id=manifest.content_id, caption=idea.caption, idea=idea)
+            unsure += made.doubts
         except UsageError as refusal:
             refusals.append(f"{platform}: {refusal}")
     return (
@@ -54,7 +56,8 @@ def check_idea(project: Project, channel: Channel, manifest: Manifest) -> tuple[
             passed=not refusals,
             value="; ".join(refusals) or "fits",
             expected="fits every platform",
-            message="; ".join(refusals) or f"It fits {', '.join(channel.platforms.chosen()) or 'no platform'}.",
+            message="; ".join((*refusals, *unsure))
+            or f"It fits {', '.join(channel.platforms.chosen()) or 'no platform'}.",
         ),
     )
 

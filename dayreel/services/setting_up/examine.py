@@ -50,7 +50,7 @@ from dayreel.stores.mart_bucket import mart_place
 from dayreel.stores.yaml_problems import VendorProblem
 from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.models import VideoModel
-from dayreel.vendors.registry import UPDATE_IT, unusable, vendor_named, vendors
+from dayreel.vendors.registry import UPDATE_IT, platform_named, unusable, vendor_named, vendors
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
@@ -76,7 +76,8 @@ def examine(settings: Settings) -> list[Check]:
     footage = footage_hooks(settings)
     checks += [] if footage is None else footage.checks(settings)
     checks += check_buckets(settings)
-    checks += [check_prices(settings, channels), *check_models(settings, channels), check_catalog(settings)]
+    checks += [check_prices(settings, channels), *check_models(settings, channels)]
+    checks += [*check_platforms(channels), check_catalog(settings)]
     if checks[-1].verdict == "ok":
         checks += check_outcomes(settings)
         checks += check_backup(settings)
@@ -356,6 +357,23 @@ def check_models(settings: Settings, channels: Mapping[str, Channel]) -> list[Ch
             step = "Try one day, or choose a model whose limits are known: docs/reference/models.md."
             findings.append(Check(f"segments of {name}", "warn", f"{model.model}: {'; '.join(unsure)}", step))
     return findings or [Check("models", "ok", "each can make what its channel asks of it")]
+
+
+def check_platforms(channels: Mapping[str, Channel]) -> list[Check]:
+    """Look whether a channel asks for more posts or hashtags than a platform takes, or is said to take."""
+    findings = []
+    for name, channel in channels.items():
+        for platform, fields in channel.platforms.chosen().items():
+            takes = platform_named(platform)
+            most, listed, reported = takes.limits.posts_per_day, len(fields.hashtags), takes.captions.reported_hashtags
+            if most is not None and channel.max_posts_per_day > most:
+                words = f"max_posts_per_day is {channel.max_posts_per_day}, and {platform} takes about {most} a day"
+                findings.append(Check(f"posts of {name}", "warn", words, "Lower it in the channel file."))
+            if reported is not None and listed > reported and takes.captions.reported_by is not None:
+                words = f"{listed} hashtags for {platform}, said to take {reported}: the last ones are left out"
+                step = f"Put the best ones first ({takes.captions.reported_by.source})."
+                findings.append(Check(f"hashtags of {name}", "warn", words, step))
+    return findings
 
 
 def ending_models(models: ModelList, channels: Iterable[Channel], now_at: datetime) -> list[Check]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from dayreel.errors import ConfigurationError
 from dayreel.queries.prices import expected_day_cost, expected_segment_cost, known_day_cost
 from dayreel.services.project import Project
+from dayreel.stores.channel_files import ChannelFiles
 from tests.fakes.project import channel_of, write_channel
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_day_is_its_segments_and_its_questions(make_project: Callable[..., Project]) -> None:
@@ -18,6 +22,11 @@ def test_a_day_is_its_segments_and_its_questions(make_project: Callable[..., Pro
     assert segment == Decimal("0.50"), "five seconds of the channel's model"
     assert 3 * segment < expected_day_cost(project, channel) < 3 * segment + Decimal("0.10")
     assert known_day_cost(project, "crafts") == expected_day_cost(project, channel)
+
+
+def test_the_sample_channel_costs_less_than_a_dollar_a_video(make_project: Callable[..., Project]) -> None:
+    sample = ChannelFiles(ROOT / "channels").load("asmr_crafts")
+    assert Decimal("0.75") < expected_day_cost(make_project(), sample) < 1
 
 
 def test_own_footage_costs_nothing(make_project: Callable[..., Project]) -> None:

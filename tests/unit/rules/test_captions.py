@@ -57,10 +57,22 @@ def test_text_without_room_for_the_marker_is_refused_not_cut() -> None:
     assert "take out 11 characters" in str(refusal.value)
 
 
+@pytest.mark.parametrize("platform", ["instagram", "tiktok"])
+def test_no_more_hashtags_are_added_than_are_reported_to_work(platform: str) -> None:
+    listed = [f"t{number}" for number in range(1, 10)]
+    caption = format_caption(platform, "A loom #own", hashtags=listed)
+    assert caption.text.endswith("#t1 #t2 #t3 #t4")
+    assert caption.dropped_hashtags == ("#t5", "#t6", "#t7", "#t8", "#t9")
+    assert caption.doubts == ()
+    typed = " ".join(f"#{tag}" for tag in listed)
+    (doubt,) = format_caption(platform, typed, hashtags=["more"]).doubts
+    assert doubt.startswith(f"9 hashtags: {platform} is said to take 5 (")
+
+
 def test_instagram_takes_30_hashtags_and_drops_channel_ones() -> None:
-    own = " ".join(f"#own{number}" for number in range(28))
-    caption = format_caption("instagram", own, hashtags=("a1", "b2", "c3"))
-    assert caption.dropped_hashtags == ("#c3",)
+    own = " ".join(f"#own{number}" for number in range(30))
+    caption = format_caption("instagram", own, hashtags=("a1",))
+    assert caption.dropped_hashtags == ("#a1",)
     with pytest.raises(UsageError, match="31 hashtags"):
         format_caption("instagram", " ".join(f"#own{number}" for number in range(31)))
 
