@@ -377,6 +377,8 @@ def test_two_runs_at_once_spend_no_more_than_the_day_allows(open_project: Opener
     names = ("asmr_crafts", "other_crafts")
     document = yaml.safe_load((channels / "asmr_crafts.yaml").read_text(encoding="utf-8"))
     document["segments"] = {"count": 4, "duration_s": 2, "resolution": "720p"}
+    # Ten cents are not enough to think an idea over.
+    document["ideas"]["effort"] = document["prompts"]["effort"] = "none"
     for name in names:
         (channels / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     price = {
