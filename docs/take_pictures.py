@@ -36,7 +36,7 @@ def main() -> None:
     """Make, open, photograph, and clean up."""
     with tempfile.TemporaryDirectory(prefix="dayreel-pictures-") as folder:
         root = Path(folder)
-        environment = new_project(root)
+        environment = new_project(root) | {"DAYREEL_REVIEWER": "Ana"}
         dayreel(root, environment, "run")
         documents = json.loads(dayreel(root, environment, "status", "--json"))
         crafts = next(document["content_id"] for document in documents if document["channel"] == "asmr_crafts")

@@ -9,8 +9,7 @@ import click
 from dayreel.cli.output import print_json
 from dayreel.queries.story import Story, StoryPost, find_content_id, story_of
 from dayreel.records import opened_records
-
-_CHANGEABLE = ("model", "template", "seed", "segments")
+from dayreel.schemas.manifest import Override
 
 
 @click.command("why")
@@ -140,15 +139,10 @@ def _posts(story: dict[str, Any]) -> list[str]:
 
 def _overrides(story: dict[str, Any]) -> list[str]:
     return [
-        f"{stage}: {', '.join(_changes(override))} by {override['asked_by']} at {override['asked_at']}"
-        for stage, override in story["overrides"].items()
+        f"{stage}: {', '.join(override.sentences())} by {override.asked_by} at {override.asked_at}"
+        for stage, document in story["overrides"].items()
+        for override in [Override.model_validate(document)]
     ]
-
-
-def _changes(override: dict[str, Any]) -> list[str]:
-    changed = [f"{name} {override[name]}" for name in _CHANGEABLE if override[name] not in (None, [])]
-    again = [f"prompt {number} again: {refused['reason']}" for number, refused in override["rewrite"].items()]
-    return [*changed, *again]
 
 
 def _words(sent: dict[str, Any]) -> str:

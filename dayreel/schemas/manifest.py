@@ -56,6 +56,17 @@ class Override(BaseModel):
     asked_by: str = ""
     asked_at: datetime | None = None
 
+    def sentences(self) -> list[str]:
+        """Return what was changed, in words."""
+        named = {name: getattr(self, name) for name in ("model", "template", "seed")}
+        changed = [f"{name} {value}" for name, value in named.items() if value is not None]
+        again = [f"segments {', '.join(map(str, self.segments))}"] if self.segments else []
+        return [
+            *changed,
+            *again,
+            *(f"prompt {number} written again: {refused.reason}" for number, refused in self.rewrite.items()),
+        ]
+
 
 class Manifest(BaseModel):
     """Everything that was produced for one content."""

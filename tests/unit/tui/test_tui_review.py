@@ -98,7 +98,7 @@ def test_a_failed_content_goes_on_with_what_is_paid(make_project: MakeProject) -
 
     async def story(app: WatchedTerminal, keyboard: Keyboard) -> None:
         await until(app, "failed (1)")
-        await keyboard.press("enter")
+        await keyboard.press("end", "enter")
         await until(app, "the disk is full", "Try again")
         await keyboard.press("t")
         await until(app, f"Try {failed} again? What is done and paid is kept.")
