@@ -109,7 +109,7 @@ SILENCES: list[tuple[Callable[[SilentFactory], Callable[[], None]], str, str]] =
     (_stop_sensor, f"sensor {SENSOR} is stopped", "switch it on"),
     (_break_zone, "that day has not begun then in DAYREEL_TIMEZONE", "set DAYREEL_TIMEZONE=Pacific/Kiritimati"),
     (_fill_queue, "1 runs wait in Dagster's queue", "Runs, In progress"),
-    (_end_token, "token of instagram", "Log in again"),
+    (_end_token, "token of instagram", "`dayreel connect instagram` makes new ones"),
     (_forget_pause, "Channel crafts has been paused by ana", "dayreel channels resume crafts"),
 ]
 
