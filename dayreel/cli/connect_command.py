@@ -60,7 +60,7 @@ def command(
         if consented.warning and not replace:
             click.echo(consented.warning, err=True)
             if not click.confirm("Connect it all the same?", default=False, err=True):
-                click.echo("Nothing was changed.", err=True)
+                click.echo("No token was kept.", err=True)
                 return 1
         keep(project, consented, via="cli")
     if as_json:

@@ -135,7 +135,14 @@ class _Work:
             if has_ended(kept.token, self._now):
                 raise
             return kept.token.access
-        self.vault.keep(self.seed.vendor, token, seed_sha256=kept.seed_sha256, before=kept, at=self._now)
+        self.vault.keep(
+            self.seed.vendor,
+            token,
+            seed_sha256=kept.seed_sha256,
+            before=kept,
+            at=self._now,
+            refused_seed_sha256=kept.refused_seed_sha256,
+        )
         return token.access
 
     def good(self, kept: "Kept") -> str:
@@ -175,8 +182,11 @@ def _finding(settings: Settings, seed: Seed, rule: RenewalRule, now: datetime) -
         return Check(name, "fail", f"{left}; it can no longer be renewed", relogin)
     ends = kept.token.refresh_expires_at if rule.after_expiry else kept.token.expires_at
     ends_soon = ends is not None and ends - now < ANNOUNCED_AHEAD
-    if kept.error is not None or ends_soon:
-        return Check(name, "warn", "; ".join(part for part in (left, kept.error) if part), relogin)
+    problem = kept.error
+    if problem is None and seed.sha256 == kept.refused_seed_sha256:
+        problem = "the token in the environment was refused or replaced, so the stored one is used"
+    if problem is not None or ends_soon:
+        return Check(name, "warn", "; ".join(part for part in (left, problem) if part), relogin)
     return Check(name, "ok", left)
 
 

@@ -1,6 +1,6 @@
 """The accounts to which videos are posted: which are connected, until when, and connecting one in the browser.
 
-For admins. The way back from a platform keeps nothing, because any site can cause it: it shows whose account that is,
+For admins. The way back from a platform keeps no token, because any site can cause it: it shows whose account that is,
 and a form of this desk keeps it. No token and no secret is on any page.
 """
 

@@ -112,15 +112,19 @@ def consent_of(platform: str, way: str | None = None) -> Consent:
 
 def missing_app(settings: Settings, platform: str, consent: Consent) -> list[Setting]:
     """Return what of the app has no value yet: its id, its secret."""
-    of_app = [part for part in vendor_named(platform).settings if part.variable in (consent.app_id, consent.app_secret)]
-    return [part for part in of_app if as_of_now(settings).variable(part.variable) is None]
+    variable, of_app = as_of_now(settings).variable, (consent.app_id, consent.app_secret)
+    parts = vendor_named(platform).settings
+    return [part for part in parts if part.variable in of_app and variable(part.variable) is None]
 
 
 def why_not_here(consent: Consent, redirect_uri: str) -> str:
     """Return why a platform would not send a browser back to an address; empty where it would."""
-    if urlsplit(redirect_uri).scheme == "https" or consent.loopback == "http":
+    address, takes_http = urlsplit(redirect_uri), consent.loopback == "http"
+    is_here = f".{address.hostname}".endswith((".localhost", ".127.0.0.1", ".::1"))
+    if address.scheme == "https" or (takes_http and is_here):
         return ""
-    return f"It sends the browser back to https addresses alone, and {urlsplit(redirect_uri).netloc} is not one."
+    places = "https addresses and to this machine" if takes_http else "https addresses alone"
+    return f"It sends the browser back to {places}, and {address.netloc} is not among them."
 
 
 def begin(project: Project, platform: str, *, way: str | None, redirect_uri: str, app: Mapping[str, str]) -> Attempt:
@@ -270,6 +274,8 @@ def _seal(project: Project, consented: ConsentedAccount, key: SecretStr, old: Se
         except ConfigurationError:  # sealed with a key that is lost: what it opens to is worth nothing any more
             vault.forget(platform)
             before = None
+        if before is not None and before.seed_sha256 == seed.sha256:  # somebody has read `.env` since, and renewed them
+            token = before.token
         # A process that began before this one knows the seed before: it would take it for a newer one.
         superseded = None if old is None or old.sha256 == seed.sha256 else old.sha256
         vault.keep(platform, token, seed_sha256=seed.sha256, before=before, at=now, refused_seed_sha256=superseded)

@@ -212,6 +212,11 @@ def test_doctor_shows_the_days_that_are_left(world: RunningSandbox, sqlite_url: 
         now = keeper.clock.now()
         (fresh,) = token_findings(settings, now)
         assert (fresh.verdict, fresh.found) == ("ok", "access token: 0.1 days left; refresh token: 180.0 days left")
+        keeper.get(replace(TIKTOK, access="act.wrong", refresh="rft.wrong"))
+        keeper.clock.move(minutes=100)
+        keeper.get(TIKTOK)
+        (wrong,) = token_findings(settings.with_variables(TIKTOK_REFRESH_TOKEN="rft.wrong"), keeper.clock.now())
+        assert (wrong.verdict, "was refused" in wrong.found) == ("warn", True), "also after a renewal"
         (late,) = token_findings(settings, now + timedelta(days=167))
         assert late.verdict == "warn"
         (gone,) = token_findings(settings, now + timedelta(days=181))

@@ -29,9 +29,12 @@ from dayreel.services.setting_up.connect_account import (
     consent_of,
     finish,
     keep,
+    why_not_here,
 )
 from dayreel.services.setting_up.examine import check_accounts
+from dayreel.services.setting_up.set_up import keep_answers
 from dayreel.services.upkeep.report_silences import find_silences
+from dayreel.settings import Settings
 from dayreel.stores.token_vault import TokenVault, new_key
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import platform_named, vendor_named
@@ -190,6 +193,14 @@ def test_an_http_address_is_refused_where_https_is_wanted(project: Project) -> N
     assert "dayreel connect instagram" in refused.value.next_step
 
 
+def test_a_code_does_not_cross_a_network_unencrypted(project: Project) -> None:
+    """Google and TikTok refuse such an address, and the page offered it all the same."""
+    for place, problem in (("127.0.0.1:8700", ""), ("192.168.1.5:8700", "192.168.1.5:8700 is not among them")):
+        assert problem in why_not_here(consent_of("youtube"), f"http://{place}/connect/youtube/callback")
+        assert not why_not_here(consent_of("youtube"), f"https://{place}/connect/youtube/callback")
+    assert why_not_here(consent_of("tiktok"), "http://not-localhost/connect/tiktok/callback")
+
+
 @pytest.mark.parametrize(
     ("platform", "needed"),
     [
@@ -255,14 +266,39 @@ def test_a_second_connect_replaces_and_old_processes_follow(project: Project) ->
     second = connect(project, "tiktok", account=OTHER)
     key, token = SecretStr(str(written(project)["DAYREEL_TOKEN_KEY"])), second.brought.token
     assert token is not None
-    for settings in (before, as_of_now(project.settings)):
+
+    def used_by(settings: Settings) -> str:
         (seed,) = seeds(settings.variable)
         access = Access("live", settings.variable, project.settings.sandbox_url, project.clock, Path())
-        assert usable_token(project.catalog, key, access, seed) == token.access
+        return usable_token(project.catalog, key, access, seed)
+
+    now = as_of_now(project.settings)
+    assert used_by(before) == used_by(now) == token.access
+    kept = TokenVault(project.catalog, key).read("tiktok")
+    assert kept is not None
+    assert kept.token.refresh_expires_at == project.clock.now() + timedelta(days=180)
+    project.clock.sleep(100 * 60)
+    renewed = used_by(now)
+    assert (renewed != token.access, used_by(before), used_by(now)) == (True, renewed, renewed)
     kept = TokenVault(project.catalog, key).read("tiktok")
     assert kept is not None
     assert kept.error is None
-    assert kept.token.refresh_expires_at == project.clock.now() + timedelta(days=180)
+
+
+def test_tokens_that_were_renewed_meanwhile_are_kept(project: Project) -> None:
+    """A process may begin between `.env` and the catalog; each of TikTok's refresh tokens is good once."""
+    connect(project, "tiktok")
+    account = consented(project, "tiktok", account=OTHER)
+    keep_answers(project.settings, account.brought.variables)
+    settings = as_of_now(project.settings)
+    key = SecretStr(str(written(project)["DAYREEL_TOKEN_KEY"]))
+    (seed,) = seeds(settings.variable)
+    access = Access("live", settings.variable, project.settings.sandbox_url, project.clock, Path())
+    renewed = usable_token(project.catalog, key, access, seed)
+    keep(project, account, via="cli")
+    assert account.brought.token is not None
+    assert renewed != account.brought.token.access
+    assert usable_token(project.catalog, key, access, seed) == renewed
 
 
 def test_a_lost_key_is_mended_by_connecting_again(project: Project) -> None:
