@@ -584,7 +584,7 @@ def rehearse(access: Access, _fields: InstagramPost) -> Proof:
         access_token=token,
         graph_url=access.url("https://graph.facebook.com", "/instagram/graph"),
         rupload_url=None,
-        api_version="v25.0",
+        api_version=API_VERSION,
         clock=access.clock,
     )
     graph.call(

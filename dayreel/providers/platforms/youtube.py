@@ -404,8 +404,8 @@ def _given_up(handle: dict[str, Any], video_id: str, why: str) -> PostFinding:
 
 
 def _with_notice(video: dict[str, Any], request: PostRequest) -> dict[str, Any]:
-    """Return what YouTube shows of a video, with a notice where fewer people see it than was asked for."""
-    wanted, shown = read_fields(YouTubePost, request).privacy, (video.get("status") or {}).get("privacyStatus")
+    """Return what YouTube shows of a video, with a notice where it is private and others were to see it."""
+    wanted, shown = request.fields.get("privacy", "private"), (video.get("status") or {}).get("privacyStatus")
     if shown != "private" or wanted == "private":
         return video
     notice = (
@@ -508,7 +508,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
 def rehearse(access: Access, fields: YouTubePost) -> Proof:
     """Open an upload and send none of its bytes, so that there is no video; it counts as one of 100 uploads a day."""
     connect(access).open_upload(fields)
-    return Proof("an upload is taken on")
+    return Proof("an upload is taken on; it was one of 100 a day")
 
 
 VENDOR: Final = Vendor(

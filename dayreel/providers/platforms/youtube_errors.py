@@ -43,9 +43,6 @@ BY_REASON: dict[str, ErrorRow] = {
     "SERVICE_DISABLED": _NOT_ENABLED,
     "channelSuspended": _SUSPENDED,
     "channelClosed": _SUSPENDED,
-    "uploadRateLimitExceeded": ErrorRow(
-        "retry", "too many thumbnails were set lately", "Wait an hour; the video itself is out.", 3600.0
-    ),
     "rateLimitExceeded": _SPEED,
     "userRateLimitExceeded": _SPEED,
     "uploadLimitExceeded": ErrorRow(
