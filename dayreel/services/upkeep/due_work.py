@@ -204,7 +204,7 @@ def _attempts(
     What was refused may be started by a newer decision than the one it was refused under: it goes out as it is now.
     """
     refused_before = and_(
-        platform_posts.c.state == "failed",
+        platform_posts.c.state.in_(("failed", "sending")),  # a process may have died before it said so of the post
         effects.c.state == "refused",
         platform_posts.c.decision_id < _newest_approval(),
     )

@@ -26,7 +26,7 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.due_work import due_posts
 from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.services.upkeep.retry_content import reopen_refused
-from dayreel.stores.catalog.tables import content, decisions, effects
+from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
 from dayreel.stores.files import sha256_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed, World
@@ -136,6 +136,24 @@ def test_words_that_are_not_taken_fail_the_post(make_project: MakeProject) -> No
     assert [due.platform for due in due_posts(project, days={"2026-11-20"})] == ["instagram"]
     assert publish(project, platform).state == "posted"
     assert len(platform.world.live) == 1
+
+
+def test_a_refusal_nobody_noted_ends_with_the_next_approval(make_project: MakeProject) -> None:
+    """The process died between the ledger and the post: it stood as being sent, and no approval let it go out."""
+    project = make_project()
+    row = reviewable(project)
+    decide(project, row.id, "edited", by="ana", via="cli", caption="clay " * 500)
+    decide(project, row.id, "approved", by="ana", via="cli")
+    platform = FakePlatform()
+    with pytest.raises(UnfitWordsError):
+        publish(project, platform)
+    with project.catalog.write() as connection:
+        connection.execute(update(platform_posts).values(state="sending"))
+    assert due_posts(project, days={"2026-11-20"}) == []
+    decide(project, row.id, "edited", by="ana", via="cli", caption="Clay, patience")
+    decide(project, row.id, "approved", by="ana", via="cli")
+    assert [due.platform for due in due_posts(project, days={"2026-11-20"})] == ["instagram"]
+    assert publish(project, platform).state == "posted"
 
 
 def test_a_post_that_can_never_be_sent_is_tried_once(project: Project) -> None:
