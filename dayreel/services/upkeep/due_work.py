@@ -106,7 +106,9 @@ def new_decisions(project: Project, cursor: int, *, days: Container[str]) -> New
     return NewDecisions(due, rows[-1].id if rows else cursor, left_out)
 
 
-def due_posts(project: Project, *, days: Container[str], left_out: list[str] | None = None) -> list[DuePost]:
+def due_posts(
+    project: Project, *, days: Container[str], left_out: list[str] | None = None, even_without_keys: bool = False
+) -> list[DuePost]:
     """Return the posts that should be started now: approved, in this world, in a window with room, not out yet.
 
     A post that certainly did not happen is due again after ten minutes, six times at the most. One that was refused, or
@@ -117,6 +119,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
         days: the partition keys that exist.
         left_out: gets a sentence for each content that cannot go out because its channel file is broken,
             and for what is held.
+        even_without_keys: also return what only waits for its platform's variables: it is due, and cannot be started.
     """
     now = project.clock.now()
     names = set(project.channels.names())
@@ -170,7 +173,7 @@ def due_posts(project: Project, *, days: Container[str], left_out: list[str] | N
                 for platform in channel.platforms.chosen()
                 if (row.id, platform) not in tried
                 and held.reason(platform) is None
-                and not without_keys[platform]
+                and (even_without_keys or not without_keys[platform])
                 and (
                     project.settings.world == "sandbox"
                     or read_config(connection, f"publish.{platform}").value == "live"

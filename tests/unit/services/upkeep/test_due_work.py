@@ -15,6 +15,7 @@ from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.due_work import BATCH, MOST_ATTEMPTS, TRY_AGAIN_AFTER, due_posts, new_decisions
+from dayreel.services.upkeep.report_silences import find_silences
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.registry import vendor_named
 from tests.fakes.clock import FakeClock
@@ -204,7 +205,8 @@ def test_broken_or_vanished_channels_and_days_hold_nobody_back(make_project: Mak
 def test_due_posts_need_the_same_world_permission_and_keys(make_project: MakeProject) -> None:
     sandbox = make_project(channels={"crafts": {}, "glass": {}})
     approve(sandbox)
-    live = make_project(world="live", channels={})
+    clock = FakeClock()
+    live = make_project(world="live", channels={}, clock=clock)
     assert due(live) == []
     content_id = approve(live, "glass")
     assert due(live) == []
@@ -215,5 +217,9 @@ def test_due_posts_need_the_same_world_permission_and_keys(make_project: MakePro
     (missing,) = [reason for reason in left_out if reason.startswith("instagram: nothing is posted there before")]
     needs = vendor_named("instagram").needs
     assert all(variable in missing for variable in needs)
+    assert not any(silence.subject.startswith("post ") for silence in find_silences(live, None))
+    clock.move(minutes=10)
+    silent = [silence.subject for silence in find_silences(live, None)]
+    assert f"post {content_id} instagram" in silent, "nothing is started, and people hear of it"
     with_keys = replace(live, settings=live.settings.with_variables(**dict.fromkeys(needs, "a key")))
     assert due(with_keys) == [(content_id, "instagram", 0)]
