@@ -190,11 +190,16 @@ def read_until(connection: Connection, world: str) -> Mapping[str, tuple[date, d
 
 def unread_bills(records: Records) -> dict[str, str]:
     """Return why a vendor's bill could not be read, by vendor, where it has not been for more than a day."""
-    now = records.clock.now()
+    late = records.clock.now() - _LATE
+    reported = {vendor.name for vendor in reporting_vendors(records.settings)}
     with records.catalog.read() as connection:
         read = read_until(connection, records.settings.world)
-        failures = _failures(connection, records.settings.world, now - _LATE)
-    return {vendor: why for vendor, why in failures.items() if vendor not in read or read[vendor][1] < now - _LATE}
+        failures = _failures(connection, records)
+    return {
+        vendor: why
+        for vendor, (failed_at, why) in failures.items()
+        if vendor in reported and (read[vendor][1] if vendor in read else failed_at) < late
+    }
 
 
 def vendor_bills(records: Records) -> list[VendorBill]:
@@ -204,7 +209,7 @@ def vendor_bills(records: Records) -> list[VendorBill]:
     with records.catalog.read() as connection:
         lines = [line for line in bill_lines(connection, first, today - timedelta(days=1)) if line.world == world]
         read = read_until(connection, world)
-        failures = _failures(connection, world, records.clock.now() - _LATE)
+        failures = {name: why for name, (_at, why) in _failures(connection, records).items()}
     totals: dict[str, BillLine] = {}
     for line in lines:
         totals[line.provider] = totals[line.provider] + line if line.provider in totals else line
@@ -228,16 +233,17 @@ def _note(vendor: Vendor | None, is_reported: bool, read: tuple[date, datetime] 
     return until if failure is None else f"{until}; the last try failed: {failure}"
 
 
-def _failures(connection: Connection, world: str, since: datetime) -> dict[str, str]:
-    """Return the newest failure of each vendor since a moment, unless its bill was read after it."""
-    logs = processing_logs.c
+def _failures(connection: Connection, records: Records) -> dict[str, tuple[datetime, str]]:
+    """Return since when each vendor's bill was tried in the last week and not read, and the last reason."""
+    logs, world = processing_logs.c, records.settings.world
+    since = records.clock.now() - timedelta(days=READ_DAYS)
     query = select(logs.error_message, logs.metadata, logs.completed_at).where(
         logs.layer == LAYER, logs.status == "failed", logs.completed_at >= since
     )
     read = read_until(connection, world)
-    failures = {}
+    failures: dict[str, tuple[datetime, str]] = {}
     for error, facts, at in connection.execute(query.order_by(logs.id)):
         vendor = facts["provider"]
         if facts["world"] == world and (vendor not in read or read[vendor][1] < at):
-            failures[vendor] = error
+            failures[vendor] = (failures[vendor][0] if vendor in failures else at, error)
     return failures

@@ -31,10 +31,8 @@ def due_since(project: Project) -> datetime:
 
 def due_bills(project: Project) -> list[Vendor]:
     """Return the vendors whose bill was not read today. Reads the catalog and nothing else."""
-    return [] if not _days(project) else _due(project)
-
-
-def _due(project: Project) -> list[Vendor]:
+    if not _days(project):
+        return []
     since = due_since(project)
     with project.catalog.read() as connection:
         read = read_until(connection, project.settings.world)

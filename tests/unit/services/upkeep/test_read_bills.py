@@ -263,6 +263,16 @@ def test_a_vendor_that_is_away_keeps_what_was_read(project: Project, world: Runn
     assert unread_bills(project) == {}
 
 
+def test_a_first_bill_may_be_away_for_a_day(project: Project, world: RunningSandbox) -> None:
+    book(project, "1.00")
+    world.arm("fal", "usage", "error", times=99, status=503)
+    pass_days(project, world)
+    for unread in ([], [], ["fal"]):
+        read_bills(project)
+        assert list(unread_bills(project)) == unread
+        pass_days(project, world)
+
+
 def test_bills_are_read_two_hours_after_the_vendors_day(project: Project, world: RunningSandbox) -> None:
     def due() -> list[str]:
         return [chore.about for chore in due_chores(project, target="log") if chore.name == "bills"]
