@@ -147,8 +147,9 @@ class Settings(BaseSettings):
     @field_validator("morning_at")
     @classmethod
     def _is_clock_time(cls, text: str) -> str:
-        if not re.fullmatch(r"off|([01]\d|2[0-3]):[0-5]\d", text):
-            raise ValueError("it is not a clock time; write it like 08:00, or off")
+        # What is late by more would be the next day's.
+        if not re.fullmatch(r"off|([01]\d|2[0-2]):[0-5]\d|23:([0-2]\d|30)", text):
+            raise ValueError("it is not a clock time up to 23:30; write it like 08:00, or off")
         return text
 
     @field_validator("first_day")

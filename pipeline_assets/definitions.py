@@ -78,7 +78,8 @@ def build_defs(
 
     Args:
         assets: each takes the place of ours with any of its keys.
-        checks: each takes the place of ours with its key; a blocking one of ours stops nothing then.
+        checks: each takes the place of ours with its key; a blocking one of ours stops nothing then, but a mart whose
+            key is not unique is not written all the same.
         jobs, schedules, sensors: each takes the place of ours with its name.
         resources: replacements, by resource key.
 

@@ -163,7 +163,7 @@ def test_a_check_of_ours_is_answered_by_another(
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="a team's own")
 
     monkeypatch.setitem(deployment.__dict__, "defs", build_defs(deployment.settings, checks=[own_check]))
-    result = deployment.run(instance, "make_day_notes", today())
+    result = deployment.run(instance, "make_day_notes", today(), ["notes", "ideas"])
     assert result.success, failures(result)
     answers = [check for check in result.get_asset_check_evaluations() if check.asset_key == ours.asset_key]
     assert [check.description for check in answers if check.check_name == ours.name] == ["a team's own"]

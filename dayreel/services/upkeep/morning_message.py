@@ -20,7 +20,7 @@ from dayreel.queries.contents import ContentStatus, read_status, status_of
 from dayreel.queries.expectations import GRACE, LOOK_BACK, DueDay, Silence, due_days
 from dayreel.queries.holds import holds
 from dayreel.queries.money import Cap, overall_caps, spent_since
-from dayreel.queries.rows import list_contents, pause_of, posted_since, posts_without_public_id
+from dayreel.queries.rows import ContentRow, list_contents, pause_of, posted_since, posts_without_public_id
 from dayreel.queries.unknown_outcomes import UnknownOutcome, unknown_outcomes
 from dayreel.rules.calendar import clock_moments, why_never_made
 from dayreel.rules.lifecycle import WORKING
@@ -179,7 +179,7 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
     # What failed or was not begun in the last week stays missing until it is made, or somebody has it left out.
     counted = [
         *recent,
-        *((day, status) for day, status in week if day.due_at <= since - GRACE and not _is_made(status)),
+        *((day, status) for day, status in week if day.due_at <= since - GRACE and not _is_made(day.row)),
     ]
     going_out = status_of(project, states=("review_pending", "approved", "publishing")).contents
     current = [status for status in going_out if status.newest_take is None and not status.is_of_other_world]
@@ -196,7 +196,7 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
         day=today,
         since=since,
         days=tuple(_day(day, status) for day, status in recent),
-        videos=Share(sum(_is_made(status) for _, status in counted), len(counted)),
+        videos=Share(sum(_is_made(day.row) for day, _ in counted), len(counted)),
         posts=Share(len(out), len(out) + unsent),
         measured=measured,
         measured_on=measured_day,
@@ -257,8 +257,8 @@ def _since(project: Project, today: date, target: str) -> datetime:
     return due_moments(project, next(sent, days[0]))[1]
 
 
-def _is_made(status: ContentStatus | None) -> bool:
-    return status is not None and status.row.state not in (*WORKING, "failed")
+def _is_made(row: ContentRow | None) -> bool:
+    return row is not None and row.state not in (*WORKING, "failed")
 
 
 def _has_stopped(status: ContentStatus, now: datetime) -> bool:
@@ -351,7 +351,7 @@ def _backfills(
         days = sorted(day for owner, day in asked | late if owner == name and why_never_made(channel, day) is None)
         if not days:
             continue
-        made = [day for day in days if (row := rows.get((name, day))) and row.state not in (*WORKING, "failed")]
+        made = [day for day in days if _is_made(rows.get((name, day)))]
         backfills.append(Backfilled(name, days[0], days[-1], Share(len(made), len(days))))
         coming = {day for owner, day in health.under_way if owner == name}
         left = [day for day in days if day not in (*made, *coming) and f"video {name} {day}" not in named]
