@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from dayreel.services.project import Project
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tests.fakes.catalogs import PostgresServer
 
 TESTS = Path(__file__).parent
+# A property is wrong or right, however busy the machine is: an example has no deadline of its own.
+settings.register_profile("dayreel", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dayreel")
 # The same tests on both; the quick part of the suite is content with the one that needs no server.
 BOTH = ["sqlite", pytest.param("postgres", marks=(pytest.mark.postgres, pytest.mark.slow))]
 

@@ -193,7 +193,7 @@ def at_work() -> Iterator[set[tuple[str, int]]]:
 
 # One project for all examples, emptied before each: what is tested is the queries, not the making of projects.
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(ACTS, max_size=7), posts=POSTS, verdicts=DECISIONS)
 def test_every_face_names_the_same_outcomes(
     faces: Faces,

@@ -173,4 +173,4 @@ class WhatIsLive(RuleBasedStateMachine):
 def of_examples(number: int) -> settings:
     """Return the settings for so many runs of the machine."""
     quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-    return settings(max_examples=number, stateful_step_count=8, deadline=None, suppress_health_check=quiet)
+    return settings(max_examples=number, stateful_step_count=8, suppress_health_check=quiet)

@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dayreel.errors import ConfigurationError
@@ -27,7 +27,6 @@ def test_a_missing_or_useless_folder_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # however busy the machine is
 @given(
     count=st.integers(min_value=2, max_value=9),
     content_id=st.text(min_size=1, max_size=30),

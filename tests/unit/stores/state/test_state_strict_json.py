@@ -159,7 +159,7 @@ def test_a_too_deep_too_large_or_recursive_document_is_refused(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(documents)
 def test_what_is_written_is_read_back_as_it_was(document: dict[str, Any]) -> None:
     raw, back = encode(document)
@@ -173,7 +173,7 @@ def test_what_is_written_is_read_back_as_it_was(document: dict[str, Any]) -> Non
 
 @pytest.mark.slow
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,\\u0dN1e ', max_size=40).map(str.encode))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_bytes_at_all_raise_anything_else(raw: bytes) -> None:
     try:
         document = decode(raw)
@@ -183,7 +183,7 @@ def test_no_bytes_at_all_raise_anything_else(raw: bytes) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(documents, documents)
 def test_the_quick_comparison_finds_what_the_full_one_finds(before: dict[str, Any], after: dict[str, Any]) -> None:
     after |= {key: before[key] for key in list(before)[::2]}
