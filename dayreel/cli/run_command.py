@@ -50,7 +50,8 @@ def command(day: str | None, names: tuple[str, ...], is_watching: bool, as_json:
         failed = failed or bool(names) or wanted is not None
     if due and settings.world == "sandbox":
         url = ensure_sandbox(settings, SystemClock())
-        click.echo(f"The sandbox world is at {url} (simulated, preset {preset_of(url)}; nothing is real).", err=True)
+        preset = "" if settings.sandbox_url else f", preset {preset_of(url)}"  # another's may be no world of ours
+        click.echo(f"The sandbox world is at {url} (simulated{preset}; nothing is real).", err=True)
     for channel, its_day in due:
         failed = not make_channel_day(settings, channel, its_day) or failed
     show_days(settings, {day for _, day in due}, set(channels), as_json=as_json)

@@ -1,6 +1,6 @@
 """`dayreel status`: where every content stands. Never imports Dagster, and starts nothing."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import click
 
@@ -8,10 +8,9 @@ from dayreel.cli.documents import content_document, no_content_document
 from dayreel.cli.output import print_json, print_paged
 from dayreel.queries.alarms import left_out_channels
 from dayreel.queries.contents import ContentStatus, PostStatus, Status, status_of, urgent_first
-from dayreel.queries.expectations import OpenDay, open_days
 from dayreel.queries.holds import holds
 from dayreel.queries.silences import silences_of
-from dayreel.records import opened_records
+from dayreel.records import Records, opened_records
 from dayreel.rules.content_ids import parse_day
 
 SHOWN = 20
@@ -29,26 +28,34 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     with opened_records() as records:
         status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
         now, held = records.clock.now(), [*holds(records).sentences(), *left_out_channels(records)]
-        with records.catalog.read() as connection:
-            days = [day for day in open_days(records, connection) if wanted in (None, day.day)]
+        without_content = status.unknown.of(None)
+        if as_json:
+            for sentence in held:
+                click.echo(sentence, err=True)
+            documents = [content_document(content) for content in status.contents]
+            print_json([*documents, no_content_document(without_content)] if without_content else documents)
+            return
+        days = _day_lines(records, wanted)
         silent = [f"{silence.text} {silence.next_step}" for silence in silences_of(records)]
-    without_content = status.unknown.of(None)
-    if as_json:
-        for sentence in held:
-            click.echo(sentence, err=True)
-        documents = [content_document(content) for content in status.contents]
-        print_json([*documents, no_content_document(without_content)] if without_content else documents)
-        return
     nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
     lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now)] or [nothing]
-    print_paged([*held, *silent, *(line for day in days for line in _day_lines(day)), *lines, *_unknown_lines(status)])
+    print_paged([*held, *silent, *days, *lines, *_unknown_lines(status)])
 
 
-def _day_lines(day: OpenDay) -> list[str]:
+def _day_lines(records: Records, wanted: date | None) -> list[str]:
+    """Return what is due or missed; reading channel files is left to whoever reads it, as JSON has no line of it."""
+    from dayreel.queries.expectations import open_days
+
+    with records.catalog.read() as connection:
+        days = [day for day in open_days(records, connection) if wanted in (None, day.day)]
     return [
-        f"{day.channel}  {day.day}  {day.standing}: nothing is made of it",
-        f"  `dayreel run --channel {day.channel} --date {day.day}`",
-        f"  or `dayreel channels skip {day.channel} {day.day}`",
+        line
+        for day in days
+        for line in (
+            f"{day.channel}  {day.day}  {day.standing}: nothing is made of it",
+            f"  `dayreel run --channel {day.channel} --date {day.day}`",
+            f"  or `dayreel channels skip {day.channel} {day.day}`",
+        )
     ]
 
 

@@ -10,7 +10,7 @@ from dayreel.services.project import Project
 from dayreel.services.reviewing.chat_review import Chat as ChatName
 from dayreel.services.reviewing.request_review import notify_reviewers
 from tests.fakes.desk import desk_on
-from tests.fakes.project import channel_of, content_row, settings_at
+from tests.fakes.project import channel_of, content_row
 from tests.fakes.sandbox import RunningSandbox
 
 CONTENT = "crafts-2026-11-20"
@@ -76,6 +76,6 @@ class Chat:
 
 def chat_on(project: Project, world: RunningSandbox, name: ChatName) -> Chat:
     """Return a chat of this world for a project."""
-    settings = settings_at(project.settings.root, sandbox_url=world.url)
+    settings = project.settings.model_copy(update={"sandbox_url": world.url})
     here = replace(project, settings=settings, providers={})
     return Chat(name, here, world, desk_on(here))

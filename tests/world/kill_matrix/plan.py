@@ -73,8 +73,16 @@ BY_HAND: Mapping[int, Plan] = {
     for plan in (
         _by_hand(-1, "before commit (catalog), after rename metadata.json, after POST /anthropic, some time", ""),
         _by_hand(-2, "before rename idea.json, after POST /openai, after commit (money), after POST /fal", ""),
-        _by_hand(-3, "before POST /fal, after GET /fal, before rename video_1, before commit (decisions)", ""),
-        _by_hand(-4, "a block of an upload, before commit (money), after POST /tiktok, after PUT /tiktok", ""),
+        _by_hand(
+            -3,
+            "before POST /fal, after GET /fal, before rename video_1, before commit (decisions)",
+            "anthropic/messages/window openai/responses/content_filter",
+        ),
+        _by_hand(
+            -4,
+            "a block of an upload, before commit (money), after POST /tiktok, after PUT /tiktok",
+            "anthropic/messages/pause",
+        ),
         _by_hand(-5, "after POST /instagram, after PUT /youtube, after GET /youtube, before rename analytics", ""),
         _by_hand(
             -6,

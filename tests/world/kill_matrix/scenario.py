@@ -19,6 +19,8 @@ from tests.world.kill_matrix.sandbox import WorldProcess
 
 MOST_ROUNDS = 14
 HURRY_WHEN_STUCK = 25.0
+NO_USE = frozenset({"content_filter", "cut", "off_schema", "pause", "refusal", "window"})
+"""Faults after which a language model is asked once more."""
 Document = dict[str, Any]
 
 
@@ -193,15 +195,13 @@ def _judge_answers(result: Result, books: Document, calls: int, fired: list[tupl
     """Compare language model calls: one for each document, one more for each answer that was lost or no good."""
     rows = [effect for effect in books["effects"] if effect["kind"] == "llm"]
     lost = sum(row["lost"] for row in rows)
-    no_good = sum(kind in ("cut", "off_schema") for _, _, kind in fired)
-    refusals = sum(kind == "refusal" for _, _, kind in fired)
+    asked_again = sum(kind in NO_USE for _, _, kind in fired)
     planned = 2
     result.llm_calls, result.llm_lost = calls, lost
-    # After a refusal a person changes the topic: the idea and its prompts are asked for again.
-    most = planned + lost + no_good + 3 * refusals
+    most = planned + lost + asked_again
     if not planned <= calls <= most:
         result.wrong.append(f"{calls} language model calls, {most} at the most ({lost} of them lost)")
-    if len(rows) > planned + lost + no_good + 3 * refusals:
+    if len(rows) > most:
         result.wrong.append(f"{len(rows)} language model rows in the ledger, {lost} of them lost")
 
 
