@@ -234,13 +234,9 @@ def test_a_job_that_died_with_the_server_is_rendered_on_restart(restarting: Runn
     )
 
 
-def start_process(root: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(root), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 def test_the_process_says_where_it_listens_and_cleans_up(tmp_path: Path) -> None:
-    with start_process(tmp_path, "--port", "0") as process:
+    command = [sys.executable, "-m", "dayreel.sandbox", "--root", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         facts = json.loads((tmp_path / "server.json").read_text())
@@ -253,8 +249,7 @@ def test_the_process_says_where_it_listens_and_cleans_up(tmp_path: Path) -> None
 
 
 def test_the_process_leaves_when_nobody_calls(tmp_path: Path) -> None:
-    with start_process(tmp_path, "--port", "0", "--idle-exit-s", "0.05") as process:
-        assert process.wait(WITHIN_S) == 0
+    assert main(["--root", str(tmp_path), "--port", "0", "--idle-exit-s", "0.05"]) == 0
     assert not (tmp_path / "server.json").exists()
 
 
