@@ -81,7 +81,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         {
             ("POST", "/anthropic/v1/messages", "messages"): streamed(messages, anthropic_events),
             ("GET", "/anthropic/v1/models", "models"): list_models,
-            ("GET", "/anthropic/v1/organizations/cost_report", "cost_report"): bills.cost_report("anthropic"),
+            ("GET", "/anthropic/v1/organizations/cost_report", "cost_report"): bills.cost_report("anthropic", error),
             ("GET", "/anthropic/v1/models/{model}", "models"): read_model,
         },
         special_faults=SPECIAL_FAULTS,

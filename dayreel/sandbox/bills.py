@@ -23,6 +23,8 @@ WORKSPACE: Final = "wrkspc_sandbox"
 PROJECT: Final = "proj_sandbox"
 FAL_KEY_ID: Final = "sandbox-fal-id"
 _CENTS: Final = 100
+Error = Callable[..., Response]
+"""How a vendor refuses: status, message, and what else its own file knows."""
 
 
 def fal_usage(vendor: str) -> Handler:
@@ -56,22 +58,18 @@ def fal_usage(vendor: str) -> Handler:
     return usage
 
 
-def cost_report(vendor: str) -> Handler:
+def cost_report(vendor: str, error: Error) -> Handler:
     """Return what answers `GET /v1/organizations/cost_report`."""
-
-    def error(status: int, type_: str, message: str) -> Refused:
-        body = {"type": "error", "error": {"type": type_, "message": message}, "request_id": "req_sandbox"}
-        return Refused(JSONResponse(body, status, headers={"request-id": "req_sandbox"}))
 
     async def report(call: Call) -> Response:
         query, headers = call.request.query_params, call.request.headers
         if headers.get("x-api-key") != credentials.ANTHROPIC_ADMIN_KEY:
-            raise error(401, "authentication_error", "invalid x-api-key")
+            raise Refused(error(401, "invalid x-api-key"))
         since, until = _moment(query.get("starting_at")), _moment(query.get("ending_at"))
         if not headers.get("anthropic-version"):
-            raise error(400, "invalid_request_error", "anthropic-version: header is required")
+            raise Refused(error(400, "anthropic-version: header is required"))
         if since is None or query.get("bucket_width", "1d") != "1d":
-            raise error(400, "invalid_request_error", "starting_at: Field required, and bucket_width is 1d")
+            raise Refused(error(400, "starting_at: Field required, and bucket_width is 1d"))
         groups = query.getlist("group_by[]")
 
         def line(model: str, item: Document, kind: str) -> Document:
@@ -95,22 +93,20 @@ def cost_report(vendor: str) -> Handler:
     return report
 
 
-def costs(vendor: str) -> Handler:
+def costs(vendor: str, error: Error) -> Handler:
     """Return what answers `GET /v1/organization/costs`."""
-
-    def error(status: int, message: str, code: str | None = None) -> Refused:
-        body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
-        return Refused(JSONResponse(body, status, headers={"x-request-id": "req_sandbox"}))
 
     async def report(call: Call) -> Response:
         query = call.request.query_params
         if call.bearer() == credentials.OPENAI_API_KEY:
-            raise error(403, "You have insufficient permissions for this operation. Missing scopes: api.usage.read.")
+            message = "You have insufficient permissions for this operation. Missing scopes: api.usage.read."
+            raise Refused(error(403, message))
         if call.bearer() != credentials.OPENAI_ADMIN_KEY:
-            raise error(401, "Incorrect API key provided.", "invalid_api_key")
+            raise Refused(error(401, "Incorrect API key provided.", code="invalid_api_key"))
         since, until = _unix(query.get("start_time")), _unix(query.get("end_time"))
         if since is None:
-            raise error(400, "Missing required parameter: 'start_time'.", "missing_required_parameter")
+            message = "Missing required parameter: 'start_time'."
+            raise Refused(error(400, message, code="missing_required_parameter"))
         by_item = "line_item" in (*query.getlist("group_by"), *query.getlist("group_by[]"))
         projects = (*query.getlist("project_ids"), *query.getlist("project_ids[]"))
 

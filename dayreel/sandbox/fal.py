@@ -152,9 +152,9 @@ def _bill(world: SandboxWorld, request: Document) -> None:
 
 
 def duration_of(arguments: Document, model: Model) -> int:
-    """Return the length asked for, in seconds; 0 when it was not a valid one."""
+    """Return the length asked for, in seconds; where the model chooses one, it is 5 here."""
     digits = "".join(sign for sign in str(arguments.get("duration", model.durations[0])) if sign.isdigit())
-    return int(digits or 0)
+    return int(digits or 5)
 
 
 def _has_sound(arguments: Document, model: Model) -> bool:

@@ -19,6 +19,7 @@ from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
 from dayreel.sandbox.counters import SandboxCounters, counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.instagram_checks import (
+    DAY_S,
     SPEC,
     check_parameters,
     error,
@@ -33,7 +34,6 @@ from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 
-DAY_S: Final = 86_400
 LIMIT_BYTES: Final = 1_000_000_000  # Meta's own sample, June 2026
 CAPTION_LIMIT: Final = 2200
 REEL_METRICS: Final = (
@@ -151,9 +151,9 @@ def _fault_answer(route: str, fault: Fault) -> Response:
 # -- who is asking ----------------------------------------------------------------------------------------
 
 
-def _account(call: Call, what: str) -> None:
+def _account(call: Call, fields: Document, what: str) -> None:
     node = call.request.path_params["node"]
-    if node not in (_account_id(account_of(issued_token(call.world, call.bearer()))), "me"):
+    if node not in (_account_id(account_of(issued_token(call.world, fields["access_token"]))), "me"):
         raise Refused(_no_object(what, node))
 
 
@@ -168,8 +168,8 @@ def _no_object(what: str, node: str) -> JSONResponse:
 async def create_container(call: Call) -> Response:
     """Answer `POST /{ig}/media`."""
     login, fields = await login_of(call)
-    _account(call, "post")
-    need(call, login, "content_publish")
+    _account(call, fields, "post")
+    need(call, login, fields, "content_publish")
     check_parameters(fields, SPEC["container"])
     is_resumable = _check_container(fields, login)
     id_ = call.world.new_number("instagram_container", 17)
@@ -370,7 +370,7 @@ async def read_node(call: Call) -> Response:
     if call.route == "status":
         known = _container_fields(call, node)
     elif call.route == "account":
-        name = account_of(issued_token(call.world, call.bearer()))
+        name = account_of(issued_token(call.world, fields["access_token"]))
         if node not in (_account_id(name), "me"):
             raise Refused(_no_object("get", node))
         known = {
@@ -453,7 +453,7 @@ def _media_fields(call: Call, post: Document, login: str) -> Document:
 async def list_media(call: Call) -> Response:
     """Answer `GET /{ig}/media`, newest first."""
     login, fields = await login_of(call)
-    _account(call, "get")
+    _account(call, fields, "get")
     wanted = [name for name in str(fields.get("fields", "")).split(",") if name] or ["id"]
     given, after = str(fields.get("limit", 25)), str(fields.get("after") or 0)
     if not given.isdigit() or int(given) < 1:
@@ -471,8 +471,8 @@ async def list_media(call: Call) -> Response:
 
 async def quota(call: Call) -> Response:
     """Answer how many posts of the rolling day are used."""
-    await login_of(call)
-    _account(call, "get")
+    _, fields = await login_of(call)
+    _account(call, fields, "get")
     config = {"quota_total": call.world.pace("instagram_quota_total"), "quota_duration": DAY_S}
     return JSONResponse({"data": [{"config": config, "quota_usage": _used(call.world)}]})
 
@@ -484,8 +484,8 @@ def _used(world: SandboxWorld) -> int:
 async def publish(call: Call) -> Response:
     """Answer `POST /{ig}/media_publish`: from here on the post is live."""
     login, fields = await login_of(call)
-    _account(call, "post")
-    need(call, login, "content_publish")
+    _account(call, fields, "post")
+    need(call, login, fields, "content_publish")
     check_parameters(fields, SPEC["publish"])
     container = call.world.store.get("instagram_container", str(fields.get("creation_id", "")))
     if container is None:
@@ -521,7 +521,7 @@ async def publish(call: Call) -> Response:
 async def insights(call: Call) -> Response:
     """Answer `GET /{media}/insights`; one metric it does not have fails the whole call."""
     login, fields = await login_of(call)
-    need(call, login, "manage_insights")
+    need(call, login, fields, "manage_insights")
     post = call.world.post("instagram", call.request.path_params["node"])
     if post is None:
         raise Refused(_no_object("get", call.request.path_params["node"]))
@@ -587,6 +587,13 @@ def _issue(world: SandboxWorld, kind: str, *, life_s: int, **facts: Any) -> str:
     return token
 
 
+def _renewed(world: SandboxWorld, token: str) -> str:
+    """Return another token of Instagram Login for whose that one is and what it may, for 60 days."""
+    issued = issued_token(world, token) or {}
+    facts = {name: issued[name] for name in ("account", "scopes") if name in issued}
+    return _issue(world, "instagram_token", life_s=60 * DAY_S, **facts)
+
+
 async def login_token(call: Call) -> Response:
     """Answer a code of Instagram Login: a token for an hour."""
     form = await call.fields()
@@ -610,9 +617,7 @@ async def exchange_login_token(call: Call) -> Response:
         raise Refused(error(100, "grant_type must be ig_exchange_token, with an Instagram user token."))
     if fields.get("client_secret") != credentials.INSTAGRAM_APP_SECRET:
         raise Refused(error(101, "Error validating client secret."))
-    issued = issued_token(call.world, call.bearer() or str(fields.get("access_token"))) or {}
-    facts = {"account": account_of(issued), **({"scopes": issued["scopes"]} if "scopes" in issued else {})}
-    token = _issue(call.world, "instagram_token", life_s=60 * DAY_S, **facts)
+    token = _renewed(call.world, fields["access_token"])
     return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S})
 
 
@@ -638,8 +643,8 @@ async def facebook_token(call: Call) -> Response:
 
 async def pages(call: Call) -> Response:
     """Answer the Pages of a user, each with a token of its own and its professional account."""
-    await login_of(call)
-    issued = call.world.store.get("facebook_token", call.bearer()) or {}
+    _, fields = await login_of(call)
+    issued = call.world.store.get("facebook_token", fields["access_token"]) or {}
     rows = []
     for number in range(int(call.world.pace("facebook_pages"))):
         name = account_of(issued) if number == 0 else ACCOUNTS[number]
@@ -659,12 +664,11 @@ async def refresh_token(call: Call) -> Response:
     login, fields = await login_of(call)
     if fields.get("grant_type") != "ig_refresh_token" or login != "instagram":
         raise Refused(error(100, "grant_type must be ig_refresh_token, with an Instagram user token."))
-    issued = issued_token(call.world, call.bearer() or str(fields.get("access_token"))) or {}
-    facts = {"account": account_of(issued), **({"scopes": issued["scopes"]} if "scopes" in issued else {})}
-    token = _issue(call.world, "instagram_token", life_s=60 * DAY_S, **facts)
+    token = _renewed(call.world, fields["access_token"])
     permissions = ",".join(granted(call.world, login, token))
-    body = {"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S, "permissions": permissions}
-    return JSONResponse(body)
+    return JSONResponse(
+        {"access_token": token, "token_type": "bearer", "expires_in": 60 * DAY_S, "permissions": permissions}
+    )
 
 
 async def debug_token(call: Call) -> Response:

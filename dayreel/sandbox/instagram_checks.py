@@ -15,7 +15,7 @@ from dayreel.sandbox.shapes import SPECS
 from dayreel.sandbox.wire import Call, Refused
 from dayreel.sandbox.world import Document, SandboxWorld
 
-_DAY_S: Final = 86_400
+DAY_S: Final = 86_400
 VERSIONS: Final = frozenset(f"v{number}.0" for number in range(21, 28))
 SPEC: Final = SPECS["instagram"]
 COMMON: Final = frozenset({"access_token", "appsecret_proof", "fields", "format", "locale", "method", "pretty"})
@@ -45,7 +45,7 @@ def error(
 
 
 async def login_of(call: Call) -> tuple[str, Document]:
-    """Return the kind of login (`facebook` or `instagram`) and the fields of the call.
+    """Return the kind of login (`facebook` or `instagram`) and the fields of the call, wherever its token stood.
 
     Raises:
         Refused: no or an unknown token, or an API version that does not exist.
@@ -58,7 +58,7 @@ async def login_of(call: Call) -> tuple[str, Document]:
     login = kind_of(call.world, token)
     if not call.world.pace("instagram_app_live") and not call.world.pace("instagram_has_role"):
         raise Refused(_no_role(login, call.request.method))
-    return login, fields
+    return login, {**fields, "access_token": token}
 
 
 def _no_role(login: str, method: str) -> JSONResponse:
@@ -82,14 +82,14 @@ def granted(world: SandboxWorld, login: str, token: str) -> list[str]:
     return [*(prefix + name for name in str(world.pace("instagram_scopes")).split()), *more]
 
 
-def need(call: Call, login: str, permission: str) -> None:
+def need(call: Call, login: str, fields: Document, permission: str) -> None:
     """Refuse a call whose permission was not granted.
 
     Raises:
         Refused: code 10.
     """
     wanted = SCOPES[login][0] + permission
-    if wanted not in granted(call.world, login, call.bearer() or call.bearer("OAuth")):
+    if wanted not in granted(call.world, login, fields["access_token"]):
         raise Refused(error(10, f"(#10) Requires {wanted} permission to manage the object"))
     if permission == "content_publish" and call.world.pace("instagram_account_type") == "PERSONAL":
         raise Refused(error(10, "(#10) The user is not an Instagram professional account"))
@@ -138,7 +138,7 @@ def kind_of(world: SandboxWorld, token: str) -> str:
     if token == credentials.INSTAGRAM_FACEBOOK_TOKEN:
         return "facebook"
     issued = issued_token(world, token)
-    if issued is not None and world.age_s(issued["issued_at"]) > issued.get("life_s", 60 * _DAY_S):
+    if issued is not None and world.age_s(issued["issued_at"]) > issued.get("life_s", 60 * DAY_S):
         raise Refused(error(190, "Error validating access token: Session has expired.", subcode=463))
     if issued is not None or token == credentials.INSTAGRAM_LOGIN_TOKEN:
         return "facebook" if world.store.get("facebook_token", token) else "instagram"

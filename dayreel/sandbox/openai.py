@@ -53,7 +53,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         {
             ("POST", "/openai/v1/responses", "responses"): streamed(responses, openai_events),
             ("GET", "/openai/v1/models", "models"): list_models,
-            ("GET", "/openai/v1/organization/costs", "costs"): bills.costs("openai"),
+            ("GET", "/openai/v1/organization/costs", "costs"): bills.costs("openai", error),
             ("GET", "/openai/v1/models/{model}", "models"): read_model,
         },
         special_faults=SPECIAL_FAULTS,

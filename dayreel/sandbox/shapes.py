@@ -1,4 +1,4 @@
-"""Whether a request has the fields a vendor knows, each of its type: what most vendors refuse first.
+"""Whether a JSON object has the fields that a vendor's specification knows, each of its type.
 
 Where a vendor publishes a machine-readable specification (YouTube's discovery document, the parameters in Meta's
 generated SDK), `specs.json` has the part that is answered here, as the installed packages say it
@@ -12,23 +12,7 @@ from typing import Any, Final
 
 SPECS_FILE: Final = Path(__file__).with_name("specs.json")
 SPECS: Final[dict[str, Any]] = json.loads(SPECS_FILE.read_text(encoding="utf-8"))
-_WORDS: Final = {str: "a string", int: "an integer", bool: "a boolean", list: "a list", dict: "an object"}
-_TYPES: Final[dict[str, type]] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
-
-
-def shape_problem(body: Mapping[str, Any], fields: Mapping[str, type], where: str = "") -> str | None:
-    """Return the first unknown field or wrong type of a JSON object as a sentence, None where there is none.
-
-    Args:
-        fields: name to the JSON type; a boolean is never an integer.
-        where: what stands before a field's name, such as `post_info.`.
-    """
-    for name, value in body.items():
-        if name not in fields:
-            return f"Unknown field {where}{name}"
-        if type(value) is not fields[name]:
-            return f"{where}{name} must be {_WORDS[fields[name]]}"
-    return None
+_TYPES: Final[dict[str, type]] = {"string": str, "integer": int, "boolean": bool, "array": list}
 
 
 def schema_problem(body: Mapping[str, Any], schemas: Mapping[str, Any], schema: str, where: str) -> str | None:
@@ -42,13 +26,9 @@ def schema_problem(body: Mapping[str, Any], schemas: Mapping[str, Any], schema: 
         kind = schemas[schema].get(name)
         if kind is None:
             return f"Unknown name \"{name}\" at '{where}': Cannot find field."
-        if isinstance(kind, list):
-            if value not in kind:
-                return f"Invalid value at '{where}.{name}': \"{value}\""
-        elif kind in schemas:
-            problem = schema_problem(value, schemas, kind, f"{where}.{name}") if isinstance(value, dict) else "not one"
-            if problem:
-                return problem
-        elif type(value) is not _TYPES[kind]:
-            return f"Invalid value at '{where}.{name}' (it must be {_WORDS[_TYPES[kind]]})"
+        is_word = isinstance(kind, list)
+        if value not in kind if is_word else type(value) is not _TYPES.get(kind, dict):
+            return f"Invalid value at '{where}.{name}': {json.dumps(value)}"
+        if not is_word and kind in schemas and (problem := schema_problem(value, schemas, kind, f"{where}.{name}")):
+            return problem
     return None

@@ -7,7 +7,7 @@ as of 2026-09-11, and what was reported since 2026-08-12: one chunk of more than
 import asyncio
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,6 @@ from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
 from dayreel.sandbox.counters import counters
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
-from dayreel.sandbox.shapes import shape_problem
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 
@@ -136,8 +135,7 @@ def error(status: int, code: str, message: str = "") -> JSONResponse:
 def _fault_answer(route: str, fault: Fault) -> Response:
     """Return what an armed fault looks like here."""
     if route == "token":
-        body = {"error": str(fault.code or "invalid_grant"), "error_description": "Armed.", "log_id": "SANDBOX"}
-        return JSONResponse(body, fault.status or 400)
+        return _token_error(str(fault.code or "invalid_grant"), "Armed.", fault.status or 400)
     if route == "upload":
         return Response(status_code=fault.status or {"expired_token": 403}.get(fault.kind, 500))
     if fault.kind == "expired_token":
@@ -228,9 +226,11 @@ def _is_day_full(world: SandboxWorld) -> bool:
 
 
 def _check_shape(body: Document, fields: Mapping[str, type], where: str = "") -> None:
-    problem = shape_problem(body, fields, where)
-    if problem:
-        raise Refused(error(400, "invalid_params", problem))
+    for name, value in body.items():
+        if name not in fields:
+            raise Refused(error(400, "invalid_params", f"Unknown field {where}{name}"))
+        if type(value) is not fields[name]:
+            raise Refused(error(400, "invalid_params", f"{where}{name} must be of type {fields[name].__name__}"))
 
 
 async def init_post(call: Call) -> Response:
@@ -597,54 +597,44 @@ async def query_videos(call: Call) -> Response:
 async def oauth_token(call: Call) -> Response:
     """Answer a code, or the refresh; the refresh token changes too, and must be kept."""
     form = await call.fields()
-    is_code = form.get("grant_type") == "authorization_code"
-    refusals: tuple[tuple[Callable[[], bool], str, str], ...] = (
-        (lambda: form.get("client_key") != credentials.TIKTOK_CLIENT_KEY, "invalid_client", "Client key is incorrect."),
-        (
-            lambda: form.get("client_secret") != credentials.TIKTOK_CLIENT_SECRET,
-            "invalid_client",
-            "Client secret is incorrect.",
-        ),
-        (
-            lambda: not is_code and form.get("grant_type") != "refresh_token",
-            "unsupported_grant_type",
-            "Only authorization_code and refresh_token here.",
-        ),
-        (
-            lambda: not is_code and not _is_refreshable(call.world, str(form.get("refresh_token"))),
-            "invalid_grant",
-            "Refresh token is invalid or expired.",
-        ),
-    )
-    for is_wrong, code, text in refusals:
-        if is_wrong():
-            return JSONResponse({"error": code, "error_description": text, "log_id": "SANDBOX"}, 400)
+    grant, refresh = form.get("grant_type"), str(form.get("refresh_token"))
+    if form.get("client_key") != credentials.TIKTOK_CLIENT_KEY:
+        return _token_error("invalid_client", "Client key is incorrect.")
+    if form.get("client_secret") != credentials.TIKTOK_CLIENT_SECRET:
+        return _token_error("invalid_client", "Client secret is incorrect.")
     known: Document | str
-    if is_code:
+    if grant == "authorization_code":
         known = CONSENT.redeem(call, form)
-        if isinstance(known, str):
-            return JSONResponse({"error": "invalid_grant", "error_description": known, "log_id": "SANDBOX"}, 400)
+    elif grant != "refresh_token":
+        return _token_error("unsupported_grant_type", "Only authorization_code and refresh_token here.")
+    elif _is_refreshable(call.world, refresh):
+        known = call.world.store.merge("tiktok_refresh", refresh, is_used=True)
     else:
-        known = call.world.store.get("tiktok_refresh", str(form["refresh_token"])) or {}
-        call.world.store.put("tiktok_refresh", str(form["refresh_token"]), {**known, "is_used": True})
+        known = "Refresh token is invalid or expired."
+    if isinstance(known, str):
+        return _token_error("invalid_grant", known)
     facts: Document = {"account": account_of(known), "scopes": known.get("scopes", list(CONSENT.scopes))}
     digest = call.world.new_digest("tiktok_token")
-    access, refresh = f"act.sandbox-{digest[:24]}", f"rft.sandbox-{digest[24:48]}"
+    access, fresh = f"act.sandbox-{digest[:24]}", f"rft.sandbox-{digest[24:48]}"
     issued_at = call.world.now().isoformat()
     call.world.store.put("tiktok_token", access, {**facts, "issued_at": issued_at})
-    call.world.store.put("tiktok_refresh", refresh, {**facts, "is_used": False})
+    call.world.store.put("tiktok_refresh", fresh, {**facts, "is_used": False})
     is_ours = facts["account"] == ACCOUNTS[0]
     return JSONResponse(
         {
             "access_token": access,
             "expires_in": TOKEN_LIFE_S,
             "open_id": credentials.TIKTOK_OPEN_ID if is_ours else "sandbox-open-id-0002",
-            "refresh_token": refresh,
+            "refresh_token": fresh,
             "refresh_expires_in": REFRESH_LIFE_S,
             "scope": ",".join(facts["scopes"]),
             "token_type": "Bearer",
         }
     )
+
+
+def _token_error(code: str, text: str, status: int = 400) -> JSONResponse:
+    return JSONResponse({"error": code, "error_description": text, "log_id": "SANDBOX"}, status)
 
 
 def _is_refreshable(world: SandboxWorld, token: str) -> bool:

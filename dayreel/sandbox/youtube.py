@@ -244,7 +244,7 @@ async def upload(call: Call) -> Response:
         call.world.store.merge("youtube_session", session["id"], stored=kept)
         if got.is_broken:
             raise BrokenOff
-        raise Refused(error(400, "badRequest", "The body does not have the length of its range.", domain="global"))
+        raise bad_request("The body does not have the length of its range.")
     call.world.store.merge("youtube_session", session["id"], stored=stored)
     if not is_last:
         return _progress(stored)
@@ -274,7 +274,7 @@ def _range(call: Call, session: Document) -> tuple[int | None, int | None, int |
         return None, None, None
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", given)
     if not match:
-        raise Refused(error(400, "badRequest", "Failed to parse Content-Range header.", domain="global"))
+        raise bad_request("Failed to parse Content-Range header.")
     first, last = int(match[1]), int(match[2])
     total = None if match[3] == "*" else int(match[3])
     size = last - first + 1
@@ -288,7 +288,7 @@ def _range(call: Call, session: Document) -> tuple[int | None, int | None, int |
     )
     for is_wrong, message in problems:
         if is_wrong:
-            raise Refused(error(400, "badRequest", f"Invalid request. {message}", domain="global"))
+            raise bad_request(f"Invalid request. {message}")
     return first, last, total
 
 

@@ -17,14 +17,8 @@ SCOPE: Final = "https://www.googleapis.com/auth/"
 CATEGORIES: Final = frozenset({1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29})
 PARTS: Final = frozenset(
     {
-        "id",
-        "snippet",
-        "status",
-        "statistics",
-        "contentDetails",
-        "processingDetails",
-        "recordingDetails",
-        "localizations",
+        *("id", "snippet", "status", "statistics", "contentDetails", "processingDetails"),
+        *("recordingDetails", "localizations"),
     }
 )
 SPEC: Final = SPECS["youtube"]

@@ -89,6 +89,7 @@ def test_bad_input_completes_with_an_error_and_is_not_billed(
         ("fal-ai/wan/v2.7/text-to-video", {"prompt": "x", "duration": 4, "resolution": "720p"}, "0.40"),
         ("fal-ai/veo3.1", {"prompt": "x", "duration": "6s", "generate_audio": False}, "1.20"),
         ("fal-ai/kling-video/v2.5-turbo/pro/text-to-video", {"prompt": "x", "duration": "5"}, "0.35"),
+        ("bytedance/seedance-2.0/text-to-video", {"prompt": "x"}, "1.5170"),
     ],
 )
 def test_the_other_models_take_their_own_kind_of_duration(

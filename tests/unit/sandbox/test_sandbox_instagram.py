@@ -113,6 +113,15 @@ def test_the_token_decides_what_a_login_may_do(sandbox: RunningSandbox, graph: G
     assert code_of(graph.container()) == (190, 463)
 
 
+def test_a_token_in_a_field_may_do_no_more(sandbox: RunningSandbox, graph: Graph) -> None:
+    facts = {"account": "other_creator", "scopes": ["instagram_business_basic"], "life_s": 60}
+    sandbox.ask(lambda world: world.store.put("instagram_token", "IG-x", {**facts, "issued_at": f"{world.now()}"}))
+    graph.headers = {}
+    assert graph.get("me", fields="username", access_token="IG-x").json()["username"] == "other_creator"
+    wish = {"media_type": "REELS", "video_url": "http://127.0.0.1/x.mp4", "access_token": "IG-x"}
+    assert code_of(graph.post("me/media", **wish)) == (10, None)
+
+
 @pytest.fixture
 def file_server(reel: Path) -> Iterator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):

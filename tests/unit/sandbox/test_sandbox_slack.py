@@ -39,6 +39,17 @@ def test_a_preview_is_uploaded_into_the_thread(sandbox: RunningSandbox, slack: W
     assert [message.get("files", [{}])[0].get("title") for message in messages] == [None, "Preview"]
 
 
+def test_scopes_and_the_channel_decide(sandbox: RunningSandbox, slack: WebClient, reel: Path) -> None:
+    sandbox.pace(slack_scopes="chat:write")
+    with pytest.raises(SlackApiError) as caught:
+        slack.files_upload_v2(file=str(reel), filename="preview.mp4", channel=CHANNEL)
+    assert (code_of(caught), caught.value.response["needed"]) == ("missing_scope", "files:write")
+    sandbox.pace(slack_in_channel=False)
+    with pytest.raises(SlackApiError) as caught:
+        slack.chat_postMessage(channel=CHANNEL, text="hello")
+    assert code_of(caught) == "not_in_channel"
+
+
 def test_wrong_calls_are_ok_false(sandbox: RunningSandbox, slack: WebClient) -> None:
     with pytest.raises(SlackApiError) as caught:
         slack.chat_postMessage(channel="C404", text="x")

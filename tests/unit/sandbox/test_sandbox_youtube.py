@@ -178,6 +178,11 @@ def test_bad_metadata_is_refused_with_its_reason(
     assert reason_of(youtube.start(1000, body)) == (400, reason)
 
 
+def test_a_place_of_recording_is_taken(youtube: Client) -> None:
+    body = {"snippet": {"title": "fine"}, "recordingDetails": {"location": {"latitude": 52.5, "longitude": 13.4}}}
+    assert youtube.start(1000, body, part="snippet,recordingDetails").ok
+
+
 def test_privacy_left_out_means_public(sandbox: RunningSandbox, youtube: Client, reel: Path) -> None:
     youtube.posted(reel, {"snippet": {"title": "oops"}})
     assert sandbox.effects()["posts"][0]["privacy"] == "public"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import googleapiclient
-from facebook_business.adobjects.igmedia import IGMedia
 from facebook_business.adobjects.iguser import IGUser
 
 from dayreel.sandbox import shapes
@@ -20,9 +19,9 @@ METHODS = {
     "videos": ("insert", "update", "delete", "list", "batchGetStats"),
     "thumbnails": ("set",),
     "channels": ("list",),
-    "playlistItems": ("list", "insert"),
+    "playlistItems": ("list",),
 }
-SCHEMAS = ("Video", "VideoSnippet", "VideoStatus", "VideoRecordingDetails", "VideoLocalization", "GeoPoint")
+SCHEMAS = ("Video", "VideoSnippet", "VideoStatus", "VideoRecordingDetails", "VideoLocalization")
 ROOT = Path(str(googleapiclient.__file__)).parent / "discovery_cache" / "documents"
 
 
@@ -50,7 +49,6 @@ def read() -> dict[str, Any]:
             "source": f"facebook-business {version('facebook-business')}",
             "container": _parameters(IGUser.create_media),
             "publish": _parameters(IGUser.create_media_publish),
-            "media": sorted(value for name, value in vars(IGMedia.Field).items() if not name.startswith("_")),
             "account": sorted(value for name, value in vars(IGUser.Field).items() if not name.startswith("_")),
         },
     }
@@ -82,4 +80,5 @@ def test_the_specifications_are_those_of_the_installed_packages() -> None:
 
 
 if __name__ == "__main__":
-    shapes.SPECS_FILE.write_text(json.dumps(read(), indent=1) + "\n", encoding="utf-8")
+    lists = re.sub(r"\[[^]]*]", lambda words: json.dumps(json.loads(words[0])), json.dumps(read(), indent=1))
+    shapes.SPECS_FILE.write_text(lists + "\n", encoding="utf-8")

@@ -1,24 +1,20 @@
 """The vendors' own SDKs, unmodified, make their main calls of the stand-ins: what they accept is what the SDKs send.
 
-fal's client does so in `test_sandbox_fal.py`.
+fal's, Slack's and the language models' do so in `test_sandbox_*.py`, boto3 in the contract of `presigned_s3`.
 """
 
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import anthropic
-import boto3
 import discord
 import openai
 import pytest
 import requests
-import slack_sdk
-from botocore.config import Config
 from facebook_business.adobjects.iguser import IGUser
 from facebook_business.api import FacebookAdsApi
 from facebook_business.exceptions import FacebookRequestError
@@ -29,9 +25,6 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaFileUpload, MediaInMemoryUpload, build_http
 
-from dayreel.testing import bench
-from dayreel.vendors.registry import vendor_named
-from tests.fakes.receivers import BUCKET_KEY
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.sandbox.test_specs import ROOT
 
@@ -161,44 +154,12 @@ def test_discord_sends_edits_and_reads_messages(sandbox: RunningSandbox) -> None
     assert caught.value.code == 50001
 
 
-def test_slack_posts_updates_reads_and_uploads(sandbox: RunningSandbox, reel: Path) -> None:
-    known = sandbox.credentials
-    client = slack_sdk.WebClient(known["SLACK_BOT_TOKEN"], base_url=f"{sandbox.url}/slack/api/")
-    room = known["SLACK_CHANNEL_ID"]
-    posted = client.chat_postMessage(channel=room, text="A quiet loom")
-    client.chat_update(channel=room, ts=posted["ts"], text="Approved")
-    client.files_upload_v2(file=str(reel), filename="preview.mp4", channel=room, thread_ts=posted["ts"])
-    (message,) = client.conversations_history(channel=room)["messages"]
-    assert message["text"] == "Approved"
-    sandbox.pace(slack_scopes="chat:write")
-    with pytest.raises(slack_sdk.errors.SlackApiError) as caught:
-        client.files_upload_v2(file=str(reel), filename="preview.mp4", channel=room)
-    assert (caught.value.response["error"], caught.value.response["needed"]) == ("missing_scope", "files:write")
-    sandbox.pace(slack_in_channel=False)
-    with pytest.raises(slack_sdk.errors.SlackApiError, match="not_in_channel"):
-        client.chat_postMessage(channel=room, text="hello")
-
-
 SCHEMA = {
     "type": "object",
     "properties": {"title": {"type": "string"}},
     "required": ["title"],
     "additionalProperties": False,
 }
-
-
-def test_anthropic_and_openai_answer_by_a_schema(sandbox: RunningSandbox) -> None:
-    known = sandbox.credentials
-    ask: Any = {"role": "user", "content": "Give one idea."}
-    shape: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
-    with anthropic.Anthropic(api_key=known["ANTHROPIC_API_KEY"], base_url=f"{sandbox.url}/anthropic") as claude:
-        message = claude.messages.create(model="claude-haiku-5-5", max_tokens=8000, messages=[ask], output_config=shape)
-    assert json.loads(next(block.text for block in message.content if block.type == "text"))["title"]
-    text: Any = {"format": {"type": "json_schema", "name": "idea", "strict": True, "schema": SCHEMA}}
-    with openai.OpenAI(api_key=known["OPENAI_API_KEY"], base_url=f"{sandbox.url}/openai/v1") as gpt:
-        response = gpt.responses.create(model="gpt-6-luna", input=[ask], text=text, max_output_tokens=8000)
-    assert json.loads(response.output_text)["title"]
-    assert [made["vendor"] for made in sandbox.effects()["generations"]] == ["anthropic", "openai"]
 
 
 def test_a_stream_says_the_same_as_the_whole_answer(sandbox: RunningSandbox) -> None:
@@ -221,21 +182,3 @@ def test_a_stream_says_the_same_as_the_whole_answer(sandbox: RunningSandbox) -> 
             response = events.get_final_response()
         assert json.loads(pieces) == json.loads(response.output_text)
         assert response.output_text == gpt.responses.create(**asked).output_text
-
-
-def test_boto3_puts_signs_and_deletes(tmp_path: Path) -> None:
-    record = replace(vendor_named("presigned_s3"), stand_in="tests.fakes.receivers:bucket")
-    with bench(record, tmp_path) as running:
-        client = boto3.client(
-            "s3",
-            endpoint_url=f"{running.proxy.url}/s3",
-            region_name="auto",
-            aws_access_key_id=BUCKET_KEY,
-            aws_secret_access_key="x",
-            config=Config(request_checksum_calculation="when_required"),
-        )
-        client.put_object(Bucket="reels", Key="a.mp4", Body=b"reel", ContentType="video/mp4")
-        address = client.generate_presigned_url("get_object", Params={"Bucket": "reels", "Key": "a.mp4"})
-        assert requests.get(address, timeout=10).content == b"reel"
-        client.delete_object(Bucket="reels", Key="a.mp4")
-        assert requests.get(address, timeout=10).status_code == 404
