@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from dayreel.queries.config import read_config
 from dayreel.records import Records
@@ -98,8 +98,7 @@ def bill_lines(connection: Connection, first: date, last: date) -> list[BillLine
     spending = select(*(effects.c[name] for name in names)).where(
         effects.c.spent_on >= first - timedelta(days=1),
         effects.c.spent_on <= last + timedelta(days=1),
-        or_(effects.c.reserved_usd > 0, effects.c.settled_usd > 0),
-        effects.c.channel.is_not(None),
+        func.coalesce(effects.c.settled_usd, effects.c.reserved_usd) > 0,
     )
     for row in connection.execute(spending.order_by(effects.c.id)).mappings():
         day = (row["sent_at"] or row["created_at"]).date()

@@ -176,7 +176,7 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
     week = [(day, statuses[day.row.id] if day.row else None) for day in due]
     # What was due right before the message before was within its grace then.
     recent = [(day, status) for day, status in week if day.due_at > since - GRACE]
-    # What failed or was not begun in the last week stays missing until it is made, or somebody has it left out.
+    # What failed or was not begun in the last week stays missing until it is made; the latter also until it is skipped.
     counted = [
         *recent,
         *((day, status) for day, status in week if day.due_at <= since - GRACE and not _is_made(day.row)),

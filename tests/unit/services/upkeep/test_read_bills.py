@@ -150,11 +150,14 @@ def test_small_differences_are_not_reported(
 
 def test_an_unknown_outcome_may_be_billed_or_not(project: Project, world: RunningSandbox) -> None:
     book(project, "0", state="unknown", settled_usd=None, reserved_usd=Decimal(2))
+    refused = {"state": "refused", "settled_usd": Decimal(0), "reserved_usd": Decimal(3), "model": WAN}
+    add_effect(project.catalog, f"crafts-{DAY}", at=NINE, sequence=2, **refused)
     bill(world, "fal", "2.00")
     pass_days(project, world, 3)
     read_bills(project)
     (line,) = lines(project)
     assert [line.held_usd, line.billed_usd, line.difference_usd] == [Decimal(2), Decimal(2), Decimal(0)]
+    assert line.requests == 1, "what was refused is none"
 
 
 def test_a_purchase_around_midnight_is_no_difference(project: Project, world: RunningSandbox) -> None:
