@@ -100,10 +100,10 @@ def checked_body(call: Call, body: Document) -> None:
     left = sorted(set(body) - parts - {"kind", "id", "etag"})
     if left:
         raise Refused(error(400, "unexpectedPart", f"{left} is not in part", domain="youtube.part"))
-    _check_video(body)
+    _check_video(body, needs_title=call.route != "update" or "snippet" in body)
 
 
-def _check_video(body: Document) -> None:
+def _check_video(body: Document, *, needs_title: bool) -> None:
     """Refuse metadata the real API would not take.
 
     Raises:
@@ -117,7 +117,11 @@ def _check_video(body: Document) -> None:
     is_text = isinstance(description, str) and len(description.encode()) <= 5000 and not re.search("[<>]", description)  # noqa: PLR2004
     is_tags = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and len(",".join(tags)) <= 500  # noqa: PLR2004
     rules = (
-        (is_title, "invalidTitle", "The request metadata specifies an invalid or empty video title."),
+        (
+            is_title or not needs_title,
+            "invalidTitle",
+            "The request metadata specifies an invalid or empty video title.",
+        ),
         (is_text, "invalidDescription", "The request metadata specifies an invalid video description."),
         (is_tags, "invalidTags", "The request metadata specifies invalid video keywords."),
         (_is_category(snippet.get("categoryId", "22")), "invalidCategoryId", "The categoryId is invalid."),

@@ -64,10 +64,12 @@ def test_google_uploads_changes_and_deletes(
     assert (post["id"], post["size_bytes"], post["privacy"]) == (video["id"], reel.stat().st_size, "unlisted")
     changed = {"id": video["id"], "snippet": {**BODY["snippet"], "title": "Louder", "categoryId": "24"}}
     assert youtube.videos().update(part="snippet", body=changed).execute()["snippet"]["title"] == "Louder"
+    hidden = {"id": video["id"], "status": {"privacyStatus": "private"}}
+    assert youtube.videos().update(part="status", body=hidden).execute()["snippet"]["title"] == "Louder"
     picture = MediaInMemoryUpload(b"\xff\xd8\xff", mimetype="image/jpeg", resumable=is_resumable)
     assert youtube.thumbnails().set(videoId=video["id"], media_body=picture).execute()["items"]
     page = youtube.videos().list(part="statistics,status", id=video["id"]).execute()
-    assert page["items"][0]["status"]["privacyStatus"] == "unlisted"
+    assert page["items"][0]["status"]["privacyStatus"] == "private"
     assert youtube.videos().delete(id=video["id"]).execute() == ""
     assert sandbox.effects()["posts"] == []
 
