@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -96,6 +97,7 @@ def _note_processes(event: str, arguments: tuple[object, ...]) -> None:
         _started.append(event)
 
 
+platform.processor()  # starts `uname` once in a process, for whoever asks first: an SDK in any test
 sys.addaudithook(_note_processes)
 
 

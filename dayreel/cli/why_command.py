@@ -139,7 +139,7 @@ def _posts(story: dict[str, Any]) -> list[str]:
 
 def _overrides(story: dict[str, Any]) -> list[str]:
     return [
-        f"{stage}: {', '.join(override.sentences())} by {override.asked_by} at {override.asked_at}"
+        f"{stage}: {', '.join(override.sentences())} by {override.asked_by} at {document['asked_at']}"
         for stage, document in story["overrides"].items()
         for override in [Override.model_validate(document)]
     ]

@@ -131,7 +131,7 @@ def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_project: Callab
     writer = FakeLanguageModel(name="openai")
     prompts = write_prompts(project, channel_of(project), today(project), model=writer)
     assert prompts.record.parameters["experiment"] == "hooks"
-    assert writer.asked[0].prompt.endswith(HOOKS["variants"][prompts.record.parameters["variant"]])
+    assert HOOKS["variants"][prompts.record.parameters["variant"]] in writer.asked[0].prompt
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from tests.fakes.language_model import FakeLanguageModel
 from tests.fakes.project import DAY, channel_of, content_row, reviewable
+from tests.fakes.rows import add_decision
 
 NOTE = "the hands have six fingers"
 
@@ -54,8 +55,8 @@ def test_a_later_note_changes_no_paid_question(make_project: Callable[..., Proje
     first = reviewable(project, day=DAY)
     reject_and_begin_again(project, first.id, NOTE)
     project.clock.sleep(60)
-    decide(project, first.id, "approved", by="ben", via="desk")
-    decide(project, first.id, "rejected", by="ben", via="desk", note="and it is too loud")
+    note = "and it is too loud"
+    add_decision(project.catalog, first.id, at=project.clock.now(), verdict="rejected", note=note)
     for question in asked_on(project):
         assert NOTE in question
         assert "too loud" not in question
