@@ -5,6 +5,7 @@ takes is its row in `models.yaml`; what was asked is the channel's file.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from dayreel.errors import ConfigurationError
 from dayreel.vendors.models import Effort, TextModel
@@ -24,6 +25,8 @@ _UNKNOWN_LIMIT = 32_000
 """The longest answer that is asked of a model whose row says nothing of it."""
 _USUAL_SHARE = 2
 """Of the room for thinking, a usual answer takes one part in so many."""
+_TOKENS_PER_HOUR = 128_000
+"""What the vendors' own SDKs reckon with at the slowest."""
 
 
 def effort_of(model: TextModel, asked: Effort | None) -> Effort | None:
@@ -65,6 +68,11 @@ def more_room(model: TextModel, room: int) -> int | None:
 def usual_thinking(model: TextModel, effort: Effort | None) -> int:
     """Return how many tokens a model usually thinks, for estimates."""
     return _thinking_room(model, effort) // _USUAL_SHARE
+
+
+def longest_silence(max_tokens: int) -> timedelta:
+    """Return how long a vendor may say nothing: while its model thinks, for as long as the answer's budget lasts."""
+    return timedelta(hours=max_tokens / _TOKENS_PER_HOUR)
 
 
 def _thinking_room(model: TextModel, effort: Effort | None) -> int:

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx2
 
+from dayreel.rules.answers import longest_silence
+
 _CONNECT_S = 10
-_TOKENS_PER_HOUR = 128_000
-"""What the vendors' own SDKs reckon with at the slowest."""
 
 
 def client_settings(*, key: str, base_url: str | None, timeout_s: float) -> dict[str, Any]:
@@ -24,5 +24,5 @@ def client_settings(*, key: str, base_url: str | None, timeout_s: float) -> dict
 
 
 def answer_timeout(least_s: float, max_tokens: int) -> httpx2.Timeout:
-    """Return how long a vendor may be silent: it says nothing while it thinks, for as long as its budget lasts."""
-    return httpx2.Timeout(max(least_s, 3600 * max_tokens / _TOKENS_PER_HOUR), connect=_CONNECT_S)
+    """Return how long is waited for an answer of so many tokens."""
+    return httpx2.Timeout(max(least_s, longest_silence(max_tokens).total_seconds()), connect=_CONNECT_S)

@@ -385,7 +385,7 @@ class EffectLedger:
                 version=row["version"] + 1,
                 attempts=row["attempts"] + 1,
                 owner=self._owner,
-                lease_until_at=now + leases.LEASE,
+                lease_until_at=now + intent.lease,
                 reserved_usd=intent.most_usd,
                 settled_usd=None,
                 spent_on=spent_on,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from dayreel.errors import ContentRefusedError, PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow
-from dayreel.rules.answers import answer_room, effort_of, more_room
+from dayreel.rules.answers import answer_room, effort_of, longest_silence, more_room
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import most_tokens_cost, tokens_cost
 from dayreel.schemas.channel import Channel
@@ -26,6 +26,7 @@ from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import LONGEST_WAIT_S
+from dayreel.stores.leases import LEASE
 from dayreel.vendors.models import TextModel
 
 MAX_ANSWERS = 4
@@ -107,7 +108,7 @@ def ask(
     document: type[Document],
     accept: Callable[[Document], None] = lambda _document: None,
 ) -> Asked[Document]:
-    """Ask until an answer can be used: four times at the most, not counting those that were given more room.
+    """Ask until an answer can be used: four times at the most, not counting those that were cut or refused.
 
     Answers that a person set aside, and those that an earlier call lost, do not count.
 
@@ -232,6 +233,7 @@ def _paid(
             "max_tokens": question.max_tokens,
         },
         most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
+        lease=LEASE + longest_silence(question.max_tokens),
     )
 
     def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
