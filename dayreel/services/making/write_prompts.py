@@ -1,5 +1,6 @@
 """Turning an idea into one prompt per segment."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 
@@ -67,7 +68,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
 
     gate = SafetyGate(project, channel, row, "prompt", model, source.model)
 
-    room = segment_room(project, with_override(channel, "raw_segments", override_of(project, row.id, "raw_segments")))
+    room = segment_room(project, channel, row.id)
 
     def accept(written: PromptSet) -> None:
         prompt_set = merged(written, kept or {})
@@ -75,7 +76,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
             raise Unusable(
                 f"prompt {number} is the one that was refused", f"Prompt {number} must be written in other words."
             )
-        _accept(prompt_set, channel.segments.count, room)
+        _accept(prompt_set, channel.segments.count, room, kept or {})
         gate.admit(texts_of_prompts(prompt_set))
 
     def make() -> Product:
@@ -156,19 +157,22 @@ class SegmentRoom:
         return WORDS if self.share is None else self.share.words
 
 
-def segment_room(project: Project, channel: Channel) -> SegmentRoom:
-    """Return what the model of a channel's segments takes of words."""
+def segment_room(project: Project, channel: Channel, content_id: str) -> SegmentRoom:
+    """Return what the model of a content's segments takes of words."""
+    channel = with_override(channel, "raw_segments", override_of(project, content_id, "raw_segments"))
     model = project.models.find(channel.video.provider, channel.video.model or "")
     if not isinstance(model, VideoModel) or model.prompt_limit is None:
         return SegmentRoom(None)
     return SegmentRoom(prompt_room(model.prompt_limit), refuses=not model.is_second_hand("prompt_limit"))
 
 
-def _accept(prompt_set: PromptSet, count: int, room: SegmentRoom) -> None:
+def _accept(prompt_set: PromptSet, count: int, room: SegmentRoom, kept: Container[int]) -> None:
     if len(prompt_set.prompts) != count:
         raise Unusable(f"{len(prompt_set.prompts)} prompts instead of {count}", f"Write exactly {count} prompts.")
     least, most = room.words
     for number, prompt in enumerate(prompt_set.prompts, start=1):
+        if number in kept:  # by another model's limit, perhaps: no answer can change it
+            continue
         words = len(prompt.video_prompt.split())
         if not least <= words <= most:
             raise Unusable(

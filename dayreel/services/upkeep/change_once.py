@@ -78,6 +78,7 @@ def change_once(project: Project, channel: Channel, day: date, stage: Stage, cha
         template=change.template or before.template,
         seed=before.seed if change.seed is None or change.segments else change.seed,
         segments=change.segments,
+        rewrite=before.rewrite,
         request_id=change.request_id,
         asked_by=project.actor,
         asked_at=project.clock.now(),

@@ -19,6 +19,7 @@ from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import Product, StageResult, Work, part_of_stage, run_stage
 from dayreel.services.making.write_prompts import write_prompts
 from dayreel.services.project import Project
+from dayreel.services.upkeep.change_once import Change, change_once
 from dayreel.services.upkeep.retry_content import reopen_refused
 from tests.fakes.language_model import FakeLanguageModel, answer, prompts
 from tests.fakes.project import DAY, channel_of, content_row
@@ -69,7 +70,7 @@ def test_a_refused_prompt_is_written_again_and_the_rest_stays(project: Project, 
     again, model = write(project, FEWER)
     assert lengths(again) == [120, FEWER, 120]
     assert "Prompt 2 could not be made (the prompt was flagged)" in model.asked[0].prompt
-    assert "  prompts: prompt 2 again: the prompt was flagged by test at" in "\n".join(
+    assert "  prompts: prompt 2 written again: the prompt was flagged by test at" in "\n".join(
         page(document_of(story_of(project, ID)))
     )
     assert again.record.parameters["rewritten"] == {"2": "the prompt was flagged"}
@@ -110,6 +111,34 @@ def test_a_prompt_that_is_too_long_is_written_again(project: Project, tiny_clip:
     assert lengths(again) == [FEWER] * 3
     assert "the prompt has 1212 characters, allowed: 1 to 800" in model.asked[0].prompt
     assert render(project, Checks(tiny_clip)).reused is False
+
+
+def test_what_stays_is_held_to_no_other_models_words(project: Project, tiny_clip: Path) -> None:
+    """Four answers were paid at each retry, and none could change the prompt that was too short by now."""
+    own = project.settings.root / "models.yaml"
+    own.write_text(SHORT, encoding="utf-8")
+    project = replace(project)
+    write(project, 90)
+    with pytest.raises(ContentRefusedError):
+        render(project, FakeVideoGenerator(tiny_clip, jobs={2: [FLAGGED]}))
+    own.unlink()
+    project = replace(project)
+    reopen_refused(project, ID)
+    again, model = write(project, FEWER)
+    assert (lengths(again), len(model.asked)) == ([90, FEWER, 90], 1)
+
+
+def test_another_change_does_not_bring_the_refused_prompt_back(project: Project, tiny_clip: Path) -> None:
+    write(project, 120)
+    with pytest.raises(ContentRefusedError):
+        render(project, FakeVideoGenerator(tiny_clip, jobs={2: [FLAGGED]}))
+    reopen_refused(project, ID)
+    write(project, FEWER)
+    channel = channel_of(project)
+    assert channel.prompts is not None
+    change_once(project, channel, DAY, "prompts", Change("run-2", model=channel.prompts.model))
+    again, _ = write(project)
+    assert (again.reused, lengths(again)) == (True, [120, FEWER, 120])
 
 
 def test_the_refused_words_are_not_taken_again(project: Project, tiny_clip: Path) -> None:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from dayreel.errors import UsageError
 from dayreel.rules.segment_words import prompt_room, segment_prompt
 from dayreel.schemas.content import VideoPrompt
+from dayreel.schemas.manifest import Override
 from dayreel.services.making.check_texts import check_idea, check_prompts
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.write_prompts import write_prompts
@@ -93,6 +95,17 @@ def test_words_and_characters_fit_together(limit: int, least: int) -> None:
     room = prompt_room(limit)
     assert room.words[0] == least
     assert len(segment_prompt(VideoPrompt(video_prompt="x" * room.video, audio_prompt="x" * room.audio))) == limit
+
+
+def test_the_check_knows_the_model_of_this_content_alone(project: Project) -> None:
+    model = "fal-ai/wan/v2.7/text-to-video"
+    row = f"- {{provider: fal, model: {model}, prompt_limit: 800, source: we, checked_on: 2026-11-20}}"
+    (project.settings.root / "models.yaml").write_text(row, encoding="utf-8")
+    project.contents.update(ID, overrides={"raw_segments": Override(model=model)})
+    project, writer = replace(project), FakeLanguageModel([answer(prompts(words=90))], name="openai")
+    made = write_prompts(project, channel_of(project), DAY, model=writer)
+    assert len(writer.asked) == 1
+    assert all(check.passed for check in check_prompts(project, channel_of(project), made.manifest))
 
 
 def test_without_an_idea_there_is_nothing_to_write(make_project: MakeProject) -> None:
