@@ -150,7 +150,7 @@ def test_it_says_where_everything_is_and_stops_it_all_at_ctrl_c(
     assert f"{desk}\n" in up.output
     assert f"{desk}/dagster/\n" in up.output
     assert f"{desk}/welcome/" in up.output
-    assert f"{world}\n" in up.output
+    assert f"{world} (preset audited)\n" in up.output
     answered = requests.get(f"{desk}/dagster/server_info", timeout=STOP_WITHIN_S)
     assert answered.status_code == 401, "Dagster is behind the desk, and there is nobody yet"
     children = up.offspring()
