@@ -153,7 +153,7 @@ def test_its_own_tests_pass_where_it_is_installed(fresh: Environment) -> None:
 def test_its_vendors_make_ask_decide_and_post(fresh: Environment, project: Path) -> None:
     listed = fresh.run(project, "dayreel", "providers", "--json")
     vendors = {vendor["name"]: vendor for vendor in json.loads(listed.stdout)}
-    assert vendors["acme_voice"]["needs"] == {"ACME_KEY": False}
+    assert vendors["acme_voice"]["needs"] == {"ACME_KEY": True}
     assert (vendors["acme_video"]["family"], vendors["acme_pager"]["ready"]) == ("video", True)
 
     made = fresh.run(project, "dayreel", "run", "--channel", "acme", "--date", "2026-11-20")
