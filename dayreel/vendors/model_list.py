@@ -44,10 +44,11 @@ class ModelList:
     def _lay_over(self, path: Path) -> None:
         try:
             for written in _rows_of(path):
-                row = price_row(written) if path.name == OLD_FILE else written
-                provider, model = str(row["provider"]), str(row["model"])
+                provider, model = str(written["provider"]), str(written["model"])
                 rows = self._own.setdefault(provider, {})
-                whole = laid_over(rows.get(model, _rows_of_vendor(provider).get(model)), row)
+                base = rows.get(model, _rows_of_vendor(provider).get(model)) or {}
+                row = price_row(written, base.get("resolutions", ())) if path.name == OLD_FILE else written
+                whole = laid_over(base, row)
                 self._models[provider, model] = model_of(whole)
                 rows[model] = whole
         except (Unreadable, ValidationError, KeyError, TypeError, ValueError) as error:

@@ -4,7 +4,7 @@ Rows are data: which there are is `vendors.model_list`, what a request costs `ru
 `providers.video.model_input`. What a platform takes of a post stands in its vendor's record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -204,8 +204,12 @@ def laid_over(base: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
     return {**base, **facts, "sources": {**base.get("sources", {}), **own, **beside}}
 
 
-def price_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def price_row(row: Mapping[str, Any], resolutions: Collection[str]) -> dict[str, Any]:
     """Return a row of an older project's `prices.yaml` as one of `models.yaml`: its price and nothing else.
+
+    Args:
+        resolutions: those that the model is known for, none where nothing is known. Such a file could price others;
+            nobody can ask for them, so they are left out and stop no project.
 
     Raises:
         ValueError: it has no price, or several.
@@ -216,7 +220,11 @@ def price_row(row: Mapping[str, Any]) -> dict[str, Any]:
     if not kinds or (isinstance(seconds, Mapping) and len(kinds) > 1):
         raise ValueError(_ONE_KIND)
     if isinstance(seconds, Mapping):
-        price: Any = [{"resolution": name, "per_second_usd": usd} for name, usd in seconds.items()]
+        price: Any = [
+            {"resolution": name, "per_second_usd": usd}
+            for name, usd in seconds.items()
+            if name in resolutions or not resolutions
+        ]
     else:
         price = {name: row[name] for name in kinds}
     return {"family": _OLD_PRICES[kinds[0]], **rest, "price": price}

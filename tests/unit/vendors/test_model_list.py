@@ -75,6 +75,11 @@ def test_a_project_s_price_leaves_our_limits_as_they_are(tmp_path: Path) -> None
     assert video_cost(ModelList(tmp_path).video("fal", WAN), duration_s=5, resolution="1080p") == Decimal("0.35")
 
 
+def test_an_old_price_of_a_size_that_is_not_made_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text(OLD.replace("{720p:", '{4k: "0.50", 720p:'))
+    assert video_cost(ModelList(tmp_path).video("fal", WAN), duration_s=5, resolution="720p") == Decimal("0.35")
+
+
 def test_an_old_price_of_a_model_nobody_knows_is_kept(tmp_path: Path) -> None:
     (tmp_path / "prices.yaml").write_text(OLD.replace(WAN, "fal-ai/unknown"))
     models = ModelList(tmp_path)
