@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def test_no_form_of_a_viewers_mutation_acts(deployment: Path, dagster: DagsterAd
     with (
         served(app) as url,
         person(app, "Vik", "viewer") as vik,
-        httpx.Client(base_url="http://dagster", transport=transport) as direct,
+        httpx.Client(base_url="http://dagster", transport=transport, headers={"connection": "close"}) as direct,
         httpx.Client(base_url=url, trust_env=False, headers={"origin": url, "accept": "*/*"}) as desk,
     ):
         desk.cookies.set("dayreel_session", vik.cookies["dayreel_session"])
@@ -225,7 +226,8 @@ def test_no_form_of_a_viewers_mutation_acts(deployment: Path, dagster: DagsterAd
             answer = desk.request(sent.pop("method", "POST"), "/dagster/graphql", **sent)
             assert answer.status_code in (400, 403, 405), (form, answer.status_code)
             sent = forms_of(f"direct {form}")[form]
-            direct.request(sent.pop("method", "POST"), "/dagster/graphql", **sent)
+            with suppress(httpx.TransportError):  # Dagster hangs up on a body that it does not read
+                direct.request(sent.pop("method", "POST"), "/dagster/graphql", **sent)
         headers = {"cookie": f"dayreel_session={vik.cookies['dayreel_session']}", "origin": url}
         for protocol, text in messages_of("websocket"):
             assert not asyncio.run(over_websocket(url, headers, protocol, text)), (protocol, text)
