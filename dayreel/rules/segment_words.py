@@ -20,11 +20,13 @@ class PromptRoom:
         total: of both prompts and the line between them.
         video: of the video prompt.
         audio: of the audio prompt.
+        is_second_hand: whether the vendor itself does not say so: then a longer prompt is not asked for again.
     """
 
     total: int
     video: int
     audio: int
+    is_second_hand: bool = False
 
     @property
     def words(self) -> tuple[int, int]:
@@ -40,10 +42,10 @@ class PromptRoom:
         )
 
 
-def prompt_room(limit: int) -> PromptRoom:
+def prompt_room(limit: int, *, is_second_hand: bool = False) -> PromptRoom:
     """Return how a model's limit, in characters, is shared."""
     audio = min(_MOST_SOUND, limit // 5)
-    return PromptRoom(limit, limit - len(_SOUND) - audio, audio)
+    return PromptRoom(limit, limit - len(_SOUND) - audio, audio, is_second_hand)
 
 
 def segment_prompt(prompt: VideoPrompt) -> str:

@@ -67,7 +67,8 @@ def check_prompts(project: Project, channel: Channel, manifest: Manifest) -> tup
     if manifest.prompts is None:
         return ()
     counts = [len(prompt.video_prompt.split()) for prompt in manifest.prompts.prompts]
-    least, most = segment_room(project, channel, manifest.content_id).words
+    room = segment_room(project, channel, manifest.content_id)
+    least, most = WORDS if room is None else room.words
     return (
         CheckResult(
             name="one_per_segment",

@@ -1,7 +1,6 @@
 """Turning an idea into one prompt per segment."""
 
 from collections.abc import Container
-from dataclasses import dataclass
 from datetime import date
 
 from pydantic import Field, create_model
@@ -15,7 +14,7 @@ from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.content_safety import SafetyGate, texts_of_prompts
-from dayreel.services.making.experiments import recorded, trial_of
+from dayreel.services.making.experiments import Trial, recorded, trial_of
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.rejections import rejection_words
@@ -42,18 +41,8 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
     source = channel.prompts
     if source is None:
         raise UsageError(f"Channel {channel.name!r} uses no prompts.", next_step="Its segments come from its idea.")
-    prompt = render(
-        project.settings.channels_dir,
-        channel.content_type,
-        override.template or "prompts",
-        channel=channel,
-        idea=idea,
-        segments=channel.segments,
-        narrates=channel.narration is not None,
-    )
     trial = trial_of(channel, "prompt", row.day)
-    if trial is not None and trial.words:
-        prompt = f"{prompt}\n\n{trial.words}"
+    prompt = _prompt(project, channel, idea, override.template or "prompts", trial)
     base = fingerprint(code=CODE_VERSION, source=source.model_dump(exclude=set(HOW_TO_ASK)), prompt=prompt)
     # Added only where something was refused, so that what was written before stays what it is.
     rewrite = {number: refused.model_dump() for number, refused in override.rewrite.items()}
@@ -65,9 +54,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
     )
     kept = kept_prompts(project.contents.manifest(row.id), override, base=base)
     refused = "" if kept is None else rewrite_words(override, kept)
-
     gate = SafetyGate(project, channel, row, "prompt", model, source.model)
-
     room = segment_room(project, channel, row.id)
 
     def accept(written: PromptSet) -> None:
@@ -91,7 +78,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
                 system="You answer with one JSON document that follows the given schema, and nothing else.",
                 # Outside the fingerprint: what was made of an earlier take's day stays what it is.
                 prompt="\n\n".join(
-                    part for part in (prompt, room.sentence, rejection_words(project, row), refused) if part
+                    part for part in (prompt, str(room or ""), rejection_words(project, row), refused) if part
                 ),
                 schema=_exactly(channel.segments.count).model_json_schema(),
                 schema_name="prompts",
@@ -116,6 +103,19 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
     return run_stage(project, row, work, make)
 
 
+def _prompt(project: Project, channel: Channel, idea: Idea, template: str, trial: Trial | None) -> str:
+    prompt = render(
+        project.settings.channels_dir,
+        channel.content_type,
+        template,
+        channel=channel,
+        idea=idea,
+        segments=channel.segments,
+        narrates=channel.narration is not None,
+    )
+    return f"{prompt}\n\n{trial.words}" if trial is not None and trial.words else prompt
+
+
 def require_idea(project: Project, content_id: str) -> Idea:
     """Return a content's idea.
 
@@ -135,41 +135,19 @@ def _exactly(count: int) -> type[PromptSet]:
     return exact
 
 
-@dataclass(frozen=True)
-class SegmentRoom:
-    """What the model of a channel's segments takes of words; without `share` nothing is known of it.
-
-    Attributes:
-        refuses: whether a longer prompt is asked for again: not where the limit is known at second hand.
-    """
-
-    share: PromptRoom | None
-    refuses: bool = False
-
-    @property
-    def sentence(self) -> str:
-        """What is added to the question."""
-        return "" if self.share is None else str(self.share)
-
-    @property
-    def words(self) -> tuple[int, int]:
-        """The fewest and most words of a video prompt."""
-        return WORDS if self.share is None else self.share.words
-
-
-def segment_room(project: Project, channel: Channel, content_id: str) -> SegmentRoom:
-    """Return what the model of a content's segments takes of words."""
+def segment_room(project: Project, channel: Channel, content_id: str) -> PromptRoom | None:
+    """Return what the model of a content's segments takes of words; None where nothing is known of it."""
     channel = with_override(channel, "raw_segments", override_of(project, content_id, "raw_segments"))
     model = project.models.find(channel.video.provider, channel.video.model or "")
     if not isinstance(model, VideoModel) or model.prompt_limit is None:
-        return SegmentRoom(None)
-    return SegmentRoom(prompt_room(model.prompt_limit), refuses=not model.is_second_hand("prompt_limit"))
+        return None
+    return prompt_room(model.prompt_limit, is_second_hand=model.is_second_hand("prompt_limit"))
 
 
-def _accept(prompt_set: PromptSet, count: int, room: SegmentRoom, kept: Container[int]) -> None:
+def _accept(prompt_set: PromptSet, count: int, room: PromptRoom | None, kept: Container[int]) -> None:
     if len(prompt_set.prompts) != count:
         raise Unusable(f"{len(prompt_set.prompts)} prompts instead of {count}", f"Write exactly {count} prompts.")
-    least, most = room.words
+    least, most = WORDS if room is None else room.words
     for number, prompt in enumerate(prompt_set.prompts, start=1):
         if number in kept:  # by another model's limit, perhaps: no answer can change it
             continue
@@ -182,9 +160,9 @@ def _accept(prompt_set: PromptSet, count: int, room: SegmentRoom, kept: Containe
         if not prompt.audio_prompt.strip():
             raise Unusable(f"audio prompt {number} is empty", "Every clip needs an audio prompt.")
         length = len(segment_prompt(prompt))
-        if room.share is not None and room.refuses and length > room.share.total:
+        if room is not None and not room.is_second_hand and length > room.total:
             raise Unusable(
                 f"the prompts of clip {number} have {length} characters together, and the video model takes "
-                f"{room.share.total}",
-                f"{room.share} Those of clip {number} had {len(prompt.video_prompt)} and {len(prompt.audio_prompt)}.",
+                f"{room.total}",
+                f"{room} Those of clip {number} had {len(prompt.video_prompt)} and {len(prompt.audio_prompt)}.",
             )
