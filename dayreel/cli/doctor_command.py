@@ -16,7 +16,7 @@ _MARKS = {"ok": "ok", "warn": "warning", "fail": "FAILED"}
 @click.option(
     "--first-day",
     is_flag=True,
-    help="with --live: also rehearse each channel's posts as far as nothing is posted, and list what no question shows",
+    help="as --live; also rehearse each channel's posts as far as nothing is posted, and list what no question shows",
 )
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(live: bool, first_day: bool, as_json: bool) -> int:

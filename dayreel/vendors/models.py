@@ -179,7 +179,6 @@ class Voice(ModelRow):
     """A voice, or a model that speaks: `model` is what a channel's `narration.voice` says."""
 
     family: Literal["speech"] = Field(description="`speech`")
-    text_limit: int | None = Field(None, gt=0, description="characters of one request")
 
 
 AnyModel = TextModel | VideoModel | Voice

@@ -42,6 +42,9 @@ def description(graph: dg.Definitions) -> dict[str, Any]:
 
 def test_the_definitions_of_the_shipped_channels_load(graph: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(graph)
+    shipped = {path.name.partition(".")[0] for path in (ROOT / "channels").glob("*.yaml*")}
+    jobs = graph.get_repository_def().job_names
+    assert {name for name in jobs if name.startswith("make_day_")} == {f"make_day_{name}" for name in shipped}
 
 
 def test_a_channel_whose_package_fails_is_left_out(
@@ -213,6 +216,9 @@ def test_a_project_without_channels_still_loads(make_deployment: Any) -> None:
     deployment: Deployment = make_deployment()
     (deployment.root / "channels" / "notes.yaml").unlink()
     dg.Definitions.validate_loadable(deployment.defs)
+    jobs = deployment.defs.get_repository_def().job_names
+    assert "maintenance" in jobs
+    assert [name for name in jobs if name.startswith("make_day")] == []
 
 
 @pytest.mark.parametrize(
