@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -94,6 +95,8 @@ def retry_after_s(headers: Mapping[str, str], *, clock: Clock | None = None) -> 
         wanted_at = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if wanted_at.tzinfo is None:  # without a zone, or with `-0000`: these dates are GMT (RFC 9110, 5.6.7)
+        wanted_at = wanted_at.replace(tzinfo=UTC)
     return max(0.0, (wanted_at - (clock or SystemClock()).now()).total_seconds())
 
 

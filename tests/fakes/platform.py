@@ -1,11 +1,11 @@
 """A platform that keeps what went live, and can be killed, lost or refused at each step of a post."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
+from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.platforms.contract import (
     Counters,
     PlannedCall,
@@ -24,12 +24,17 @@ Step = Literal[
     "killed_with_container",
     "killed_after_publish",
     "lost_answer",
+    "refused_after_publish",
     "lost_request",
     "transient",
     "refused",
     "processing",
 ]
 MAYBE = "the connection closed before the answer"
+AFTER_PUBLISH: Mapping[str, tuple[type[ProviderError], str]] = {
+    "lost_answer": (UnknownOutcomeError, MAYBE),
+    "refused_after_publish": (PermanentError, "HTTP 400 code 190"),
+}
 
 
 class Killed(BaseException):
@@ -125,8 +130,9 @@ class FakePlatform:
         live = self._publish(container)
         if step == "killed_after_publish":
             raise Killed
-        if step == "lost_answer":
-            raise UnknownOutcomeError(attempted="publish", answer=MAYBE, reference=container)
+        if step in AFTER_PUBLISH:
+            kind, answer = AFTER_PUBLISH[step]
+            raise kind(attempted="publish", answer=answer, reference=container)
         return self._receipt(live, "processing" if step == "processing" else "posted")
 
     def look_up(self, request: PostRequest, handle: dict[str, Any], *, sent_at: object) -> PostFinding:

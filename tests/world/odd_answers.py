@@ -1,6 +1,6 @@
 """What an acting request may be answered with after the vendor has acted, and whether we act twice for it.
 
-A scenario is one acting route, one of 18 answers (a proxy's, an empty one, half of the vendor's own, its own error),
+A scenario is one acting route, one of 20 answers (a proxy's, an empty one, half of the vendor's own, its own error),
 how long the service cannot be read afterwards, and what happens then; Hypothesis chooses. It plays through the real
 services against the stand-ins, and ends when reads work again and a person has seen to what only a person can. Then
 what the vendors saw is compared with the ledger.
@@ -75,6 +75,8 @@ ANSWERS: Mapping[str, Document] = {
     "503 page": {"status": 503, "body": PAGE},
     "503 wait": {"status": 503, "body": "", "headers": {"retry-after": "1"}},
     "504 page": {"status": 504, "body": PAGE},
+    "503 until": {"status": 503, "body": "", "headers": {"retry-after": "Wed, 21 Oct 2026 07:28:00"}},
+    "302 elsewhere": {"status": 302, "body": "", "headers": {"location": "http://127.0.0.1:9/login"}},
     "307 elsewhere": {"status": 307, "body": "", "headers": {"location": "http://127.0.0.1:9/login"}},
     "200 page": {"status": 200, "body": PAGE},
     "200 empty": {"status": 200, "body": ""},

@@ -50,6 +50,12 @@ def test_a_listed_error_after_publishing_is_no_refusal(played: Stage, route: str
     holds(played.play(Scenario(route, "its own error", 1, "retry", number)))
 
 
+@pytest.mark.parametrize("answer", ["302 elsewhere", "503 until"])
+def test_a_message_that_a_proxy_answers_is_sent_once(played: Stage, answer: str) -> None:
+    """Two for one: Slack's SDK followed the redirect, and what it was answered there counted as a refusal."""
+    holds(played.play(Scenario("slack/post", answer, 0, "retry")))
+
+
 def test_a_process_killed_at_an_odd_answer_acts_once(played: Stage) -> None:
     holds(played.play(Scenario("tiktok/upload", "204 empty", A_WHOLE_HOUR, "restart", is_killed=True)))
 

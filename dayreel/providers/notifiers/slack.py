@@ -1,7 +1,7 @@
 """Slack: one message per send, found again by the marker in its metadata; review cards with a preview in their thread.
 
-The SDK's own retry of lost connections is switched off: a repeated postMessage is a second message. How a card looks,
-is `slack_cards`; what comes back when somebody presses is `slack_callbacks`.
+How a card looks is `slack_cards`, what comes back when somebody presses `slack_callbacks`, how a call reaches Slack
+`slack_client`.
 """
 
 import logging
@@ -129,12 +129,9 @@ class SlackNotifier:
         return self._new_client(self._timeout_s)
 
     def _new_client(self, timeout_s: int) -> "WebClient":
-        from slack_sdk import WebClient  # noqa: PLC0415  a quarter of a second of import
+        from dayreel.providers.notifiers.slack_client import OneRequestClient  # noqa: PLC0415  imports the SDK
 
-        # The SDK's own retries are off: it would post a second message when the answer to the first was lost.
-        return WebClient(
-            token=self._token, base_url=self._base_url, timeout=timeout_s, retry_handlers=[], logger=_silenced_logger
-        )
+        return OneRequestClient(token=self._token, base_url=self._base_url, timeout=timeout_s, logger=_silenced_logger)
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:
         """Send once and return `channel` and `ts`. See the contract for the errors."""

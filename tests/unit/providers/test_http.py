@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import ConfigurationError, PermanentError, StoreError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, readable, retry_after_s, reveal
+from tests.fakes.clock import FakeClock
 from tests.fakes.scripted_server import Say, scripted, unused_url
 from tests.waiting import WITHIN_S
 
@@ -217,3 +218,10 @@ def test_a_retry_after_may_be_a_date() -> None:
     assert (later - datetime.now(UTC)).total_seconds() <= wait_s <= (later - before).total_seconds()
     assert retry_after_s({"Retry-After": "soon"}) is None
     assert retry_after_s({}) is None
+
+
+@pytest.mark.parametrize("zone", ["", " -0000"])
+def test_a_retry_after_without_a_zone_is_gmt(zone: str) -> None:
+    """A proxy's date without one was compared with one that has one, and the error of that ended whoever had asked."""
+    clock = FakeClock(datetime(2026, 10, 21, 7, 27, tzinfo=UTC))
+    assert retry_after_s({"Retry-After": f"Wed, 21 Oct 2026 07:28:00{zone}"}, clock=clock) == 60

@@ -38,6 +38,16 @@ def test_a_message_carries_its_marker_and_returns_its_location() -> None:
     assert sent["metadata"]["event_payload"] == {"marker": "m-1"}
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307])
+def test_a_redirect_is_not_followed_and_proves_nothing(status: int) -> None:
+    """A GET followed it, with the token; its `not_authed` counted as a refusal of a message that was out."""
+    with scripted(Say(body={"ok": False, "error": "not_authed"})) as elsewhere:
+        answer = Say(status=status, body=b"", headers={"Location": f"{elsewhere.url}/login"})
+        with scripted(answer) as server, pytest.raises(UnknownOutcomeError):
+            at(server.url).send(PERMIT, MESSAGE)
+    assert elsewhere.asked == []
+
+
 @pytest.mark.parametrize(
     ("status", "body", "verdict", "step"),
     [

@@ -170,6 +170,30 @@ def test_a_post_that_can_never_be_sent_is_tried_once(project: Project) -> None:
     assert publish(project, FakePlatform()).state == "posted"
 
 
+def test_a_refusal_behind_a_handle_is_believed_after_a_look(project: Project) -> None:
+    """Instagram published and answered 190; each layer is tried by itself, whatever the platform's own client asks."""
+    platform = FakePlatform(steps=["refused_after_publish"])
+    assert publish(project, platform).state == "posted"
+    assert (len(platform.looked_up), len(platform.world.live)) == (1, 1)
+
+
+def test_a_look_that_cannot_be_read_leaves_a_refusal_in_doubt(project: Project) -> None:
+    unreadable = TransientError(attempted="look", answer="HTTP 503")
+    with pytest.raises(UnknownOutcomeError, match="code 190; and a look after that: HTTP 503"):
+        publish(project, FakePlatform(steps=["refused_after_publish"], sees=unreadable))
+    (effect,) = [row for row in ledger_rows(project) if row["kind"] == "post"]
+    assert effect["state"] == "unknown"
+
+
+def test_a_refused_post_keeps_its_handle_when_it_is_reopened(project: Project) -> None:
+    platform = FakePlatform(steps=["refused_after_publish"], sees=PostFinding("refused", "The container has failed."))
+    with pytest.raises(PermanentError, match="code 190"):
+        publish(project, platform)
+    reopen_refused(project, ID)
+    assert publish(project, platform).state == "posted"
+    assert list(platform.world.containers) == ["c1"], "it goes on from what the platform gave"
+
+
 def test_another_contents_post_is_not_the_lost_one(make_project: MakeProject) -> None:
     """Two contents with the same words: a look that finds the other's post may not settle this one."""
     project = make_project(channels={"crafts": {}, "glass": {}})
