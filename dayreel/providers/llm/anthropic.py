@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from dayreel.errors import ProviderError, UnknownOutcomeError
+from dayreel.errors import ProviderError
 from dayreel.providers.http import Http, Refusals, Reply, reveal
 from dayreel.providers.llm import anthropic_bill
 from dayreel.providers.llm.contract import Answer, Finish, Question
@@ -86,7 +86,7 @@ class AnthropicModel:
     def _client(self) -> "anthropic.Anthropic":
         import anthropic  # noqa: PLC0415  a second of import, for nothing when nothing is asked
 
-        from dayreel.providers.llm.sdk_client import client_settings  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_client import client_settings  # noqa: PLC0415  brings httpx2
 
         return anthropic.Anthropic(**client_settings(key=self._key, base_url=self._base_url, timeout_s=self._timeout_s))
 
@@ -120,8 +120,8 @@ class AnthropicModel:
         import httpx2  # noqa: PLC0415  the same
         from anthropic.types import Message  # noqa: PLC0415  the same
 
-        from dayreel.providers.llm.sdk_client import answer_timeout  # noqa: PLC0415  brings httpx2
-        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  the same
+        from dayreel.providers.sdk_client import answer_timeout  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_errors import unanswered, unreadable  # noqa: PLC0415  the same
 
         asked: dict[str, Any] = {
             "model": question.model,
@@ -150,15 +150,15 @@ class AnthropicModel:
         except httpx2.TransportError as error:  # in the middle of a stream, which the SDK hands on as it is
             raise unanswered(error, vendor="Anthropic", attempted=attempted) from None
         except (anthropic.AnthropicError, ValueError, AssertionError) as error:
-            raise _unreadable(attempted, type(error).__name__) from None
+            raise unreadable(attempted, type(error).__name__) from None
         if not isinstance(message, Message) or getattr(message, "usage", None) is None:
-            raise _unreadable(attempted, "no message in it")
+            raise unreadable(attempted, "no message in it")
         if message.stop_reason is None:  # a stream that broke off, with the usage of its beginning
-            raise _unreadable(attempted, "no end of it")
+            raise unreadable(attempted, "no end of it")
         return message
 
     def _refused(self, error: "anthropic.APIStatusError", attempted: str) -> ProviderError:
-        from dayreel.providers.llm.sdk_errors import answered  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_errors import answered  # noqa: PLC0415  brings httpx2
 
         code = str(error.error_code or error.type or "") or None
         words = str(error.api_message or error.message)
@@ -182,12 +182,6 @@ class AnthropicModel:
 def connect(access: Access) -> AnthropicModel:
     """Return Anthropic as the world of `access` has it."""
     return AnthropicModel(api_key=access.secret("ANTHROPIC_API_KEY"), base_url=access.url(BASE_URL, "/anthropic"))
-
-
-def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:
-    return UnknownOutcomeError(
-        attempted=attempted, answer=f"something that cannot be read ({what}); the tokens may be billed"
-    )
 
 
 def _refusal(message: "Message") -> str:

@@ -86,7 +86,7 @@ class OpenAIModel:
     def _client(self) -> "openai.OpenAI":
         import openai  # noqa: PLC0415  a second of import, for nothing when nothing is asked
 
-        from dayreel.providers.llm.sdk_client import client_settings  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_client import client_settings  # noqa: PLC0415  brings httpx2
 
         return openai.OpenAI(**client_settings(key=self._key, base_url=self._base_url, timeout_s=self._timeout_s))
 
@@ -99,7 +99,9 @@ class OpenAIModel:
         response = self._create(question, attempted)
         text, declined = _spoken(response)
         if response.usage is None:
-            raise _unreadable(attempted, "no usage in it")
+            from dayreel.providers.sdk_errors import unreadable  # noqa: PLC0415  loaded by now
+
+            raise unreadable(attempted, "no usage in it")
         return Answer(
             text=text,
             finish=_finish(response, declined),
@@ -117,8 +119,8 @@ class OpenAIModel:
         import openai  # noqa: PLC0415  loaded by now
         from openai.types.responses import Response  # noqa: PLC0415  the same
 
-        from dayreel.providers.llm.sdk_client import answer_timeout  # noqa: PLC0415  brings httpx2
-        from dayreel.providers.llm.sdk_errors import unanswered  # noqa: PLC0415  the same
+        from dayreel.providers.sdk_client import answer_timeout  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_errors import unanswered, unreadable  # noqa: PLC0415  the same
 
         try:
             # Typed as `object`: what an answer that is not JSON comes back as is not what the SDK's types say.
@@ -146,14 +148,14 @@ class OpenAIModel:
         except openai.APIConnectionError as error:
             raise unanswered(error.__cause__, vendor="OpenAI", attempted=attempted) from None
         except (openai.OpenAIError, ValueError) as error:
-            raise _unreadable(attempted, type(error).__name__) from None
+            raise unreadable(attempted, type(error).__name__) from None
         if not isinstance(response, Response) or getattr(response, "output", None) is None:
-            raise _unreadable(attempted, "no response in it")
+            raise unreadable(attempted, "no response in it")
         self._raise_for_status(response, attempted)
         return response
 
     def _refused(self, error: "openai.APIStatusError", attempted: str) -> ProviderError:
-        from dayreel.providers.llm.sdk_errors import answered  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_errors import answered  # noqa: PLC0415  brings httpx2
 
         body = error.body if isinstance(error.body, dict) else {}
         broke = error.code in _NO_CREDIT or error.type in _NO_CREDIT
@@ -173,7 +175,9 @@ class OpenAIModel:
     def _raise_for_status(self, response: "Response", attempted: str) -> None:
         """Type a response that came with HTTP 200 and still is none."""
         if response.status in _UNFINISHED:
-            raise _unreadable(attempted, f"status {response.status}")
+            from dayreel.providers.sdk_errors import unreadable  # noqa: PLC0415  loaded by now
+
+            raise unreadable(attempted, f"status {response.status}")
         if response.status != "failed":
             return
         code = str(response.error.code) if response.error else "failed"
@@ -251,12 +255,6 @@ def _spoken(response: "Response") -> tuple[str, str]:
     parts = [part for item in response.output if item.type == "message" for part in item.content]
     text = "".join(part.text for part in parts if part.type == "output_text")
     return text, " ".join(part.refusal for part in parts if part.type == "refusal")
-
-
-def _unreadable(attempted: str, what: str) -> UnknownOutcomeError:
-    return UnknownOutcomeError(
-        attempted=attempted, answer=f"something that cannot be read ({what}); the tokens may be billed"
-    )
 
 
 def prove(access: Access, models: Sequence[str]) -> Proof:
