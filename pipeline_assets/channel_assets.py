@@ -25,7 +25,7 @@ from dayreel.services.making.code_versions import OF_WHAT_HAPPENED
 from dayreel.services.making.compose_video import CHECKS as VIDEO_CHECKS
 from dayreel.services.making.compose_video import compose_video
 from dayreel.services.making.make_idea import make_idea
-from dayreel.services.making.narrate import narrate
+from dayreel.services.making.narrate import FALLBACK, narrate
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import StageResult, part_of_stage
 from dayreel.services.making.write_prompts import write_prompts
@@ -277,7 +277,14 @@ class _Build:
             track = made.manifest.narration
             if track is None:
                 return {}
-            return {"spoken_s": track.duration_s, **files(made.content_id, file=track.file.path)}
+            instead = {name: made.record.parameters[name] for name in FALLBACK if name in made.record.parameters}
+            spoken_by = f"{track.provider} {track.voice}"
+            return {
+                "spoken_s": track.duration_s,
+                "spoken_by": spoken_by,
+                **instead,
+                **files(made.content_id, file=track.file.path),
+            }
 
         return self.stage(
             "narration",

@@ -207,7 +207,11 @@ def _segments(story: dict[str, Any]) -> list[str]:
 
 def _narration(story: dict[str, Any]) -> list[str]:
     track = story["narration"]
-    return [f"{track['provider']} {track['voice']}, {track['duration_s']} s"] if track else []
+    if not track:
+        return []
+    made = story["stages"].get("narration", {}).get("parameters", {})
+    instead = [f"in place of {made['fallback_for']}: {made['because']}"] if "fallback_for" in made else []
+    return [f"{track['provider']} {track['voice']}, {track['duration_s']} s", *instead]
 
 
 def _prompts(story: dict[str, Any]) -> list[str]:

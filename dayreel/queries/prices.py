@@ -18,7 +18,7 @@ from dayreel.queries.money import spent
 from dayreel.records import Records
 from dayreel.rules.answers import effort_of, usual_thinking
 from dayreel.rules.pricing import characters_cost, tokens_cost, video_cost
-from dayreel.schemas.channel import Channel
+from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.model_list import ModelList
 
@@ -41,21 +41,20 @@ def expected_day_cost(records: Records, channel: Channel) -> Decimal:
             facts = records.models.text(source.provider, source.model)
             thought = usual_thinking(facts, effort_of(facts, source.effort))
             cost += tokens_cost(price, input_tokens=asked, output_tokens=answered + thought)
-    return cost + narration_cost(records.models, channel, "x" * _NARRATION_CHARACTERS)
+    return cost + narration_cost(records.models, channel.narration, "x" * _NARRATION_CHARACTERS)
 
 
-def narration_cost(models: ModelList, channel: Channel, text: str) -> Decimal:
-    """Return the most that a text costs with a channel's voice; nothing where the voice is free, or there is none.
+def narration_cost(models: ModelList, voice: NarrationVoice | None, text: str) -> Decimal:
+    """Return the most that a text costs with a voice; nothing where the voice is free, or there is none.
 
     Raises:
         ConfigurationError: the voice has no price.
     """
     from dayreel.vendors.registry import vendor_named  # noqa: PLC0415  brings records, only where one is wanted
 
-    voice = channel.narration
     if voice is None or vendor_named(voice.provider).free:
         return Decimal(0)
-    return characters_cost(models.priced(voice.provider, voice.voice), text)
+    return characters_cost(models.priced(voice.provider, voice.priced_as), text)
 
 
 def known_day_cost(records: Records, channel_name: str) -> Decimal | None:

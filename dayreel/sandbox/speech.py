@@ -49,7 +49,7 @@ def mount(world: SandboxWorld) -> list[BaseRoute]:
     async def speak(socket: WebSocket) -> None:
         await _Conversation(world, socket).run()
 
-    world.offer("speech", ("synthesize",))
+    world.offer("speech", ("synthesize",), special_faults={"no_audio": ("synthesize",)})
     return [WebSocketRoute("/speech/{path:path}", speak)]
 
 
@@ -153,7 +153,7 @@ class _Conversation:
         try:
             config = await self._message("speech.config")
             ssml = await self._message("ssml")
-            await self._turn(config, ssml, is_lost=kind in ("lose_answer", *_CLOSED))
+            await self._turn(config, ssml, is_lost=kind in ("lose_answer", *_CLOSED), is_mute=kind == "no_audio")
         except WebSocketDisconnect:
             return
         if kind == "lose_answer" and transport is not None:
@@ -169,14 +169,14 @@ class _Conversation:
             raise WebSocketDisconnect(1007)
         return body
 
-    async def _turn(self, config: str, ssml: str, *, is_lost: bool) -> None:
-        """Answer one SSML request; an unknown voice gives a turn without sound, as the real service does."""
+    async def _turn(self, config: str, ssml: str, *, is_lost: bool, is_mute: bool) -> None:
+        """Answer one SSML request; an unknown voice gives a turn without sound, and now and then a known one does."""
         options = json.loads(config)["context"]["synthesis"]["audio"]
         speech = read_ssml(ssml)
         if options["outputFormat"] != OUTPUT_FORMAT or speech is None:
             await self._socket.close(1007, "unsupported output format or SSML")
             raise WebSocketDisconnect(1007)
-        is_speakable = speech.voice in VOICES and bool(words_of(speech))
+        is_speakable = speech.voice in VOICES and bool(words_of(speech)) and not is_mute
         sound = await asyncio.to_thread(babble, words_of(speech), speech.voice) if is_speakable else b""
         if sound:
             self._world.bill(

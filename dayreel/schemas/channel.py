@@ -146,12 +146,38 @@ class VideoSource(Strict):
         return self
 
 
-class Narration(Strict):
-    """A voice that reads the idea's narration over the video."""
+class NarrationVoice(Strict):
+    """Who speaks, with which voice."""
 
     provider: Annotated[str, VendorOf("speech")] = Field("edge", description="who speaks")
     voice: str = Field(description="the voice's name, as its provider calls it")
+    model: str | None = Field(None, description="what speaks with that voice, where the provider has several models")
     rate: str = Field("+0%", pattern=r"^[+-]\d{1,3}%$", description="faster or slower than the voice's own speed")
+
+    @property
+    def priced_as(self) -> str:
+        """The name of its row in `models.yaml`."""
+        return self.model or self.voice
+
+    def as_asked(self) -> dict[str, Any]:
+        """Return what decides about the sound. What came later is left out where it is not set: nothing that was made
+        before is made, or paid, again.
+        """
+        unset = {"model"} if self.model is None else set()
+        return self.model_dump(mode="json", exclude={"fallback", *unset})
+
+
+class Narration(NarrationVoice):
+    """A voice that reads the idea's narration over the video."""
+
+    fallback: NarrationVoice | None = Field(
+        None, description="the voice that speaks where this one fails for good or stays away; left out, nobody does"
+    )
+
+    @property
+    def voices(self) -> tuple[NarrationVoice, ...]:
+        """The voice, and the one that may speak in its place."""
+        return (self,) if self.fallback is None else (self, self.fallback)
 
 
 class Brand(Strict):

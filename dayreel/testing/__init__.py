@@ -42,6 +42,7 @@ from dayreel.providers.http import Http
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Message, ReviewNotifier
 from dayreel.providers.platforms.contract import PostRequest
+from dayreel.providers.speech.contract import SpeechRequest
 from dayreel.providers.video.contract import Lookup, SegmentRequest
 from dayreel.rules.signatures import UntrustedRequest, Verified
 from dayreel.sandbox.interactions import press
@@ -164,10 +165,8 @@ class Bench:
             "video": lambda: self._make_or_list(client),
             "speech": lambda: client.speak(
                 _permit("narration", name),
-                "A quiet loom.",
-                voice=sample.voice,
-                rate="+0%",
-                dest=self.root / "speech.audio",
+                SpeechRequest("A quiet loom.", sample.voice, model=sample.model or None),
+                dest=self.root / "speech",
             ),
             "notifiers": lambda: client.send(_permit("notification", name), Message("hello", marker="m-1")),
             "platforms": lambda: self._post(client),

@@ -27,6 +27,7 @@ from dayreel.errors import DayreelError
 from dayreel.media.run import run_ffmpeg
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Interaction, Message
+from dayreel.providers.speech.contract import SpeechRequest
 from dayreel.providers.speech.espeak import EspeakSpeech
 from dayreel.providers.video.contract import SegmentRequest
 from dayreel.sandbox import clips, credentials
@@ -355,7 +356,7 @@ def test_no_program_that_is_started_gets_a_key(tmp_path: Path, monkeypatch: pyte
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     with pytest.raises(DayreelError):
         EspeakSpeech(program=str(program)).speak(
-            make_permit("narration", "espeak"), "hello", voice="en", rate="+0%", dest=tmp_path / "a.wav"
+            make_permit("narration", "espeak"), SpeechRequest("hello", "en"), dest=tmp_path / "a"
         )
     spec = ffmpeg_graph.output(ffmpeg_graph.input("color=c=black", f="lavfi", t=1), str(tmp_path / "a.mp4"))
     with pytest.raises(DayreelError):

@@ -1,11 +1,31 @@
 """What every voice offers: text to an audio file with word times."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dayreel.schemas.content import SpokenWord
 from dayreel.schemas.effect import Permit
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """What is to be spoken.
+
+    Attributes:
+        voice: as its vendor calls it.
+        rate: faster or slower than the voice's own speed, like `+10%`.
+        model: what speaks, of vendors whose voices are spoken by several models.
+    """
+
+    text: str
+    voice: str
+    rate: str = "+0%"
+    model: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is written down of it; the model only where there is one."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -22,8 +42,8 @@ class SpeechProvider(Protocol):
 
     name: str
 
-    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
-        """Write the spoken text to `dest` (suffix as the vendor has it), whole or not at all.
+    def speak(self, permit: Permit, request: SpeechRequest, *, dest: Path) -> Speech:
+        """Write the spoken text to `dest` with the suffix of what it is (`.mp3`, `.wav`), whole or not at all.
 
         Raises:
             TransientError: certainly nothing was billed, and another try may help.
@@ -31,3 +51,19 @@ class SpeechProvider(Protocol):
             PermanentError: unknown voice, empty text, missing program.
         """
         ...
+
+
+def estimated_words(text: str, duration_s: float) -> tuple[SpokenWord, ...]:
+    """Spread the words over the duration by their length; a word takes as long as its letters and a pause.
+
+    For voices that give no times: good enough for captions.
+    """
+    words = text.split()
+    total = sum(len(word) + 1 for word in words)
+    spoken, at = [], 0
+    for word in words:
+        after = at + len(word) + 1
+        start_s, end_s = (round(duration_s * share / total, 3) for share in (at, after))
+        spoken.append(SpokenWord(text=word, start_s=start_s, end_s=end_s))
+        at = after
+    return tuple(spoken)

@@ -1,7 +1,9 @@
 """Microsoft Edge's read-aloud voices through edge-tts: free, without a key and without a promise, so best effort.
 
 The library's `stream_sync` hangs for good when the service errors, so it is never used; every call has a deadline. A
-connection that closes in the middle ends its stream like a finished one, which is detected here. 24 kHz mono MP3.
+connection that closes in the middle ends its stream like a finished one, which is detected here. A turn without sound
+comes for voices that there are not, and now and then for those that there are, so it is asked for again. 24 kHz mono
+MP3.
 """
 
 import asyncio
@@ -12,10 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
 from dayreel.atomic_write import atomic_write
+from dayreel.clock import Clock, SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.http import readable
-from dayreel.providers.speech.contract import Speech
+from dayreel.providers.speech.contract import Speech, SpeechRequest
 from dayreel.schemas.content import SpokenWord
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
@@ -32,6 +37,8 @@ _CONNECT_S: Final = 10
 _NOT_ENDED: Final = -1
 _FORBIDDEN: Final = 403
 _BUSY: Final = frozenset({408, 425, 429})
+_TRIES: Final = 4
+"""How often a text that comes back without sound is asked for, after 1, 2 and 4 seconds."""
 _VOICE = "Choose a voice that `edge-tts --list-voices` lists, like en-US-EmmaMultilingualNeural."
 _CLOCK = "Check this machine's clock, then update edge-tts; or choose `narration.provider: espeak`."
 _CHANGED = "The service has changed: update edge-tts, or choose `narration.provider: espeak`."
@@ -45,29 +52,45 @@ class EdgeSpeech:
         url: a stand-in's websocket address (`ws://...`); None is the service itself.
         deadline_s: how long one narration may take from start to end, in seconds.
         receive_s: how long the service may be silent, in seconds.
+        clock: what is waited on between tries.
     """
 
     name = "edge"
 
-    def __init__(self, *, url: str | None = None, deadline_s: float = 120, receive_s: int = 30) -> None:
+    def __init__(
+        self, *, url: str | None = None, deadline_s: float = 120, receive_s: int = 30, clock: Clock | None = None
+    ) -> None:
         """Keep the settings; the library is imported at the first narration."""
         self._url = url
         self._deadline_s = deadline_s
         self._receive_s = receive_s
+        self._clock = clock or SystemClock()
 
-    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
-        """Write the spoken text to `dest` (`.mp3`), whole or not at all. See the contract for the errors."""
-        attempted = f"speak {len(text)} characters with voice {voice!r} of Edge"
+    def speak(self, permit: Permit, request: SpeechRequest, *, dest: Path) -> Speech:
+        """Write the spoken text to `dest`, as `.mp3`. See the contract for the errors."""
+        text, dest = request.text, dest.with_suffix(".mp3")
+        attempted = f"speak {len(text)} characters with voice {request.voice!r} of Edge"
         del permit  # it is free
         if not text.strip():
             raise PermanentError(attempted=attempted, answer="there is no text to speak")
-        audio, words = self._spoken(text, voice=voice, rate=rate, attempted=attempted)
+        retrying = Retrying(
+            retry=retry_if_result(lambda spoken: not spoken[0]),
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_exponential(),
+            sleep=self._clock.sleep,
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )
+        audio, words = retrying(self._spoken, request, attempted)
+        if not audio:
+            answer = f"no sound, {_TRIES} times: it does not know the voice, or cannot speak the text"
+            raise _refused(attempted, answer, _VOICE)
         with atomic_write(dest) as aside:
             aside.write_bytes(audio)
             duration_s = _length_s(aside, attempted)
         return Speech(dest, duration_s, words)
 
-    def _spoken(self, text: str, *, voice: str, rate: str, attempted: str) -> tuple[bytes, tuple[SpokenWord, ...]]:
+    def _spoken(self, request: SpeechRequest, attempted: str) -> tuple[bytes, tuple[SpokenWord, ...]]:
+        """Return the sound and the words of one try; nothing of either where the turn ended without sound."""
         import aiohttp  # noqa: PLC0415  comes with edge-tts, and as late
         from edge_tts import Communicate  # noqa: PLC0415  half a second of import
         from edge_tts.exceptions import (  # noqa: PLC0415  the same
@@ -79,9 +102,9 @@ class EdgeSpeech:
 
         try:
             voiced = Communicate(
-                text,
-                voice,
-                rate=rate,
+                request.text,
+                request.voice,
+                rate=request.rate,
                 boundary="WordBoundary",
                 connect_timeout=_CONNECT_S,
                 receive_timeout=self._receive_s,
@@ -97,9 +120,7 @@ class EdgeSpeech:
         except NoAudioReceived:
             if voiced.state["offset_compensation"] == _NOT_ENDED:
                 raise TransientError(attempted=attempted, answer="a narration that broke off") from None
-            raise _refused(
-                attempted, "no sound: it does not know the voice, or cannot speak the text", _VOICE
-            ) from None
+            return b"", ()
         except SkewAdjustmentError:
             raise _refused(attempted, "this machine's clock differs too much", _CLOCK) from None
         except aiohttp.ClientResponseError as error:
@@ -126,7 +147,7 @@ class EdgeSpeech:
 def connect(access: Access) -> EdgeSpeech:
     """Return Edge's voices as the world of `access` has them."""
     stand_in = access.url("", STAND_IN_PATH).replace("http://", "ws://", 1)
-    return EdgeSpeech(url=stand_in or None)
+    return EdgeSpeech(url=stand_in or None, clock=access.clock)
 
 
 def _word(chunk: Any) -> SpokenWord:

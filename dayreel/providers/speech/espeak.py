@@ -14,8 +14,7 @@ from typing import Final
 from dayreel.atomic_write import atomic_write
 from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.http import readable
-from dayreel.providers.speech.contract import Speech
-from dayreel.schemas.content import SpokenWord
+from dayreel.providers.speech.contract import Speech, SpeechRequest, estimated_words
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Proof, Vendor
@@ -45,8 +44,9 @@ class EspeakSpeech:
         self._program = program
         self._timeout_s = timeout_s
 
-    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
-        """Write the spoken text to `dest` (`.wav`), whole or not at all. See the contract for the errors."""
+    def speak(self, permit: Permit, request: SpeechRequest, *, dest: Path) -> Speech:
+        """Write the spoken text to `dest`, as `.wav`. See the contract for the errors."""
+        text, voice, dest = request.text, request.voice, dest.with_suffix(".wav")
         attempted = f"speak {len(text)} characters with voice {voice!r} of espeak-ng"
         del permit  # it is free
         if not text.strip():
@@ -57,7 +57,7 @@ class EspeakSpeech:
                 attempted=attempted, answer=f"there is no program {self._program!r} here", next_step=INSTALL
             )
         with atomic_write(dest) as aside:
-            command = [program, "-v", voice, "-s", str(words_per_minute(rate)), "-w", str(aside), "--stdin"]
+            command = [program, "-v", voice, "-s", str(words_per_minute(request.rate)), "-w", str(aside), "--stdin"]
             self._run(command, text, attempted)
             duration_s = _length_s(aside, attempted)
         return Speech(dest, duration_s, estimated_words(text, duration_s))
@@ -98,19 +98,6 @@ def words_per_minute(rate: str) -> int:
     """Return the speed for a rate like `+10%`, within what the program takes."""
     wanted = round(_NORMAL_WPM * (1 + int(rate.rstrip("%")) / 100))
     return min(_FASTEST_WPM, max(_SLOWEST_WPM, wanted))
-
-
-def estimated_words(text: str, duration_s: float) -> tuple[SpokenWord, ...]:
-    """Spread the words over the duration by their length; a word takes as long as its letters and a pause."""
-    words = text.split()
-    total = sum(len(word) + 1 for word in words)
-    spoken, at = [], 0
-    for word in words:
-        after = at + len(word) + 1
-        start_s, end_s = (round(duration_s * share / total, 3) for share in (at, after))
-        spoken.append(SpokenWord(text=word, start_s=start_s, end_s=end_s))
-        at = after
-    return tuple(spoken)
 
 
 def _length_s(path: Path, attempted: str) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import Answer, Question
 from dayreel.providers.platforms.contract import Counters, PostRequest, Quota, Receipt
-from dayreel.providers.speech.contract import Speech
+from dayreel.providers.speech.contract import Speech, SpeechRequest
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.sandbox import instagram, tiktok, youtube
 from dayreel.sandbox.counters import SandboxCounters, counters
@@ -133,9 +133,8 @@ class DemoSpeech:
         self._duration_s = duration_s
         self._clock = clock
 
-    def speak(self, _permit: Permit, _text: str, *, voice: str, rate: str, dest: Path) -> Speech:
-        """Copy the shared sound beside `dest`."""
-        del voice, rate
+    def speak(self, _permit: Permit, _request: SpeechRequest, *, dest: Path) -> Speech:
+        """Copy the shared sound to `dest`."""
         self._clock.sleep(3)
         path = dest.with_suffix(self._sound.suffix)
         shutil.copyfile(self._sound, path)

@@ -49,7 +49,7 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
             {"source": prompt_source, "template": source_of(channels_dir, content_type, "prompts"), "spec": spec},
         ),
         "raw_segments": (render_segments.CODE_VERSION, {"source": video, "spec": spec}),
-        "narration": (narrate.CODE_VERSION, {"voice": channel.narration}),
+        "narration": (narrate.CODE_VERSION, {"voice": channel.narration and channel.narration.as_asked()}),
         "final_video": (
             compose_video.CODE_VERSION,
             {"brand": channel.brand, "captions": channel.captions, "spec": spec},

@@ -4,16 +4,19 @@ What a voice has spoken lies on disk alone and cannot be fetched again: where a 
 that a lost one was billed, it is bought again under the next sequence number, within the caps.
 """
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from dayreel.errors import UsageError
-from dayreel.providers.speech.contract import SpeechProvider
+from sqlalchemy import select
+
+from dayreel.errors import ContentRefusedError, ProviderError, UnknownOutcomeError, UsageError
+from dayreel.providers.speech.contract import SpeechProvider, SpeechRequest
 from dayreel.queries.prices import narration_cost
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.schemas.channel import Channel, Narration
+from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.schemas.content import NarrationTrack
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent
@@ -21,12 +24,17 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
 from dayreel.services.project import Project
+from dayreel.stores.catalog.tables import effects
 
 CODE_VERSION = "1"
+FALLBACK = ("fallback_for", "because")
+"""In the parameters of a narration that another voice has spoken: in whose place, and why."""
 
 
 def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProvider) -> StageResult:
     """Speak the narration of a channel's day, or return the one it has.
+
+    Where the voice fails for good or stays away, the channel's `narration.fallback` speaks, and the record says so.
 
     Raises:
         UsageError: there is no idea yet, or the channel does not speak.
@@ -40,51 +48,83 @@ def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProv
         raise UsageError(f"Channel {channel.name!r} does not speak.", next_step="Its `narration` is off.")
     work = Work(
         stage="narration",
-        fingerprint=fingerprint(code=CODE_VERSION, text=idea.narration, voice=voice),
+        fingerprint=fingerprint(code=CODE_VERSION, text=idea.narration, voice=voice.as_asked()),
         provider=voice.provider,
+        model=voice.model,
     )
 
     def make() -> Product:
-        paid: list[Effect] = []
-        track = None
-        while track is None:
-            paid.append(_buy(project, channel, row, voice, idea.narration, speech, sequence=len(paid) + 1))
-            track = _kept(project, row, paid[-1])
-        return Product(
-            {"narration": track},
-            cost_usd=sum((effect.settled_usd or Decimal(0) for effect in paid), Decimal(0)),
-            effect_ids=tuple(effect.id for effect in paid),
-            parameters={"words": len(idea.narration.split())},
-        )
+        try:
+            return _spoken(project, channel, row, voice, idea.narration, speech)
+        except ProviderError as error:
+            if voice.fallback is None or not _may_fall_back(project, row, error):
+                raise
+            instead = voice.fallback
+            product = _spoken(project, channel, row, instead, idea.narration, project.connect(instead.provider))
+            why = dict(zip(FALLBACK, (f"{voice.provider} {voice.voice}", str(error)), strict=True))
+            parameters = {**product.parameters, **why}
+            return replace(product, provider=instead.provider, model=instead.model, parameters=parameters)
 
     return run_stage(project, row, work, make)
+
+
+def _may_fall_back(project: Project, row: ContentRow, error: ProviderError) -> bool:
+    """Return whether another voice may speak: not while a narration of this content may be billed and nobody knows, and
+    not where it is the words that were refused.
+    """
+    if isinstance(error, UnknownOutcomeError | ContentRefusedError):
+        return False
+    in_doubt = select(effects.c.id).where(
+        effects.c.content_id == row.id, effects.c.kind == "narration", effects.c.state.in_(("sent", "unknown"))
+    )
+    with project.catalog.read() as connection:
+        return connection.execute(in_doubt).first() is None
+
+
+def _spoken(
+    project: Project, channel: Channel, row: ContentRow, voice: NarrationVoice, text: str, speech: SpeechProvider
+) -> Product:
+    paid: list[Effect] = []
+    track = None
+    while track is None:
+        paid.append(_buy(project, channel, row, voice, text, speech, sequence=len(paid) + 1))
+        track = _kept(project, row, paid[-1])
+    for path in project.contents.folder(row.id).glob("narration.*"):
+        if path.name != track.file.path:  # of a voice that writes another kind of file
+            path.unlink()
+    return Product(
+        {"narration": track},
+        cost_usd=sum((effect.settled_usd or Decimal(0) for effect in paid), Decimal(0)),
+        effect_ids=tuple(effect.id for effect in paid),
+        parameters={"words": len(text.split())},
+    )
 
 
 def _buy(
     project: Project,
     channel: Channel,
     row: ContentRow,
-    voice: Narration,
+    voice: NarrationVoice,
     text: str,
     speech: SpeechProvider,
     *,
     sequence: int,
 ) -> Effect:
-    most_usd = narration_cost(project.models, channel, text)
+    most_usd = narration_cost(project.models, voice, text)
+    request = SpeechRequest(text, voice.voice, voice.rate, voice.model)
     intent = Intent(
-        key=EffectKey(row.id, "narration", speech.name, sequence, fingerprint(text=text, voice=voice)),
+        key=EffectKey(row.id, "narration", speech.name, sequence, fingerprint(text=text, voice=voice.as_asked())),
         channel=channel,
         day=row.day,
         layer="voice",
-        model=voice.voice,
+        model=voice.priced_as,
         most_usd=most_usd,
-        request={"text": text, "voice": voice.voice, "rate": voice.rate},
+        request=request.as_json(),
         records_first=most_usd == 0,  # a free voice may be asked twice: nothing is lost with its answer
     )
 
     def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
-        dest = project.contents.folder(row.id) / "narration.mp3"
-        spoken = speech.speak(permit, text, voice=voice.voice, rate=voice.rate, dest=dest)
+        spoken = speech.speak(permit, request, dest=project.contents.folder(row.id) / "narration")
         track = NarrationTrack(
             file=project.contents.record(row.id, spoken.path),
             duration_s=round(spoken.duration_s, 3),

@@ -106,8 +106,9 @@ def usable(models: ModelList, channel: Channel, today: date) -> Iterator[tuple[s
             yield part.model, error
         else:
             yield part.model, None
-    if channel.narration is not None:
+    for voice in channel.narration.voices if channel.narration is not None else ():
         try:
-            narration_cost(models, channel, "")
+            require_current(models.find(voice.provider, voice.priced_as), today)
+            narration_cost(models, voice, "")
         except ConfigurationError as error:
-            yield channel.narration.voice, error
+            yield voice.priced_as, error

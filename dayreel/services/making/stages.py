@@ -58,13 +58,19 @@ class Work:
 
 @dataclass(frozen=True)
 class Product:
-    """What a stage made: fields of the manifest, columns of the content's row, and facts for the record."""
+    """What a stage made: fields of the manifest, columns of the content's row, and facts for the record.
+
+    Attributes:
+        provider: who did it after all, where that is not the one of the `Work`; `model` goes with it.
+    """
 
     manifest: dict[str, Any]
     columns: dict[str, Any] = field(default_factory=dict)
     cost_usd: Decimal = Decimal(0)
     effect_ids: tuple[int, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    provider: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,8 +218,8 @@ def _finish(
         fingerprint=work.fingerprint,
         finished_at=now,
         duration_s=round(duration_s, 3),
-        provider=work.provider,
-        model=work.model,
+        provider=product.provider or work.provider,
+        model=product.model if product.provider else work.model,
         cost_usd=product.cost_usd,
         run_id=project.run_id,
         effect_ids=product.effect_ids,

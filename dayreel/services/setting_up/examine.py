@@ -271,7 +271,8 @@ def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Chec
 
 def making_vendors(channel: Channel) -> list[str]:
     """Return the vendors that a channel's day is made by, in the order in which they are needed."""
-    parts = (channel.ideas, channel.prompts, channel.video, channel.narration)
+    voices = channel.narration.voices if channel.narration is not None else ()
+    parts = (channel.ideas, channel.prompts, channel.video, *voices)
     used = [part.provider for part in parts if part is not None and part.provider != "calendar"]
     return list(dict.fromkeys(used))
 
@@ -381,7 +382,8 @@ def ending_models(models: ModelList, channels: Iterable[Channel], now_at: dateti
     findings: dict[str, Check] = {}
     for channel in channels:
         today = local_day(now_at, channel.timezone)
-        for part in (channel.ideas, channel.prompts, channel.video):
+        voices = channel.narration.voices if channel.narration is not None else ()
+        for part in (channel.ideas, channel.prompts, channel.video, *voices):
             model = models.find(part.provider, part.model) if part is not None and part.model is not None else None
             if model is None or not (words := ending(model, today)):
                 continue

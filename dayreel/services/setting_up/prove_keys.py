@@ -84,12 +84,12 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
     """Return every vendor that a channel, own footage or a notification uses, with the models channels want from it."""
     wanted: dict[str, list[str]] = {}
     for channel in channels.values():
-        for part in (channel.ideas, channel.prompts, channel.video):
+        voices = channel.narration.voices if channel.narration is not None else ()
+        for part in (channel.ideas, channel.prompts, channel.video, *voices):
             if part is not None and part.provider != "calendar":
                 known = wanted.setdefault(part.provider, [])
                 known += [part.model] if part.model and part.model not in known else []
-        spoken = [channel.narration.provider] if channel.narration is not None else []
-        for vendor in (*spoken, *channel.platforms.chosen()):
+        for vendor in channel.platforms.chosen():
             wanted.setdefault(vendor, [])
     footage = footage_hooks(settings)
     wanted |= {} if footage is None else {vendor: [] for vendor in footage.vendors(settings)}

@@ -132,7 +132,7 @@ def _targets(project: Project, connection: Connection) -> set[str]:
     named = set(connection.execute(select(effects.c.target).where(ours).distinct()).scalars())
     named |= {str(platform) for channel in channels for platform in channel.platforms.chosen()}
     named |= {channel.video.provider for channel in channels}
-    named |= {channel.narration.provider for channel in channels if channel.narration is not None}
+    named |= {voice.provider for channel in channels if channel.narration for voice in channel.narration.voices}
     return {target for target in named if not _is_harmless(target)}
 
 

@@ -4,8 +4,7 @@ import wave
 from pathlib import Path
 
 from dayreel.errors import PermanentError
-from dayreel.providers.speech.contract import Speech
-from dayreel.providers.speech.espeak import estimated_words
+from dayreel.providers.speech.contract import Speech, SpeechRequest, estimated_words
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Vendor
@@ -21,11 +20,12 @@ class AcmeVoice:
         """Take Acme's API."""
         self._api = api
 
-    def speak(self, permit: Permit, text: str, *, voice: str, rate: str, dest: Path) -> Speech:
-        """Write the spoken text to `dest`. See the contract for the errors."""
+    def speak(self, permit: Permit, request: SpeechRequest, *, dest: Path) -> Speech:
+        """Write the spoken text to `dest`, as `.wav`. See the contract for the errors."""
         del permit  # it is free
-        attempted = f"speak {len(text)} characters with Acme's voice {voice!r}"
-        json = {"text": text, "voice": voice, "rate": rate}
+        dest = dest.with_suffix(".wav")
+        attempted = f"speak {len(request.text)} characters with Acme's voice {request.voice!r}"
+        json = {"text": request.text, "voice": request.voice, "rate": request.rate}
         reply = self._api.call("POST", "/speech", attempted=attempted, has_side_effects=False, json=json)
         aside = dest.with_name(dest.name + ".part")
         aside.write_bytes(reply.body)
@@ -36,7 +36,7 @@ class AcmeVoice:
             aside.unlink()
             raise PermanentError(attempted=attempted, answer="a file that is not a WAV") from None
         aside.replace(dest)
-        return Speech(dest, duration_s, estimated_words(text, duration_s))
+        return Speech(dest, duration_s, estimated_words(request.text, duration_s))
 
 
 def connect(access: Access) -> AcmeVoice:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import PermanentError, ProviderError, TransientError
-from dayreel.providers.speech.contract import Speech, SpeechProvider
+from dayreel.providers.speech.contract import Speech, SpeechProvider, SpeechRequest
 from dayreel.providers.speech.edge import EdgeSpeech
+from tests.fakes.clock import FakeClock
 from tests.fakes.edge_service import WORD_S, Mood, edge_service
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import unused_url
@@ -21,7 +22,7 @@ VOICE = "en-US-EmmaMultilingualNeural"
 
 
 def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str = VOICE, rate: str = "+0%") -> Speech:
-    return provider.speak(PERMIT, text, voice=voice, rate=rate, dest=dest)
+    return provider.speak(PERMIT, SpeechRequest(text, voice, rate), dest=dest)
 
 
 def test_a_narration_is_on_disk_with_its_length_and_word_times(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_the_library_is_pointed_back_at_the_service_afterwards(tmp_path: Path) -
 
     before = vars(communicate)["WSS_URL"]
     with edge_service("no_audio") as service, pytest.raises(PermanentError):
-        speak(EdgeSpeech(url=service.url), tmp_path / "voice.mp3")
+        speak(EdgeSpeech(url=service.url, clock=FakeClock()), tmp_path / "voice.mp3")
     assert vars(communicate)["WSS_URL"] == before
     assert before.startswith("wss://speech.platform.bing.com/")
 
@@ -76,7 +77,7 @@ def test_every_failure_has_one_verdict_and_keeps_the_old_file(
     dest.write_bytes(b"old")
     deadline_s = 0.1 if mood == "hang" else WITHIN_S
     with edge_service(mood) as service, pytest.raises(verdict, match=message) as caught:
-        speak(EdgeSpeech(url=service.url, deadline_s=deadline_s), dest)
+        speak(EdgeSpeech(url=service.url, deadline_s=deadline_s, clock=FakeClock()), dest)
     assert type(caught.value) is verdict
     assert VOICE in str(caught.value)
     assert dest.read_bytes() == b"old"

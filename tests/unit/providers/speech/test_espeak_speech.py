@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import PermanentError, TransientError
-from dayreel.providers.speech.contract import Speech, SpeechProvider
-from dayreel.providers.speech.espeak import EspeakSpeech, estimated_words, words_per_minute
+from dayreel.providers.speech.contract import Speech, SpeechProvider, SpeechRequest, estimated_words
+from dayreel.providers.speech.espeak import EspeakSpeech, words_per_minute
 from tests.fakes.espeak import make_espeak
 from tests.fakes.permits import make_permit
 
@@ -22,7 +22,7 @@ def program(tmp_path: Path) -> str:
 
 
 def speak(provider: SpeechProvider, dest: Path, *, text: str = TEXT, voice: str = "en-us") -> Speech:
-    return provider.speak(PERMIT, text, voice=voice, rate="+20%", dest=dest)
+    return provider.speak(PERMIT, SpeechRequest(text, voice, "+20%"), dest=dest)
 
 
 @pytest.mark.slow

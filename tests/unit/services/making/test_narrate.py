@@ -11,14 +11,17 @@ from sqlalchemy import update
 
 from dayreel.errors import (
     ConfigurationError,
+    ContentRefusedError,
     GateClosedError,
     PermanentError,
+    ProviderError,
     TransientError,
     UnknownOutcomeError,
     UsageError,
 )
 from dayreel.providers.speech import edge
-from dayreel.schemas.content import Idea
+from dayreel.rules.fingerprint import fingerprint
+from dayreel.schemas.content import Idea, NarrationTrack
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.preflight import preflight
@@ -31,6 +34,7 @@ from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, write
 from tests.fakes.speech import FakeSpeech
 
 VOICE = {"provider": "edge", "voice": "en-GB-SoniaNeural"}
+WITH_FALLBACK = {**VOICE, "fallback": {"provider": "espeak", "voice": "en"}}
 
 
 @pytest.fixture
@@ -83,6 +87,86 @@ def test_a_channel_that_does_not_speak_says_so(make_project: Callable[..., Proje
     speak_of(project, "")
     with pytest.raises(UsageError, match="does not speak"):
         narrate(project, channel_of(project), DAY, speech=FakeSpeech())
+
+
+def test_what_an_older_version_has_spoken_stays(project: Project) -> None:
+    """Also a WAV file that is called `.mp3`, as all files once were."""
+    path = project.contents.folder(ID) / "narration.mp3"
+    path.write_bytes(b"RIFF")
+    track = NarrationTrack(
+        file=project.contents.record(ID, path), duration_s=2, provider="edge", voice="en-GB-SoniaNeural"
+    )
+    row = open_content(project, channel_of(project), DAY)
+    # The fingerprint of version 27728b3, whose voices had neither a model nor a fallback.
+    before = fingerprint(code="1", text="Wet clay rises", voice={**VOICE, "rate": "+0%"})
+    run_stage(project, row, Work("narration", before, "edge"), lambda: Product({"narration": track}))
+    write_channel(project.settings.root, "crafts", narration=WITH_FALLBACK)
+    assert narrate(project, channel_of(project), DAY, speech=FakeSpeech()).reused
+
+
+def test_a_file_is_called_what_it_is(project: Project) -> None:
+    narrate(project, channel_of(project), DAY, speech=FakeSpeech())
+    speak_of(project, "Dry clay breaks")
+    track = narrate(project, channel_of(project), DAY, speech=FakeSpeech(suffix=".wav")).manifest.narration
+    assert track is not None
+    assert (
+        [path.name for path in project.contents.folder(ID).glob("narration*")] == [track.file.path] == ["narration.wav"]
+    )
+
+
+# -- a voice in another's place ----------------------------------------------------------------------------------------
+
+AWAY = TransientError(attempted="speak", answer="HTTP 503")
+NO_VOICE = PermanentError(attempted="speak", answer="no such voice")
+
+
+@pytest.fixture
+def with_fallback(project: Project, monkeypatch: pytest.MonkeyPatch) -> FakeSpeech:
+    """The second voice of a channel."""
+    write_channel(project.settings.root, "crafts", narration=WITH_FALLBACK)
+    speech = FakeSpeech(name="espeak", suffix=".wav")
+    monkeypatch.setattr(Project, "connect", lambda _project, name: {"espeak": speech}[name])
+    return speech
+
+
+@pytest.mark.parametrize("raised", [[NO_VOICE], [AWAY, AWAY, AWAY]], ids=["refused", "away"])
+def test_a_named_fallback_speaks_and_is_on_record(
+    project: Project, with_fallback: FakeSpeech, raised: list[Exception]
+) -> None:
+    made = narrate(project, channel_of(project), DAY, speech=FakeSpeech(raised))
+    track = made.manifest.narration
+    assert track is not None
+    assert (track.provider, track.voice, track.file.path) == ("espeak", "en", "narration.wav")
+    assert made.record.provider == "espeak"
+    assert made.record.parameters["fallback_for"] == "edge en-GB-SoniaNeural"
+    assert str(raised[0].args[0]) in made.record.parameters["because"]
+    assert narrate(project, channel_of(project), DAY, speech=FakeSpeech()).reused, "no other voice on the next run"
+
+
+def test_a_passing_fault_changes_no_voice(project: Project, with_fallback: FakeSpeech) -> None:
+    track = narrate(project, channel_of(project), DAY, speech=FakeSpeech([AWAY, AWAY])).manifest.narration
+    assert track is not None
+    assert (track.provider, with_fallback.spoken) == ("edge", [])
+
+
+@pytest.mark.parametrize("kind", [UnknownOutcomeError, ContentRefusedError])
+def test_no_voice_speaks_in_doubt_or_refused_words(
+    billed: Project, with_fallback: FakeSpeech, kind: type[ProviderError]
+) -> None:
+    speech = FakeSpeech([kind(attempted="speak", answer="no")])
+    with pytest.raises(kind):
+        narrate(billed, channel_of(billed), DAY, speech=speech)
+    assert with_fallback.spoken == []
+
+
+def test_other_words_wait_while_a_narration_is_in_doubt(billed: Project, with_fallback: FakeSpeech) -> None:
+    lost = UnknownOutcomeError(attempted="speak", answer="the connection closed")
+    with pytest.raises(UnknownOutcomeError):
+        narrate(billed, channel_of(billed), DAY, speech=FakeSpeech([lost]))
+    speak_of(billed, "Dry clay breaks")
+    with pytest.raises(PermanentError):
+        narrate(billed, channel_of(billed), DAY, speech=FakeSpeech([NO_VOICE]))
+    assert with_fallback.spoken == []
 
 
 # -- a voice that bills ------------------------------------------------------------------------------------------------
