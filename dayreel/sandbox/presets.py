@@ -28,6 +28,8 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "instagram_quota_total": 50,
         # fal, 2026-11-29: two requests at once at first, rising to 40 with what was bought; others wait in the queue.
         "fal_concurrency": 2,
+        # ElevenLabs, public reports of 2026: a free account, whose API takes no voice of the library (HTTP 402).
+        "elevenlabs_tier": "free",
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,

@@ -42,7 +42,7 @@ from dayreel.providers.http import Http
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Message, ReviewNotifier
 from dayreel.providers.platforms.contract import PostRequest
-from dayreel.providers.speech.contract import SpeechRequest
+from dayreel.providers.speech.contract import LOOKS_UP, SpeechRequest
 from dayreel.providers.video.contract import Lookup, SegmentRequest
 from dayreel.rules.signatures import UntrustedRequest, Verified
 from dayreel.sandbox.interactions import press
@@ -165,7 +165,7 @@ class Bench:
             "video": lambda: self._make_or_list(client),
             "speech": lambda: client.speak(
                 _permit("narration", name),
-                SpeechRequest("A quiet loom.", sample.voice, model=sample.model or None),
+                self.speech,
                 dest=self.root / "speech",
             ),
             "notifiers": lambda: client.send(_permit("notification", name), Message("hello", marker="m-1")),
@@ -247,6 +247,8 @@ class Bench:
         try:
             if self.record.family == "video":
                 return "looks up lost requests" not in self.record.can or len(self.lookup(client).handles) == 1
+            if self.record.family == "speech":
+                return LOOKS_UP not in self.record.can or len(self.narration(client).handles) == 1
             if self.record.family == "notifiers":
                 return "looks up lost messages" not in self.record.can or client.find("m-1") is not None
             if self.record.family == "platforms":
@@ -255,6 +257,17 @@ class Bench:
         except PermanentError:  # a person has to look
             return True
         return True
+
+    def narration(self, client: Any) -> Lookup:
+        """Return what a voice's vendor shows of the narration whose answer was lost."""
+        key, sent_at = _permit("narration", self.record.name).key, SystemClock().now() - timedelta(minutes=1)
+        lookup: Lookup = client.find(key, self.speech, sent_at=sent_at)
+        return lookup
+
+    @property
+    def speech(self) -> SpeechRequest:
+        """What a voice is asked to speak."""
+        return SpeechRequest("A quiet loom.", self.sample.voice, model=self.sample.model or None)
 
     def lookup(self, client: Any, content_id: str = CONTENT_ID) -> Lookup:
         """Return what a video vendor shows of the request of this content whose answer was lost."""
@@ -358,6 +371,12 @@ def it_works(bench: Bench) -> None:
         _expect(bench.effects() == _acts(bench.record), f"{bench.effects()} effects after one call")
     if bench.record.family == "speech":
         _expect(answer.path.stat().st_size > 0 and answer.duration_s > 0, f"it says {answer}")
+    if LOOKS_UP in bench.record.can:
+        handles = bench.narration(client).handles
+        _expect(len(handles) == 1, f"one narration was spoken, and {handles} is found")
+        again = client.collect(handles[0], bench.speech, dest=bench.root / "again")
+        _expect(again.path.read_bytes() == answer.path.read_bytes(), "what is fetched is not what was spoken")
+        _expect(again.words == answer.words, f"its words are {again.words}, and were {answer.words}")
     if bench.record.family == "notifiers" and "looks up lost messages" in bench.record.can:
         _expect(client.find("m-1") is not None, "a message that was sent is not found by its marker")
         _expect(client.find("m-2") is None, "a message that nobody sent is found")

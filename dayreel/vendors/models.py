@@ -176,9 +176,10 @@ class VideoModel(ModelRow):
 
 
 class Voice(ModelRow):
-    """A voice, or a model that speaks: `model` is what a channel's `narration.voice` says."""
+    """A model that speaks, or a voice: `model` is a channel's `narration.model`, or `narration.voice` without one."""
 
     family: Literal["speech"] = Field(description="`speech`")
+    text_limit: int | None = Field(None, gt=0, description="characters of one narration")
 
 
 AnyModel = TextModel | VideoModel | Voice

@@ -1,11 +1,17 @@
 """What every voice offers: text to an audio file with word times."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
+from dayreel.providers.video.contract import Lookup
 from dayreel.schemas.content import SpokenWord
-from dayreel.schemas.effect import Permit
+from dayreel.schemas.effect import EffectKey, Permit
+
+LOOKS_UP: Final = "looks up lost narrations"
+"""What the record of a `LookedUpSpeech` says that it can."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,28 @@ class SpeechProvider(Protocol):
             TransientError: certainly nothing was billed, and another try may help.
             UnknownOutcomeError: it may have been billed; of a voice that is not free.
             PermanentError: unknown voice, empty text, missing program.
+        """
+        ...
+
+
+@runtime_checkable
+class LookedUpSpeech(SpeechProvider, Protocol):
+    """A voice whose vendor keeps what it has spoken, so that a narration whose answer was lost can be fetched."""
+
+    def find(self, key: EffectKey, request: SpeechRequest, *, sent_at: datetime) -> Lookup:
+        """Look for a narration with exactly this request; a free read.
+
+        Raises:
+            TransientError, PermanentError: it could not be looked for.
+        """
+        ...
+
+    def collect(self, handle: Mapping[str, Any], request: SpeechRequest, *, dest: Path) -> Speech:
+        """Fetch what was found to `dest`, as `speak` writes it; a free read.
+
+        Raises:
+            TransientError: it could not be fetched now.
+            PermanentError: it is gone.
         """
         ...
 

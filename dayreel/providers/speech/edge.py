@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
-from dayreel.atomic_write import atomic_write
 from dayreel.clock import Clock, SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError
 from dayreel.providers.http import readable
 from dayreel.providers.speech.contract import Speech, SpeechRequest
+from dayreel.providers.speech.sound import keep_sound
 from dayreel.schemas.content import SpokenWord
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
@@ -84,10 +84,7 @@ class EdgeSpeech:
         if not audio:
             answer = f"no sound, {_TRIES} times: it does not know the voice, or cannot speak the text"
             raise _refused(attempted, answer, _VOICE)
-        with atomic_write(dest) as aside:
-            aside.write_bytes(audio)
-            duration_s = _length_s(aside, attempted)
-        return Speech(dest, duration_s, words)
+        return Speech(dest, keep_sound(dest, audio, attempted=attempted, unusable=TransientError), words)
 
     def _spoken(self, request: SpeechRequest, attempted: str) -> tuple[bytes, tuple[SpokenWord, ...]]:
         """Return the sound and the words of one try; nothing of either where the turn ended without sound."""
@@ -186,24 +183,6 @@ def _by_status(attempted: str, status: int) -> ProviderError:
     if status >= 500 or status in _BUSY:  # noqa: PLR2004  HTTP's own border
         return TransientError(attempted=attempted, answer=answer)
     return _refused(attempted, answer, _CLOCK if status == _FORBIDDEN else _CHANGED)
-
-
-def _length_s(path: Path, attempted: str) -> float:
-    """Return the length of the sound, decoded to its end: a file that cannot be is never kept."""
-    import av  # noqa: PLC0415  a fifth of a second of import
-
-    try:
-        with av.open(str(path)) as container:
-            sound = container.streams.audio[0]
-            samples = sum(frame.samples for frame in container.decode(sound))
-            duration_s = samples / sound.rate
-    except (av.error.FFmpegError, IndexError) as error:
-        raise TransientError(
-            attempted=attempted, answer=f"no sound that can be read ({type(error).__name__})"
-        ) from None
-    if duration_s == 0:
-        raise TransientError(attempted=attempted, answer="a file without sound")
-    return duration_s
 
 
 VENDOR: Final = Vendor(

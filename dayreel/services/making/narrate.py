@@ -1,7 +1,8 @@
 """Speaking the idea's narration to a file, paid through the ledger where the voice is billed.
 
-What a voice has spoken lies on disk alone and cannot be fetched again: where a paid file is gone, or a person has found
-that a lost one was billed, it is bought again under the next sequence number, within the caps.
+What a voice has spoken lies on disk, and few vendors keep it: where a paid file is gone, or a person has found that a
+lost one was billed, it is bought again under the next sequence number, within the caps. What a vendor still has is
+fetched there.
 """
 
 from dataclasses import replace
@@ -11,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from dayreel.errors import ContentRefusedError, ProviderError, UnknownOutcomeError, UsageError
-from dayreel.providers.speech.contract import SpeechProvider, SpeechRequest
+from dayreel.errors import ConfigurationError, ContentRefusedError, ProviderError, UnknownOutcomeError, UsageError
+from dayreel.providers.speech.contract import LookedUpSpeech, SpeechProvider, SpeechRequest
 from dayreel.queries.prices import narration_cost
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
@@ -20,11 +21,13 @@ from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.schemas.content import NarrationTrack
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent
+from dayreel.services.effects.ledger import has_handle
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import effects
+from dayreel.vendors.models import AnyModel, Voice
 
 CODE_VERSION = "1"
 FALLBACK = ("fallback_for", "because")
@@ -100,6 +103,20 @@ def _spoken(
     )
 
 
+def _require_room(model: AnyModel | None, text: str) -> None:
+    """Refuse a text that is longer than its model takes, before it is paid.
+
+    Raises:
+        ConfigurationError: says by how much. A limit that is known at second hand refuses nothing.
+    """
+    limit = model.text_limit if isinstance(model, Voice) and not model.is_second_hand("text_limit") else None
+    if limit is not None and len(text) > limit:
+        raise ConfigurationError(
+            f"The narration has {len(text)} characters, and {model and model.model} takes {limit}; nothing was bought.",
+            next_step="Shorten it, or choose another `narration.model`.",
+        )
+
+
 def _buy(
     project: Project,
     channel: Channel,
@@ -110,6 +127,7 @@ def _buy(
     *,
     sequence: int,
 ) -> Effect:
+    _require_room(project.models.find(voice.provider, voice.priced_as), text)
     most_usd = narration_cost(project.models, voice, text)
     request = SpeechRequest(text, voice.voice, voice.rate, voice.model)
     intent = Intent(
@@ -123,8 +141,12 @@ def _buy(
         records_first=most_usd == 0,  # a free voice may be asked twice: nothing is lost with its answer
     )
 
-    def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
-        spoken = speech.speak(permit, request, dest=project.contents.folder(row.id) / "narration")
+    def act(permit: Permit, handle: dict[str, Any], _record: RecordHandle) -> Done:
+        dest = project.contents.folder(row.id) / "narration"
+        if has_handle(handle) and isinstance(speech, LookedUpSpeech):
+            spoken = speech.collect(handle, request, dest=dest)
+        else:
+            spoken = speech.speak(permit, request, dest=dest)
         track = NarrationTrack(
             file=project.contents.record(row.id, spoken.path),
             duration_s=round(spoken.duration_s, 3),

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import select
 
 from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
 from dayreel.providers.platforms.contract import PlatformProvider, PostFinding, PostRequest, Receipt
-from dayreel.providers.video.contract import SegmentRequest, VideoGenerator
+from dayreel.providers.speech.contract import LOOKS_UP, LookedUpSpeech, SpeechRequest
+from dayreel.providers.video.contract import Lookup, SegmentRequest, VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
 from dayreel.schemas.effect import Effect, EffectState
@@ -26,9 +27,10 @@ from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import note_post, settle_post, whose_post
 from dayreel.services.upkeep.recover import recover
 from dayreel.stores.catalog.tables import effects, platform_posts
-from dayreel.vendors.registry import vendor_named
+from dayreel.vendors.registry import vendor_named, vendors
 
 ReconcileOutcome = Literal["confirmed", "refused", "released", "goes_on", "parked", "written_off", "at_work"]
+Request = TypeVar("Request", SegmentRequest, SpeechRequest)
 SETTLING = timedelta(minutes=2)
 """So long a request may still be on its way: until then "not there" proves nothing."""
 LOOK_FOR_NAMES = timedelta(days=7)
@@ -114,10 +116,11 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
     evidence = f"{by} looked: {f'found as {reference}' if reference else 'not there'}" + (f" ({note})" if note else "")
     if reference is None:
         return _release(project, effect, evidence)
-    if effect.key.kind in ("llm", "narration"):
+    is_kept = effect.key.kind == "narration" and _keeps_narrations(effect.key.target)
+    if effect.key.kind in ("llm", "narration") and not is_kept:
         # Wherever it was seen: what it brought is lost, and it was billed.
         return _write_off(project, effect, evidence)
-    if effect.key.kind == "segment":
+    if effect.key.kind in ("segment", "narration"):
         handle = _handle_of(effect, reference)
         _refuse_anothers(project, effect, handle)
         project.ledger.record_outcome(effect_id, "sent", evidence, handle=handle)
@@ -133,7 +136,7 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
 
 def _reconcile(project: Project, effect: Effect) -> Reconciled:
     try:
-        looks = {"llm": _write_off, "narration": _park_narration, "segment": look_up_segment, "post": _look_up_post}
+        looks = {"llm": _write_off, "narration": _look_up_narration, "segment": look_up_segment, "post": _look_up_post}
         return looks.get(effect.key.kind, _look_up_message)(project, effect)
     except BusyError as error:
         return _reconciled(effect, "at_work", str(error))
@@ -150,10 +153,23 @@ def _write_off(
     return _reconciled(effect, "written_off", evidence)
 
 
-def _park_narration(project: Project, effect: Effect) -> Reconciled:
+def _look_up_narration(project: Project, effect: Effect) -> Reconciled:
     if effect.reserved_usd == 0:
         return _release(project, effect, "a free voice may be asked again")
-    return _park(project, effect, f"{effect.key.target} cannot be asked what became of a narration")
+    if has_handle(effect.handle):
+        retry = f"dayreel retry {effect.key.content_id}"
+        return _stays_sent(project, effect, "goes_on", f"{effect.key.target} has it, to be fetched by its id", retry)
+    if not _keeps_narrations(effect.key.target):
+        return _park(project, effect, f"{effect.key.target} cannot be asked what became of a narration")
+    voice: LookedUpSpeech = project.connect(effect.key.target)
+    return _look_for_purchase(
+        project, effect, lambda: voice.find(effect.key, _narration_of(effect), sent_at=_sent_at(effect))
+    )
+
+
+def _keeps_narrations(target: str) -> bool:
+    """Return whether a voice's vendor keeps what it has spoken; no where the voice is no longer installed."""
+    return any(vendor.name == target and LOOKS_UP in vendor.can for vendor in vendors("speech"))
 
 
 def look_up_segment(project: Project, effect: Effect) -> Reconciled:
@@ -165,7 +181,9 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
     """
     generator: VideoGenerator = project.connect(effect.key.target)
     if not has_handle(effect.handle):
-        return _look_for_submit(project, effect, generator)
+        return _look_for_purchase(
+            project, effect, lambda: generator.find(effect.key, _segment_of(effect), sent_at=_sent_at(effect))
+        )
     retry = f"dayreel retry {effect.key.content_id}"
     try:
         job = generator.follow(effect.handle)
@@ -192,9 +210,9 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
     return _stays_sent(project, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
 
 
-def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator) -> Reconciled:
+def _look_for_purchase(project: Project, effect: Effect, find: Callable[[], Lookup]) -> Reconciled:
     try:
-        lookup = generator.find(effect.key, _segment_of(effect), sent_at=_sent_at(effect))
+        lookup = find()
     except PermanentError as error:
         return _park(project, effect, str(error))
     name = vendor_named(effect.key.target).handle
@@ -211,8 +229,16 @@ def _look_for_submit(project: Project, effect: Effect, generator: VideoGenerator
 
 
 def _segment_of(effect: Effect) -> SegmentRequest:
+    return _asked(effect, SegmentRequest)
+
+
+def _narration_of(effect: Effect) -> SpeechRequest:
+    return _asked(effect, SpeechRequest)
+
+
+def _asked(effect: Effect, kind: type[Request]) -> Request:
     try:
-        return SegmentRequest(**effect.request)
+        return kind(**effect.request)
     except TypeError:
         raise ConfigurationError(f"What effect {effect.id} asked for is not written down whole.") from None
 
@@ -403,14 +429,14 @@ def _refuse_anothers(project: Project, effect: Effect, handle: dict[str, Any]) -
     if other is not None:
         raise UsageError(
             f"{handle[name]!r} is the request of effect {other} already.",
-            next_step=f"Look again for the one of {effect.key.content_id}, segment {effect.key.sequence}.",
+            next_step=f"Look again for the one of {effect.key.content_id}, {effect.key.kind} {effect.key.sequence}.",
         )
 
 
 def _handles_of_others(project: Project, effect: Effect, name: str) -> dict[str, int]:
     """Return the ids of requests at a vendor that other effects of ours have, each with the effect's number."""
     query = select(effects.c.id, effects.c.handle).where(
-        effects.c.kind == "segment", effects.c.target == effect.key.target, effects.c.id != effect.id
+        effects.c.kind == effect.key.kind, effects.c.target == effect.key.target, effects.c.id != effect.id
     )
     with project.catalog.read() as connection:
         return {row.handle[name]: row.id for row in connection.execute(query) if row.handle.get(name)}

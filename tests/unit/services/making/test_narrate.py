@@ -1,8 +1,10 @@
 """Speaking the narration: once, again when its words or voice change; a billed voice through the caps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -20,13 +22,17 @@ from dayreel.errors import (
     UsageError,
 )
 from dayreel.providers.speech import edge
+from dayreel.providers.speech.contract import LOOKS_UP, Speech, SpeechRequest
+from dayreel.providers.video.contract import Lookup
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Idea, NarrationTrack
+from dayreel.schemas.effect import EffectKey
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.preflight import preflight
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
+from dayreel.services.upkeep import reconcile as reconcile_module
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
@@ -232,6 +238,52 @@ def test_a_lost_narration_waits_for_a_person(billed: Project, was_billed: bool) 
     assert len(speech.spoken) == 2
     paid = [(1, "confirmed", COST, COST)]
     assert booked(billed) == ([*paid, (2, "confirmed", COST, COST)] if was_billed else paid)
+
+
+class KeptSpeech(FakeSpeech):
+    """A voice whose vendor keeps what it has spoken."""
+
+    def find(self, _key: EffectKey, request: SpeechRequest, *, sent_at: datetime) -> Lookup:
+        handles = ({"history_item_id": "h-1"},) if request.text in self.spoken else ()
+        return Lookup(handles, proves_absence=False, evidence="of its history, one can be it")
+
+    def collect(self, handle: Mapping[str, Any], request: SpeechRequest, *, dest: Path) -> Speech:
+        assert handle["history_item_id"] == "h-1"
+        path = dest.with_suffix(".mp3")
+        path.write_bytes(request.text.encode())
+        return Speech(path, 2.0, ())
+
+
+@pytest.mark.parametrize("by_person", [True, False])
+def test_a_lost_narration_that_is_kept_is_fetched(
+    billed: Project, monkeypatch: pytest.MonkeyPatch, by_person: bool
+) -> None:
+    keeps = replace(edge.VENDOR, handle="history_item_id", can=(LOOKS_UP,))
+    monkeypatch.setattr(edge, "VENDOR", keeps)
+    monkeypatch.setattr(reconcile_module, "vendors", lambda _family: (keeps,))
+    speech = KeptSpeech([UnknownOutcomeError(attempted="speak", answer="the connection closed")])
+    monkeypatch.setattr(Project, "connect", lambda _project, _name: speech)
+    with pytest.raises(UnknownOutcomeError):
+        narrate(billed, channel_of(billed), DAY, speech=speech)
+    if by_person:
+        resolve(billed, ledger_rows(billed, kind="narration")[0]["id"], reference="h-1", by="ana")
+    else:
+        assert [outcome.outcome for outcome in reconcile(billed)] == ["goes_on"]
+    track = narrate(billed, channel_of(billed), DAY, speech=speech).manifest.narration
+    assert track is not None
+    assert billed.contents.path(ID, track.file).read_bytes() == b"Wet clay rises"
+    assert (len(speech.spoken), booked(billed)) == (1, [(1, "confirmed", COST, COST)])
+
+
+def test_a_text_beyond_its_models_limit_is_not_bought(billed: Project) -> None:
+    row = {"provider": "edge", "model": VOICE["voice"], "family": "speech", "text_limit": 13, "source": "a page"}
+    facts = "".join(f"  {name}: {value}\n" for name, value in {**row, "checked_on": "2026-11-30"}.items())
+    (billed.settings.root / "models.yaml").write_text("-" + facts[1:])
+    speech = FakeSpeech()
+    with pytest.raises(ConfigurationError, match=r"has 14 characters, and .* takes 13; nothing was bought"):
+        narrate(billed, channel_of(billed), DAY, speech=speech)
+    assert speech.spoken == []
+    assert content_row(billed, ID).last_good_state == "voicing"
 
 
 def test_what_was_spoken_before_a_crash_is_not_bought_again(billed: Project) -> None:

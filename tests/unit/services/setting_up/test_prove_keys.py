@@ -196,6 +196,7 @@ def test_every_setting_of_a_new_developer_is_met_or_listed() -> None:
         "instagram_app_live": "in development",
         "instagram_quota_total": "posts in 24 hours",
         "fal_concurrency": "two requests at once",
+        "elevenlabs_tier": "a free account",
     }
     nobodys_work = {"tiktok_single_use_refresh"}  # dayreel keeps the new one
     assert met | set(by_words) | nobodys_work == set(PRESETS[NEW_DEVELOPER])
