@@ -13,7 +13,7 @@ import ffmpeg as graph
 
 from dayreel.errors import MediaError
 from dayreel.media.loudness import SAMPLE_RATE, AudioPart, Loudness
-from dayreel.media.picture import Node, source_input
+from dayreel.media.picture import Node, at_zero, source_input
 
 MAX_TEMPO = 1.15
 """Faster than this, speech stops sounding natural."""
@@ -26,6 +26,8 @@ hears it, so as much is taken from the start of the sound and picture and sound 
 _BETWEEN_SAMPLES_DB = 1.0
 _CODEC_HEADROOM_DB = 1.0
 _OVERSAMPLED = 96_000
+_FURTHER_BACK_S = 2.0
+"""In a stream without an index the sound of a moment may stand before its picture, which is what a seek looks for."""
 _LOWEST_CEILING_DB = -20.0
 
 
@@ -159,12 +161,14 @@ def _part(part: AudioPart, ordinal: int) -> Node:
         silence = graph.input(f"anullsrc=r={SAMPLE_RATE}:cl=stereo", f="lavfi", thread_queue_size=16 + ordinal)
         return silence["a"].filter("aformat", sample_fmts="fltp").filter("atrim", end_sample=samples)
     options: dict[str, Any] = {"vn": None}
-    if part.start_s:
-        options["ss"] = f"{part.start_s:.6f}"
     if part.header_suffices:
         options["nofind_stream_info"] = None
+    begin_s = max(0.0, part.start_s - _FURTHER_BACK_S)
+    if begin_s:
+        options |= {"ss": f"{begin_s:.6f}", "noaccurate_seek": None}
+    node = source_input(part.path, ordinal, **options)[str(part.index)]
     return (
-        source_input(part.path, ordinal, **options)[str(part.index)]
+        at_zero(node, "asetpts", part.zero_s + part.start_s)
         .filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
         .filter("aformat", sample_fmts="fltp", sample_rates=SAMPLE_RATE, channel_layouts="stereo")
         .filter("apad", whole_len=samples)

@@ -33,7 +33,6 @@ from dayreel.media.picture import (
     Watermark,
     exact_rate,
     picture_chain,
-    source_input,
     usual_rate,
     with_captions,
     with_watermark,
@@ -115,7 +114,7 @@ class Part:
         if self.audio is None:
             return AudioPart(None, 0, 0.0, self.duration_s)
         header_suffices = self.is_mp4 and self.audio.codec == "aac"
-        return AudioPart(self.path, self.audio.index, 0.0, self.duration_s, header_suffices)
+        return AudioPart(self.path, self.audio.index, 0.0, self.duration_s, header_suffices, self.audio.zero_s)
 
 
 @dataclass(frozen=True)
@@ -222,6 +221,7 @@ def _container_options(audio_bit_rate: int) -> dict[str, Any]:
         "b:a": audio_bit_rate,
         "ar": 48_000,
         "ac": 2,
+        "copyts": None,  # the graphs count from zero themselves, see `picture.at_zero`
         "map_metadata": -1,  # own footage often carries the place where it was filmed
         "map_chapters": -1,
         "movflags": "+faststart+negative_cts_offsets",
@@ -240,7 +240,7 @@ def _parts(segments: Sequence[Path], plan: ComposePlan) -> tuple[Part, ...]:
 def _part(path: Path, duration_s: float | None, called: str) -> Part:
     facts = probe(path)
     video = facts.best_video_stream()
-    lasts_s = video.duration_s
+    lasts_s = video.ends_s
     if lasts_s <= 0:
         raise MediaError(f"Read {called} {str(path)!r}; it does not say how long it is.")
     if duration_s is not None and lasts_s < duration_s - LONGEST_HELD_FRAME_S:
@@ -274,7 +274,7 @@ def _copy_obstacle(parts: Sequence[Part], plan: ComposePlan, frame: Frame) -> st
             return f"{part.path.name}: {why}"
     # Video models deliver a few frames more or less than asked for. A copy keeps them, and over many segments the
     # length would be off.
-    miss_s = sum(part.video.duration_s for part in parts) - sum(part.duration_s for part in parts)
+    miss_s = sum(part.video.ends_s for part in parts) - sum(part.duration_s for part in parts)
     if abs(miss_s) > LONGEST_MISS_S / 2:
         return f"the segments together are {miss_s:+.2f} s from the plan"
     return ""
@@ -326,7 +326,7 @@ def _narrated_sound(job: _Job) -> AudioPart:
     stream = probe(path).best_audio_stream()
     if stream is None:
         raise MediaError(f"Opened the narration {str(path)!r}; there is no sound in it.")
-    voice = AudioPart(path, stream.index, 0.0, stream.duration_s)
+    voice = AudioPart(path, stream.index, 0.0, stream.duration_s, zero_s=stream.zero_s)
     starts_at_s = job.parts[0].duration_s if job.plan.intro else 0.0
     ends_at_s = job.total_s - (job.parts[-1].duration_s if job.plan.outro else 0.0)
     tempo = narration_tempo(voice.duration_s, ends_at_s - starts_at_s, path=path)
@@ -342,7 +342,7 @@ def _narrated_sound(job: _Job) -> AudioPart:
     )
     mixed = job.folder / "mix.wav"
     # Float samples: the mix may exceed full scale until it is levelled, and integers would clip it here.
-    spec = graph.output(mix, str(mixed), f="wav", **{"c:a": "pcm_f32le"})
+    spec = graph.output(mix, str(mixed), f="wav", **{"c:a": "pcm_f32le", "copyts": None})
     run_ffmpeg(
         spec,
         ffmpeg=job.ffmpeg,
@@ -376,7 +376,7 @@ def _copied_picture(job: _Job) -> _Picture:
 
 def _encoded_picture(job: _Job) -> _Picture:
     chains = [
-        picture_chain(source_input(part.path, 100 + n, an=None), part.video, job.frame, frames=frames)
+        picture_chain(part.path, 100 + n, part.video, job.frame, frames=frames)
         for n, (part, frames) in enumerate(zip(job.parts, job.frames, strict=True))
     ]
     node = chains[0] if len(chains) == 1 else graph.concat(*chains, v=1, a=0)

@@ -28,6 +28,8 @@ _DRAIN_EVERY = 400
 class AudioPart:
     """A stretch of sound: `duration_s` from `start_s` of stream `index` of `path`; silence when `path` is None.
 
+    `start_s` is on the file's clock, which begins where the container counts `zero_s`.
+
     `header_suffices` spares FFmpeg from decoding some of the file to learn what it holds; true for AAC in MP4.
     """
 
@@ -36,6 +38,7 @@ class AudioPart:
     start_s: float
     duration_s: float
     header_suffices: bool = False
+    zero_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,10 @@ def _feed(meter: _Meter, part: AudioPart, path: Path) -> None:
                 raise MediaError(f"Measured the loudness of {str(path)!r}; stream {part.index} is not sound.")
             resampler = AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE)
             if part.start_s > 0:
-                container.seek(int(part.start_s * av.time_base))
+                container.seek(int((part.zero_s + part.start_s) * av.time_base))
             ends_s = part.start_s + part.duration_s
             for frame in container.decode(stream):
-                at_s = frame.time or 0.0
+                at_s = (frame.time or 0.0) - part.zero_s
                 if at_s >= ends_s:
                     break
                 if at_s + frame.samples / frame.sample_rate > part.start_s:

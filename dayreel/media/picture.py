@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from dayreel.errors import MediaError
 from dayreel.media.captions import fonts_folder
 from dayreel.media.streams import VideoStream
+from dayreel.media.timeline import approach
 
 Fit = Literal["crop", "pad"]
 """How a picture of another shape is brought to the frame: fill it and crop, or show all of it with bars."""
@@ -33,6 +34,8 @@ _COMMON_RATES = tuple(
 )
 _USUAL_RATE = Fraction(30)
 _WRITTEN_ROUNDING = 0.005
+_ROUNDING_S = 0.0005
+"""Half of Matroska's tick."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,20 @@ def source_input(path: Path, ordinal: int, **options: Any) -> Node:
     return graph.input(str(path.absolute()), thread_queue_size=16 + ordinal, protocol_whitelist="file,pipe", **options)
 
 
-def picture_chain(node: Node, stream: VideoStream, frame: Frame, *, frames: int) -> Node:
-    """Bring one source stream to `frame`: exactly `frames` frames of SDR, limited range, BT.709, yuv420p.
+def picture_chain(
+    path: Path, ordinal: int, stream: VideoStream, frame: Frame, *, frames: int, at_s: float = 0.0
+) -> Node:
+    """Bring one stream of `path`, from `at_s` on the file's clock on, to `frame`: SDR, limited range, BT.709, yuv420p.
 
-    FFmpeg has turned the picture upright before the first filter. A source that ends early is held on its last
-    frame for up to half a second, then the chain ends early too, which the caller must look for.
+    FFmpeg has turned the picture upright before the first filter. What is shown at `at_s` stands first, however long
+    it has been on; where nothing is shown yet, the first picture does. A source that ends early is held on its last
+    frame for up to half a second, then the chain has fewer than `frames` frames, which the caller must look for.
+
+    Raises:
+        MediaError: the file cannot be read, or not from there.
     """
     drops_frames = stream.fps > frame.fps
-    node = node[str(stream.index)].filter("setpts", "PTS-STARTPTS")
+    node = _from(path, ordinal, stream, at_s)
     if drops_frames:
         node = _at_rate(node, frame.fps)
     node = _shape(node, stream, frame)
@@ -96,6 +105,28 @@ def picture_chain(node: Node, stream: VideoStream, frame: Frame, *, frames: int)
         .filter("format", "yuv420p")
         .filter("setparams", range="limited", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
     )
+
+
+def _from(path: Path, ordinal: int, stream: VideoStream, at_s: float) -> Node:
+    """Open `path` for the pictures of a stream from `at_s` on, which becomes zero.
+
+    FFmpeg's own accurate seek drops the picture that came on before the moment and is still shown.
+    """
+    if at_s <= 0:
+        return at_zero(source_input(path, ordinal, an=None)[str(stream.index)], "setpts", stream.zero_s)
+    begin = approach(path, stream, at_s)
+    seek = {"ss": f"{max(0.0, begin.seek_s):.6f}", "noaccurate_seek": None}
+    node = source_input(path, ordinal, an=None, **seek)[str(stream.index)]
+    node = node.filter("trim", start=f"{stream.zero_s + begin.shown_since_s - _ROUNDING_S:.6f}")
+    return at_zero(node, "setpts", stream.zero_s + at_s)
+
+
+def at_zero(node: Node, filter_name: str, container_s: float) -> Node:
+    """Let what stands at a moment of the container's time stand at zero.
+
+    Without `output_options` (-copyts), FFmpeg counts from wherever the streams that it uses begin.
+    """
+    return node.filter(filter_name, f"PTS-{container_s:.6f}/TB")
 
 
 def with_watermark(node: Node, watermark: Watermark, frame: Frame, ordinal: int) -> Node:

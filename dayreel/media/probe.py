@@ -4,15 +4,18 @@ Everything is read in this process with PyAV, which takes a few milliseconds whe
 Judging the facts against a plan or a platform belongs in `checks`.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
@@ -27,6 +30,7 @@ from dayreel.media.streams import (
     VideoStream,
     first_frames,
     read_streams,
+    zero_s,
 )
 
 ONLY_FILES = {"protocol_whitelist": "file"}
@@ -89,6 +93,7 @@ class Decoded:
 
     frames: int
     last_frame_ends_s: float
+    """On the file's clock."""
 
 
 def probe(path: Path) -> Probe:
@@ -128,45 +133,57 @@ def decode_fully(
 
     Args:
         with_sound: decode all sound too.
-        pulse: called between frames; what it raises ends the work.
+        pulse: called between packets; what it raises ends the work.
 
     Raises:
-        MediaError: a frame does not decode, none does, or the last one comes more than half a second before the
-            end that the file announces: then it was cut off.
+        MediaError: a frame does not decode, none does, or all that is in the file ends more than half a second before
+            the end that it announces: then it was cut off. A picture that ends before the sound is none of these.
     """
     facts = probe(path)
     stream = facts.best_video_stream(index)
-    frames, ends_s = 0, 0.0
+    decoded = {stream.index, *(audio.index for audio in facts.audio if with_sound)}
+    frames, ends_s, all_ends_s = 0, 0.0, 0.0
     try:
-        with open_picture(path, stream) as (container, chosen):
-            sound = [container.streams[audio.index] for audio in facts.audio] if with_sound else []
-            for frame in container.decode(chosen, *sound):
+        with open_picture(path, stream) as (container, _):
+            zero = zero_s(container)
+            for packet in container.demux():
                 if pulse is not None:
                     pulse()
-                if isinstance(frame, VideoFrame | AudioFrame) and frame.is_corrupt:
-                    raise MediaError(f"Decoded {str(path)!r}; damaged after frame {frames}.")
-                if isinstance(frame, VideoFrame):
-                    frames += 1
-                    ends_s = max(ends_s, frame.time or 0.0)
+                all_ends_s = max(all_ends_s, _end_s(packet) - zero)
+                for frame in packet.decode() if packet.stream.index in decoded else ():
+                    if isinstance(frame, VideoFrame | AudioFrame) and frame.is_corrupt:
+                        raise MediaError(f"Decoded {str(path)!r}; damaged after frame {frames}.")
+                    if isinstance(frame, VideoFrame):
+                        frames += 1
+                        ends_s = max(ends_s, _end_s(frame, float(1 / (stream.fps or 1))) - zero)
     except av.error.FFmpegError as error:
         raise MediaError(
             f"Decoded {str(path)!r}; after {frames} frames ({ends_s:.2f} s) it answered: {error.strerror}.",
             next_step="The file is damaged: fetch or export it again.",
         ) from error
-    ends_s = ends_s - stream.start_s + (float(1 / stream.fps) if stream.fps else 0.0)
-    _refuse_cut_off(path, stream, frames, ends_s)
+    if frames == 0:
+        raise MediaError(f"Decoded {str(path)!r}; not one frame came out, although it announces a video stream.")
+    _refuse_cut_off(facts, stream, ends_s, max(ends_s, all_ends_s))
     return Decoded(frames=frames, last_frame_ends_s=ends_s)
 
 
-def _refuse_cut_off(path: Path, stream: VideoStream, frames: int, ends_s: float) -> None:
-    if frames == 0:
-        raise MediaError(f"Decoded {str(path)!r}; not one frame came out, although it announces a video stream.")
-    if ends_s < stream.duration_s - _MAY_LACK_S:
-        raise MediaError(
-            f"Decoded {str(path)!r}; it announces {stream.duration_s:.2f} s and ends after {ends_s:.2f} s "
-            f"({frames} frames): it was cut off.",
-            next_step="Fetch or export it again.",
-        )
+def _end_s(shown: "Packet[Any] | VideoFrame", usual_s: float = 0.0) -> float:
+    """Return when a packet or frame is over, in the container's time; `usual_s` long if it does not say."""
+    if shown.pts is None or shown.time_base is None:
+        return -math.inf
+    return float(shown.pts * shown.time_base) + (float(shown.duration * shown.time_base) if shown.duration else usual_s)
+
+
+def _refuse_cut_off(facts: Probe, stream: VideoStream, ends_s: float, all_ends_s: float) -> None:
+    # A picture that announces no end of its own has the file's, and may end before the sound does.
+    has_own_end = stream.ends_s < facts.duration_s - _MAY_LACK_S
+    for announced_s, real_s in ((facts.duration_s, all_ends_s), (stream.ends_s if has_own_end else 0.0, ends_s)):
+        if real_s < announced_s - _MAY_LACK_S:
+            raise MediaError(
+                f"Decoded {str(facts.path)!r}; it announces {announced_s:.2f} s and ends after {real_s:.2f} s: "
+                "it was cut off.",
+                next_step="Fetch or export it again.",
+            )
 
 
 def _look_at_file(path: Path) -> tuple[int, Mp4Outline | None]:

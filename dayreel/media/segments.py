@@ -14,7 +14,7 @@ from dayreel.errors import MediaError
 from dayreel.media.audio import joined, levelled
 from dayreel.media.compose import output_options
 from dayreel.media.loudness import AudioPart
-from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain, source_input
+from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain
 from dayreel.media.probe import Probe, probe
 from dayreel.media.run import DEADLINE_S, atomic_output, run_ffmpeg
 from dayreel.media.streams import VideoStream
@@ -29,7 +29,7 @@ _SHORTEST_LOOP_S = 0.2
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of the source, in seconds from the start of its video stream."""
+    """A stretch of the source; `start_s` on its clock."""
 
     start_s: float
     frames: int
@@ -52,7 +52,10 @@ def cut_segment(
 ) -> Path:
     """Cut `duration_s` from `start_s` of `source` into `dest`, an H.264 and AAC segment of exactly that geometry.
 
+    What is shown and heard at a moment of the source is shown and heard together in the segment.
+
     Args:
+        start_s: on the source's clock, which players show; where no picture is shown yet, the first one is held.
         stream: index of the video stream in the file; None takes the largest.
         fit: "crop" fills the frame, "pad" shows everything with bars.
         loop: begin again at the start where the source ends early; otherwise that is an error.
@@ -84,29 +87,27 @@ def _pieces(video: VideoStream, start_s: float, frames: int, fps: Fraction, *, l
     """Return the stretches that together give `frames` frames: one, or several when the source is repeated."""
     if start_s < 0 or frames < 1:
         raise MediaError(f"Tried to {doing}; the start must not be negative and the duration not zero.")
-    has_frames = int((video.duration_s - start_s) * fps + _MAY_LACK_FRAMES)
+    has_frames = int((video.ends_s - start_s) * fps + _MAY_LACK_FRAMES)
     if has_frames >= frames:
         return [_Piece(start_s, frames)]
     if not loop or video.duration_s < _SHORTEST_LOOP_S:
         raise MediaError(
-            f"Tried to {doing}; its video stream {video.index} lasts {video.duration_s:.2f} s.",
+            f"Tried to {doing}; its video stream {video.index} ends at {video.ends_s:.2f} s.",
             next_step="Ask for less, start earlier, choose other footage, or allow it to loop.",
         )
-    start_s %= video.duration_s
+    start_s = video.start_s + max(0.0, start_s - video.start_s) % video.duration_s
     pieces: list[_Piece] = []
     while frames > 0:
-        length = min(frames, max(1, int((video.duration_s - start_s) * fps)))
+        length = min(frames, max(1, int((video.ends_s - start_s) * fps)))
         pieces.append(_Piece(start_s, length))
         frames -= length
-        start_s = 0.0
+        start_s = video.start_s
     return pieces
 
 
 def _picture(source: Path, video: VideoStream, frame: Frame, pieces: list[_Piece]) -> Node:
     chains = [
-        picture_chain(
-            source_input(source, 100 + n, an=None, ss=f"{piece.start_s:.6f}"), video, frame, frames=piece.frames
-        )
+        picture_chain(source, 100 + n, video, frame, frames=piece.frames, at_s=piece.start_s)
         for n, piece in enumerate(pieces)
     ]
     return chains[0] if len(chains) == 1 else graph.concat(*chains, v=1, a=0)
@@ -120,6 +121,7 @@ def _sound(facts: Probe, pieces: list[_Piece], fps: Fraction) -> Node:
             audio.index if audio else 0,
             piece.start_s,
             float(piece.frames / fps),
+            zero_s=audio.zero_s if audio else 0.0,
         )
         for piece in pieces
     ]

@@ -15,6 +15,7 @@ from PIL import Image
 from dayreel.errors import MediaError
 from dayreel.media.probe import Probe, open_picture, probe
 from dayreel.media.run import atomic_output
+from dayreel.media.streams import zero_s
 
 THUMBNAIL_WIDTH = 240
 _JPEG_QUALITY = 85
@@ -76,10 +77,11 @@ def _pictures(facts: Probe, moments: Sequence[float], width: int | None) -> Iter
     video = facts.best_video_stream()
     try:
         with open_picture(facts.path, video) as (container, stream):
+            begins_s = zero_s(container) + video.start_s
             frames = container.decode(stream)
             frame = next(frames, None)
             for moment in moments:
-                while frame is not None and (frame.time or 0.0) + 0.5 / _rate(stream) < moment + video.start_s:
+                while frame is not None and (frame.time or 0.0) + 0.5 / _rate(stream) < moment + begins_s:
                     following = next(frames, None)
                     if following is None:
                         break

@@ -54,6 +54,8 @@ class Labels:
 class VideoStream(Labels):
     """One video stream. `width` and `height` are stored pixels; `display_*` are what a viewer sees.
 
+    `start_s` is when its first picture is shown on the file's clock, which begins when the first of its streams does:
+    that is where players start. `zero_s` is what the container counts then: 3600 in a camera's stream, say.
     `rotation` is clockwise degrees. `frames` is 0 when the container does not say. `parameters` is the decoder
     configuration (SPS and PPS for H.264): streams can be joined without encoding only where it is the same.
     Colour names are FFmpeg's, "unknown" where the file does not say.
@@ -73,6 +75,7 @@ class VideoStream(Labels):
     color_space: str
     color_transfer: str
     color_primaries: str
+    zero_s: float
     start_s: float
     duration_s: float
     frames: int
@@ -80,6 +83,11 @@ class VideoStream(Labels):
     is_attached_picture: bool
     is_dolby_vision: bool
     parameters: bytes = field(repr=False)
+
+    @property
+    def ends_s(self) -> float:
+        """When its last picture goes, on the file's clock."""
+        return self.start_s + self.duration_s
 
     @property
     def is_hdr(self) -> bool:
@@ -119,13 +127,14 @@ class VideoStream(Labels):
 
 @dataclass(frozen=True)
 class AudioStream(Labels):
-    """One audio stream."""
+    """One audio stream; `zero_s` and `start_s` as of a video stream."""
 
     index: int
     codec: str
     profile: str
     sample_rate: int
     channels: int
+    zero_s: float
     start_s: float
     duration_s: float
     bit_rate: int | None
@@ -180,6 +189,33 @@ def first_frames(container: av.container.InputContainer) -> dict[int, FirstFrame
     return first
 
 
+def zero_s(container: av.container.InputContainer) -> float:
+    """Return what the container counts where the file's clock begins, in seconds."""
+    return (container.start_time or 0) / av.time_base
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """How the streams of a file lie on its clock. `zero_s` is in the container's time."""
+
+    zero_s: float
+    lasts_s: float
+
+    def start_s(self, stream: Any) -> float:
+        return float(stream.start_time * stream.time_base) - self.zero_s if stream.start_time is not None else 0.0
+
+    def duration_s(self, stream: Any) -> float:
+        if stream.duration is not None and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        match = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
+        if match is None:
+            return max(0.0, self.lasts_s - self.start_s(stream))
+        tagged_s = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+        # FFmpeg's Matroska muxer writes the moment of the end (matroskaenc.c), mkvmerge the length.
+        is_length = "_STATISTICS_WRITING_APP" in stream.metadata
+        return tagged_s if is_length else max(0.0, tagged_s - self.zero_s - self.start_s(stream))
+
+
 def read_streams(
     container: av.container.InputContainer, first: dict[int, FirstFrame], container_duration_s: float
 ) -> Streams:
@@ -189,6 +225,7 @@ def read_streams(
         first: by stream id, what is known of its first frame.
         container_duration_s: for streams that do not say how long they last.
     """
+    clock = _Clock(zero_s(container), container_duration_s)
     video: list[VideoStream] = []
     audio: list[AudioStream] = []
     subtitles: list[SubtitleStream] = []
@@ -199,20 +236,20 @@ def read_streams(
         elif stream.codec_context is None:
             others.append(OtherStream(stream.index, "unreadable", stream.type))
         elif isinstance(stream, AvVideoStream):
-            video.append(_video(stream, first.get(stream.id, FirstFrame()), container_duration_s))
+            video.append(_video(stream, first.get(stream.id, FirstFrame()), clock))
         elif isinstance(stream, AvAudioStream):
-            audio.append(_audio(stream, container_duration_s))
+            audio.append(_audio(stream, clock))
         else:
             codec = stream.codec_context.codec.canonical_name
             subtitles.append(SubtitleStream(index=stream.index, codec=codec, **_labels(stream)))
     return Streams(tuple(video), tuple(audio), tuple(subtitles), tuple(others))
 
 
-def _video(stream: AvVideoStream, first: FirstFrame, container_duration_s: float) -> VideoStream:
+def _video(stream: AvVideoStream, first: FirstFrame, clock: "_Clock") -> VideoStream:
     context = stream.codec_context
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
     aspect = stream.sample_aspect_ratio or Fraction(1)
-    duration_s = _duration_s(stream, container_duration_s)
+    duration_s = clock.duration_s(stream)
     return VideoStream(
         index=stream.index,
         codec=context.codec.canonical_name,
@@ -228,7 +265,8 @@ def _video(stream: AvVideoStream, first: FirstFrame, container_duration_s: float
         color_space=_SPACES.get(int(context.colorspace), "unknown"),
         color_transfer=_TRANSFERS.get(int(context.color_trc), "unknown"),
         color_primaries=_PRIMARIES.get(int(context.color_primaries), "unknown"),
-        start_s=_start_s(stream),
+        zero_s=clock.zero_s,
+        start_s=clock.start_s(stream),
         duration_s=duration_s,
         frames=stream.frames,
         bit_rate=context.bit_rate or None,
@@ -239,7 +277,7 @@ def _video(stream: AvVideoStream, first: FirstFrame, container_duration_s: float
     )
 
 
-def _audio(stream: AvAudioStream, container_duration_s: float) -> AudioStream:
+def _audio(stream: AvAudioStream, clock: "_Clock") -> AudioStream:
     context = stream.codec_context
     return AudioStream(
         index=stream.index,
@@ -247,8 +285,9 @@ def _audio(stream: AvAudioStream, container_duration_s: float) -> AudioStream:
         profile=stream.profile or "",
         sample_rate=context.sample_rate or 0,
         channels=context.channels,
-        start_s=_start_s(stream),
-        duration_s=_duration_s(stream, container_duration_s),
+        zero_s=clock.zero_s,
+        start_s=clock.start_s(stream),
+        duration_s=clock.duration_s(stream),
         bit_rate=context.bit_rate or None,
         **_labels(stream),
     )
@@ -270,19 +309,6 @@ def _codec_tag(context: Any) -> str:
         return str(context.codec_tag)
     except UnicodeDecodeError:  # a number, as in MPEG-TS
         return ""
-
-
-def _start_s(stream: Any) -> float:
-    return float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
-
-
-def _duration_s(stream: Any, container_duration_s: float) -> float:
-    if stream.duration is not None and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    match = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))  # Matroska, as FFmpeg and mkvmerge write it
-    if match is None:
-        return container_duration_s
-    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
 def _is_constant_rate(stream: AvVideoStream, duration_s: float) -> bool:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from dayreel.errors import MediaError
 from dayreel.media.probe import Probe, open_picture, probe
-from dayreel.media.streams import VideoStream
+from dayreel.media.streams import VideoStream, zero_s
 
 FRAMES = 8
 LOOKS_THE_SAME = 0.12
@@ -53,13 +53,14 @@ def _frames(facts: Probe, video: VideoStream, count: int) -> Iterator[VideoFrame
     try:
         with open_picture(facts.path, video) as (container, stream):
             for n in range(count):
-                yield _shown_at(container, stream, video.start_s + video.duration_s * (n + 0.5) / count)
+                moment_s = video.start_s + video.duration_s * (n + 0.5) / count
+                yield _shown_at(container, stream, zero_s(container) + moment_s)
     except av.error.FFmpegError as error:
         raise MediaError(f"Looked at {str(facts.path)!r}; it does not decode: {error.strerror}.") from error
 
 
 def _shown_at(container: InputContainer, stream: AvVideoStream, moment: float) -> VideoFrame:
-    """Return the frame that is shown at a moment.
+    """Return the frame that is shown at a moment of the container's time.
 
     Some containers (MPEG-TS) seek beyond the last whole picture before it; then it is looked for from further back.
     """

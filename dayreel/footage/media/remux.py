@@ -20,6 +20,8 @@ from dayreel.media.run import ProgressCallback, Pulse, atomic_output, run_ffmpeg
 
 MATROSKA = ".mkv"
 _AAC_BIT_RATE_PER_CHANNEL = 96_000
+_LAYERS = {"mp2": "mp3"}
+"""A transport stream says "MPEG audio" of both; which one it is, is seen where the sound begins, which may be late."""
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
 
@@ -156,7 +158,10 @@ def _are_the_same(due: list[tuple[str, str, str]], written: list[tuple[str, str,
     if len(due) != len(written):
         return False
     pairs = zip(sorted(due, key=_by_kind), sorted(written, key=_by_kind), strict=True)
-    return all(a[:2] == b[:2] and same_language(a[2], b[2]) for a, b in pairs)
+    return all(
+        (a[0], _LAYERS.get(a[1], a[1])) == (b[0], _LAYERS.get(b[1], b[1])) and same_language(a[2], b[2])
+        for a, b in pairs
+    )
 
 
 def _by_kind(stream: tuple[str, str, str]) -> str:

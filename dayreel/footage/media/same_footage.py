@@ -12,6 +12,7 @@ from dayreel.footage.media.choose_streams import StreamChoices
 from dayreel.footage.media.perceptual_hash import hash_distance, perceptual_hash
 from dayreel.media.probe import Probe, decode_fully, probe
 from dayreel.media.run import Pulse
+from dayreel.media.timeline import hidden_pictures
 from dayreel.schemas.content import CheckResult
 
 _MOST_DIFFERENT = 0.25
@@ -88,7 +89,7 @@ def _size(source_bytes: int, made: Path, limits: FootageLimits) -> CheckResult:
 
 
 def _frames(frames: int, before: Probe) -> CheckResult:
-    due = before.best_video_stream().frames  # 0 where the container does not say
+    due = max(0, before.best_video_stream().frames - hidden_pictures(before))  # 0 where the container does not say
     expected = f"at least {_FRAMES_KEPT:.0%} of {due} frames" if due else "every frame"
     if frames >= due * _FRAMES_KEPT:
         return _passed("decodes_fully", f"{frames} frames", expected)

@@ -11,15 +11,27 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from dayreel.errors import MediaError
-from dayreel.footage.media.choose_streams import choose_streams
-from dayreel.footage.media.remux import EncodedPicture, Running, write_film
+from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
+from dayreel.footage.media.remux import EncodedPicture, Running, remux, write_film
 from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan, VideoPreset
-from dayreel.media.picture import SCALED_MATRICES, Node, even, source_input, tone_mapped, with_own_colours, yuv_matrix
+from dayreel.media.picture import (
+    SCALED_MATRICES,
+    Node,
+    even,
+    source_input,
+    tone_mapped,
+    usual_rate,
+    with_own_colours,
+    yuv_matrix,
+)
 from dayreel.media.probe import Probe, probe
 from dayreel.media.streams import VideoStream
+from dayreel.media.timeline import hidden_pictures
 
 EVERYTHING = RemuxPlan(commentary=True)
 """A transcode keeps what the remux has kept."""
+_LIKE_THE_SOURCE = 16
+"""CRF of x264 and x265 at which the eye sees no difference from the source."""
 _TEN_BITS = 10
 _ASPECT_MAY_DIFFER = 0.02
 """Share; rounding to even pixels is less for anything larger than a thumbnail."""
@@ -69,9 +81,13 @@ def transcode(
     source: Path,
     dest: Path,
     plan: TranscodePlan,
+    choices: StreamChoices | None = None,
     **running: Unpack[Running],
 ) -> Probe:
     """Encode the main picture of `source` into `dest`, an .mkv, carry the rest over, and return what was written.
+
+    Args:
+        choices: the streams to keep; left out, all of them.
 
     Raises:
         MediaError: the source is damaged, its colours cannot be handled as planned, or what came out is not what was
@@ -86,8 +102,29 @@ def transcode(
         codec=planned.codec,
         refuse_other=lambda made: refuse_other_picture(made.best_video_stream(), planned, doing),
     )
-    options = {"fps_mode": "vfr", **_encoder_options(plan, planned)}  # each frame keeps its moment
-    return write_film(facts, dest, choose_streams(facts, EVERYTHING), options, doing=doing, picture=picture, **running)
+    # Each frame keeps its moment: by itself FFmpeg rounds to the usual rate, and drops what then falls together.
+    options = {"fps_mode": "passthrough", "enc_time_base:v": "demux", **_encoder_options(plan, planned, facts)}
+    choices = choose_streams(facts, EVERYTHING) if choices is None else choices
+    return write_film(facts, dest, choices, options, doing=doing, picture=picture, **running)
+
+
+def rewrap(source: Path, dest: Path, choices: StreamChoices, **running: Unpack[Running]) -> Probe:
+    """Bring the chosen streams of `source` into Matroska as they are shown, and return what was written.
+
+    The picture is copied, unless somebody has trimmed the film without encoding it (a phone's editor does): Matroska
+    has no edit lists, so what was trimmed away would be seen again. Then it is encoded so that the eye sees no
+    difference.
+
+    Raises:
+        MediaError, UnfinishedError: as `remux`.
+    """
+    facts = probe(source)
+    if not hidden_pictures(facts):
+        return remux(source, dest, choices, **running)
+    video = facts.best_video_stream()
+    deep = video.bit_depth > 8  # noqa: PLR2004
+    plan = TranscodePlan(preset="h265" if deep else "h264", quality=_LIKE_THE_SOURCE, hdr="keep" if deep else "refuse")
+    return transcode(source, dest, plan, choices, **running)
 
 
 def plan_picture(facts: Probe, plan: TranscodePlan) -> PlannedPicture:
@@ -220,10 +257,15 @@ def _picture(facts: Probe, video: VideoStream, planned: PlannedPicture) -> Node:
     )
 
 
-def _encoder_options(plan: TranscodePlan, planned: PlannedPicture) -> dict[str, Any]:
+def _encoder_options(plan: TranscodePlan, planned: PlannedPicture, facts: Probe) -> dict[str, Any]:
     encoder = ENCODERS[plan.preset]
+    options = dict(encoder.options)
+    if plan.preset == "av1":
+        # Where pictures come at odd moments, it takes ticks of the clock for pictures, and refuses so many a second.
+        rate = usual_rate(facts.best_video_stream().fps)
+        options["svtav1-params"] = f"fps-num={rate.numerator}:fps-denom={rate.denominator}"
     return {
-        **encoder.options,
+        **options,
         "crf": encoder.crf if plan.quality is None else plan.quality,
         "pix_fmt:v": planned.pix_fmt,
         "disposition:v:0": "default",

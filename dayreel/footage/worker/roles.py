@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from dayreel.errors import UsageError
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
-from dayreel.footage.media.remux import MATROSKA, Running, remux
+from dayreel.footage.media.remux import MATROSKA, Running
 from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage
-from dayreel.footage.media.transcode import EVERYTHING, transcode
+from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
 from dayreel.footage.schemas.job import JobFile, JobSpec
 from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
 from dayreel.footage.stores.safe_copy import safe_copy
@@ -87,7 +87,7 @@ def do_remux(task: JobTask) -> list[MadeFile]:
     def make(source: Path, dest: Path, progress: ProgressCallback) -> tuple[StreamChoices, Probe]:
         facts = probe(source)
         choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
-        return choices, remux(source, dest, choices, **task.running(progress))
+        return choices, rewrap(source, dest, choices, **task.running(progress))
 
     return _one_by_one(task, "remux", make)
 

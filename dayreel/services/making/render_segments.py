@@ -363,12 +363,12 @@ def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) 
     picks: list[tuple[Path, _Pick]] = []
     for sequence in range(1, spec.count + 1):
         path = pick_footage(list(files), content_id=row.id, sequence=sequence)
-        # The picture's own length counts: a file's sound may go on after its last frame.
-        length_s = probe(path).best_video_stream().duration_s
+        # The picture's own length counts: a file's sound may begin before its first frame and go on after the last.
+        video = probe(path).best_video_stream()
         uses = sum(picked == path for picked, _ in picks)
-        room_s = length_s - spec.duration_s
+        room_s = video.duration_s - spec.duration_s
         # Repeated uses of one file are spread over its length; the epsilon lets the last one reach its very end.
-        start_s = 0.0 if room_s <= 0 else (uses * spec.duration_s) % (room_s + 1e-9)
+        start_s = video.start_s + (0.0 if room_s <= 0 else (uses * spec.duration_s) % (room_s + 1e-9))
         pick = _Pick(path.name, sha256_of(path), round(start_s, 3), loops=room_s < 0, item=files[path])
         picks.append((path, pick))
     return picks

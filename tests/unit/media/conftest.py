@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dayreel.media.ffmpeg_binary import find_ffmpeg
+from tests.unit.media.films import make_base
 
 MakeClip = Callable[..., Path]
 
@@ -19,6 +20,12 @@ TONE = "aevalsrc=0.2*sin(2000*t)*(0.7+0.3*sin(5*t))|0.2*sin(2000*t)*(0.7+0.3*sin
 def ffmpeg() -> Path:
     """The ffmpeg that comes as a wheel."""
     return find_ffmpeg()
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film with numbers and beeps that odd ones are made from, see `films`."""
+    return make_base(tmp_path_factory.mktemp("base") / "base.mkv")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import ffmpeg as graph
 import numpy as np
 import pytest
 
-from dayreel.media.picture import Fit, Frame, exact_rate, picture_chain, source_input, usual_rate
+from dayreel.media.picture import Fit, Frame, exact_rate, picture_chain, usual_rate
 from dayreel.media.probe import probe
 from dayreel.media.run import run_ffmpeg
 
@@ -42,7 +42,7 @@ def shape(tmp_path: Path, ffmpeg: Path) -> Shape:
     def bring(clip: Path, fit: Fit = "crop") -> np.ndarray[Any, Any]:
         stream = probe(clip).best_video_stream()
         frame = Frame(90, 160, Fraction(24), fit)
-        node = picture_chain(source_input(clip, 0), stream, frame, frames=3)
+        node = picture_chain(clip, 0, stream, frame, frames=3)
         out = tmp_path / "shaped.nut"
         spec = graph.output(node, str(out), **{"c:v": "ffv1"})
         run_ffmpeg(spec, ffmpeg=ffmpeg, doing="shape", folder=tmp_path)

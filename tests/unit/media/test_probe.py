@@ -202,7 +202,7 @@ def test_a_cut_off_file_without_box_sizes_is_found_by_decoding(make_clip: MakeCl
     path = make_clip("cut.mkv", duration_s=3)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(MediaError, match=r"announces 3\.\d+ s and ends after 1\.\d+ s .* it was cut off"):
+    with pytest.raises(MediaError, match=r"announces 3\.\d+ s and ends after 1\.\d+ s: it was cut off"):
         decode_fully(path)
 
 

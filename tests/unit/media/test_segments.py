@@ -13,6 +13,8 @@ from dayreel.media.compose import ComposePlan, compose
 from dayreel.media.loudness import AudioPart, measure
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
+from tests.unit.media.films import HEIGHT, RATE, WIDTH, film, look_at
+from tests.unit.media.sync import compare
 
 MakeClip = Callable[..., Path]
 Cut = Callable[..., Path]
@@ -107,8 +109,27 @@ def test_the_best_stream_is_cut_unless_one_is_named(
         cut(both, stream=7)
 
 
+@pytest.mark.parametrize(
+    "name", ["screen_mkv", "picture_late_mp4", "sound_late_ts", "clock_at_an_hour", "trimmed", "phone_mp4"]
+)
+def test_what_is_shown_and_heard_together_stays_so(name: str, base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    source = film(name).make(ffmpeg, base, tmp_path)
+    for start_s in (0.0, 1.5):
+        made = cut_segment(
+            source,
+            tmp_path / "cut.mp4",
+            start_s=start_s,
+            duration_s=1.4,
+            width=WIDTH,
+            height=HEIGHT,
+            fps=RATE,
+            ffmpeg=ffmpeg,
+        )
+        assert compare(look_at(source), look_at(made), start_s, 1.4).is_in_sync
+
+
 def test_too_short_footage_is_refused_stating_its_duration(make_clip: MakeClip, cut: Cut) -> None:
-    with pytest.raises(MediaError, match=r"cut 5.00 s from 0.25 s .*lasts 1.00 s.*allow it to loop"):
+    with pytest.raises(MediaError, match=r"cut 5.00 s from 0.25 s .*ends at 1.00 s.*allow it to loop"):
         cut(make_clip(), duration_s=5)
 
 

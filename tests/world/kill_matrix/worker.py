@@ -35,7 +35,7 @@ WARM = (
     "psutil",
     "dayreel.providers.llm.anthropic",
     "dayreel.providers.llm.openai",
-    "dayreel.providers.llm.sdk_errors",
+    "dayreel.providers.sdk_errors",
     "dayreel.providers.platforms.instagram",
     "dayreel.providers.platforms.tiktok",
     "dayreel.providers.platforms.youtube",

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dayreel.errors import MediaError
-from dayreel.footage.media.transcode import plan_picture, refuse_other_picture, transcode
-from dayreel.footage.schemas.library import TranscodePlan
+from dayreel.footage.media.choose_streams import choose_streams
+from dayreel.footage.media.transcode import plan_picture, refuse_other_picture, rewrap, transcode
+from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan
 from dayreel.media.probe import Probe, probe
+from dayreel.media.timeline import hidden_pictures
+from tests.unit.media.films import film, look_at
+from tests.unit.media.sync import compare_whole
 
 MakeClip = Callable[..., Path]
 Run = Callable[..., None]
@@ -45,6 +49,28 @@ def first_luma(path: Path) -> NDArray[np.float64]:
         frame = next(container.decode(video=0))
         plane = np.frombuffer(bytes(frame.planes[0]), dtype=np.dtype("<u2")).reshape(-1, frame.planes[0].line_size // 2)
         return plane[: frame.height, : frame.width].astype(float)
+
+
+@pytest.mark.parametrize(("name", "preset"), [("jitter_mp4", "h264"), ("jitter_ts", "av1"), ("screen_webm", "h265")])
+def test_every_picture_keeps_its_moment(name: str, preset: Any, base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    source = film(name).make(ffmpeg, base, tmp_path)
+    made = encoded(source, ffmpeg, preset=preset)
+    assert compare_whole(look_at(source), look_at(made.path)).is_in_sync
+
+
+def test_what_was_trimmed_away_stays_away(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    source = film("trimmed").make(ffmpeg, base, tmp_path)
+    facts = probe(source)
+    assert hidden_pictures(facts) == 90
+    made = rewrap(source, tmp_path / "out.mkv", choose_streams(facts, RemuxPlan()), ffmpeg=ffmpeg)
+    assert compare_whole(look_at(source), look_at(made.path)).is_in_sync
+
+
+def test_what_is_shown_whole_is_copied(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    source = film("picture_late_mp4").make(ffmpeg, base, tmp_path)
+    made = rewrap(source, tmp_path / "out.mkv", choose_streams(probe(source), RemuxPlan()), ffmpeg=ffmpeg)
+    assert made.best_video_stream().parameters == probe(source).best_video_stream().parameters
+    assert compare_whole(look_at(source), look_at(made.path)).is_in_sync
 
 
 @pytest.mark.parametrize(("preset", "codec"), [("h264", "h264"), ("h265", "hevc"), ("av1", "av1")])

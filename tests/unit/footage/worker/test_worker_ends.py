@@ -153,7 +153,7 @@ def test_a_worker_bug_returns_the_job_before_it_is_raised(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("dayreel.footage.worker.roles.remux", broken)
+    monkeypatch.setattr("dayreel.footage.worker.roles.rewrap", broken)
     spec = shared.submit("remux", shared.put(clip))
     with pytest.raises(RuntimeError, match="a bug"):
         shared.work()

@@ -17,7 +17,7 @@ from dayreel.errors import (
     UnknownOutcomeError,
 )
 from dayreel.providers.llm.contract import Answer, Question
-from dayreel.providers.llm.sdk_client import answer_timeout
+from dayreel.providers.sdk_client import answer_timeout
 from dayreel.services.making.ask import MAX_ANSWERS, AnswerCutError, AnswersLostError, Asked, Unusable, ask
 from dayreel.services.making.open_content import open_content
 from dayreel.services.project import Project

@@ -1,0 +1,101 @@
+"""Where to begin reading so that the picture shown at a moment comes out of the decoder, in any container.
+
+Moments are seconds on the file's clock (see `streams.VideoStream`). Only packets are read here, nothing is decoded.
+Edit lists are applied by FFmpeg: what they hide comes with a mark and is not shown.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream as AvVideoStream
+
+from dayreel.errors import MediaError
+from dayreel.media.probe import Probe, open_picture
+from dayreel.media.streams import VideoStream, zero_s
+
+_FURTHER_BACK_S = (0.0, 1.0, 4.0, 16.0, 64.0)
+_REORDERED = 16
+"""Packets come in the order of decoding: a picture may follow up to so many that are shown after it (H.264, H.265)."""
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How to get at the picture of a moment.
+
+    Attributes:
+        seek_s: decoding must begin here at the latest: a picture that needs no other.
+        shown_since_s: when the picture that is shown at the moment came on; the first one's time before it.
+    """
+
+    seek_s: float
+    shown_since_s: float
+
+
+def approach(path: Path, video: VideoStream, at_s: float) -> Approach:
+    """Find out where to begin reading for the picture that `video` shows at `at_s`.
+
+    Raises:
+        MediaError: the file cannot be read, or no picture before the moment can be decoded on its own.
+    """
+    at_s = max(at_s, video.start_s)
+    begins = [at_s - back_s for back_s in _FURTHER_BACK_S if back_s < at_s]
+    try:
+        for begin_s in (*begins, None):
+            with open_picture(path, video) as (container, stream):
+                if (begin := _approach(container, stream, at_s, begin_s)) is not None:
+                    return begin
+    except av.error.FFmpegError as error:
+        raise MediaError(f"Looked for {at_s:.2f} s in {str(path)!r}; it answered: {error.strerror}.") from error
+    raise MediaError(
+        f"Looked for {at_s:.2f} s in {str(path)!r}; no picture before it can be decoded on its own.",
+        next_step="Play it to see whether it is damaged, and export it again.",
+    )
+
+
+def hidden_pictures(facts: Probe) -> int:
+    """Return how many pictures of the best video stream an edit list hides. Every packet is read where there is one.
+
+    Raises:
+        MediaError: there is no video, or the file cannot be read.
+    """
+    video = facts.best_video_stream()
+    if not facts.has_edit_list:
+        return 0
+    try:
+        with open_picture(facts.path, video) as (container, stream):
+            return sum(packet.is_discard for packet in container.demux(stream))
+    except av.error.FFmpegError as error:
+        raise MediaError(f"Read the packets of {str(facts.path)!r}; it answered: {error.strerror}.") from error
+
+
+def _approach(container: InputContainer, stream: AvVideoStream, at_s: float, begin_s: float | None) -> Approach | None:
+    """Read packets from `begin_s` (None: the beginning) past `at_s`; None where no key picture comes before it.
+
+    MPEG-TS has no index: a seek leads to any packet, often behind the last key picture.
+    """
+    zero = zero_s(container)
+    if begin_s is not None:
+        container.seek(math.floor((begin_s + zero) / _tick_s(stream)), stream=stream)
+    key_s = since_s = None
+    later = 0
+    for packet in container.demux(stream):
+        if packet.pts is None:
+            continue
+        shown_s = packet.pts * _tick_s(stream) - zero
+        if shown_s > at_s + _tick_s(stream) / 2:
+            later += 1
+            if later > _REORDERED or (key_s is None and begin_s is not None):
+                break
+            continue
+        if packet.is_keyframe:
+            key_s = shown_s
+        if key_s is not None and not packet.is_discard:
+            since_s = max(since_s or key_s, shown_s)
+    return None if key_s is None else Approach(key_s, key_s if since_s is None else since_s)
+
+
+def _tick_s(stream: AvVideoStream) -> float:
+    return float(stream.time_base or 1)
