@@ -9,14 +9,15 @@ import pytest
 
 from dayreel.errors import MediaError, UsageError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
-from dayreel.schemas.content import Idea, Segment
+from dayreel.schemas.content import Idea, NarrationTrack, Segment, SpokenWord
 from dayreel.services.making.compose_video import compose_video
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.waive import waive_check
-from tests.fakes.project import DAY, channel_of, content_row
+from dayreel.services.upkeep.retry_content import reopen_refused
+from tests.fakes.project import DAY, channel_of, content_row, write_channel
 
 ID = "crafts-2026-11-20"
 SMALL = {"segments": {"count": 2, "duration_s": 1, "resolution": "480p"}}
@@ -80,6 +81,26 @@ def test_an_unreadable_segment_is_reported_and_makes_no_video(project: Project) 
     assert not (project.contents.folder(ID) / "final_video.mp4").exists()
     row = content_row(project, ID)
     assert (row.state, row.last_good_state) == ("failed", "composing")
+
+
+def test_letters_that_the_font_lacks_leave_a_way_on(project: Project) -> None:
+    voice = project.contents.folder(ID) / "narration.wav"
+    sound = ["-f", "lavfi", "-i", "sine=f=330:r=48000:d=1"]
+    subprocess.run([str(find_ffmpeg()), "-v", "error", "-y", *sound, str(voice)], check=True, timeout=60)
+    words = (SpokenWord(text="\u67d4\u9053", start_s=0, end_s=0.5),)
+    file = project.contents.record(ID, voice)
+    track = NarrationTrack(file=file, duration_s=1, provider="edge", voice="v", words=words)
+    row = open_content(project, channel_of(project), DAY)
+    run_stage(project, row, Work("narration", "f", "edge"), lambda: Product({"narration": track}))
+    spoken = {**SMALL, "narration": {"voice": "v"}}
+    write_channel(project.settings.root, "crafts", **spoken, captions="words")
+    with pytest.raises(MediaError, match="`captions: off`"):
+        compose_video(project, channel_of(project), DAY)
+    assert content_row(project, ID).state == "failed"
+    write_channel(project.settings.root, "crafts", **spoken, captions="off")
+    reopen_refused(project, ID)
+    compose_video(project, channel_of(project), DAY)
+    assert content_row(project, ID).state == "review_pending"
 
 
 def test_without_segments_there_is_nothing_to_compose(make_project: Callable[..., Project]) -> None:

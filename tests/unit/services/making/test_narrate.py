@@ -34,6 +34,7 @@ from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.project import Project
 from dayreel.services.upkeep import reconcile as reconcile_module
 from dayreel.services.upkeep.reconcile import reconcile, resolve
+from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
 from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, write_channel
@@ -85,7 +86,25 @@ def test_an_unavailable_voice_is_retried_but_not_an_unknown_one(project: Project
     no_voice = PermanentError(attempted="speak", answer="no such voice")
     with pytest.raises(PermanentError, match="no such voice"):
         narrate(project, channel_of(project), DAY, speech=FakeSpeech([no_voice]))
-    assert content_row(project, "crafts-2026-11-20").last_good_state == "voicing"
+    assert content_row(project, ID).last_good_state == "voicing"
+
+
+OTHER_VOICE = {**VOICE, "voice": "en-GB-RyanNeural"}
+
+
+@pytest.mark.parametrize("choice", [OTHER_VOICE, {**VOICE, "fallback": {**OTHER_VOICE}}], ids=["another", "fallback"])
+def test_a_refused_voice_is_replaced_and_the_day_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any]
+) -> None:
+    with pytest.raises(PermanentError):
+        narrate(project, channel_of(project), DAY, speech=FakeSpeech([NO_VOICE]))
+    write_channel(project.settings.root, "crafts", narration=choice)
+    monkeypatch.setattr(Project, "connect", lambda _project, _name: FakeSpeech())
+    reopen_refused(project, ID)
+    first = FakeSpeech([NO_VOICE] if "fallback" in choice else [])
+    track = narrate(project, channel_of(project), DAY, speech=first).manifest.narration
+    assert track is not None
+    assert (track.voice, content_row(project, ID).state) == ("en-GB-RyanNeural", "voicing")
 
 
 def test_a_channel_that_does_not_speak_says_so(make_project: Callable[..., Project]) -> None:

@@ -10,31 +10,58 @@ from dayreel.errors import ConfigurationError, MediaError, StoreError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.preflight import NO_SPACE_BYTES, preflight
 from dayreel.services.project import Project
-from tests.fakes.language_model import FakeLanguageModel
-from tests.fakes.project import DAY, channel_of, content_row, ledger_rows
+from dayreel.services.upkeep.retry_content import reopen_refused
+from tests.fakes.language_model import FakeLanguageModel, answer, idea
+from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, write_channel
 
 ID = "crafts-2026-11-20"
 GONE = """
 - {provider: anthropic, family: llm, model: gone, ends_on: 2026-11-19, replaced_by: [claude-haiku-5-5],
    source: its page, checked_on: 2026-11-01, price: {input_per_mtok_usd: 1, output_per_mtok_usd: 1}}
 """
+PRICED = """
+- {provider: fal, family: video, model: fal-ai/nobody, durations_s: [5], resolutions: [720p], source: its page,
+   checked_on: 2026-11-01, price: {per_second_usd: 0.1}}
+"""
 MakeProject = Callable[..., Project]
 
 
+def put_there(name: str) -> Callable[[Project], object]:
+    """Return the way on of a file of the brand."""
+    return lambda project: (project.settings.channels_dir / name).write_bytes(b"a picture")
+
+
+def add_a_row(project: Project) -> None:
+    (project.settings.root / "models.yaml").write_text(GONE + PRICED)
+
+
+def choose_what_replaces_it(project: Project) -> None:
+    write_channel(project.settings.root, "crafts", prompts={"provider": "anthropic", "model": "claude-haiku-5-5"})
+
+
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "words", "way_on"),
     [
-        ({"brand": {"watermark": "logo.png"}}, r"names '.*/channels/logo\.png' as its brand\.watermark"),
-        ({"brand": {"outro": "outro.mp4"}}, r"outro\.mp4' as its brand\.outro"),
-        ({"video": {"provider": "fal", "model": "fal-ai/nobody"}}, "'fal-ai/nobody' has no price"),
+        (
+            {"brand": {"watermark": "logo.png"}},
+            r"names '.*/channels/logo\.png' as its brand\.watermark.* Put it there",
+            put_there("logo.png"),
+        ),
+        ({"brand": {"outro": "outro.mp4"}}, r"outro\.mp4' as its brand\.outro", put_there("outro.mp4")),
+        (
+            {"video": {"provider": "fal", "model": "fal-ai/nobody"}},
+            r"'fal-ai/nobody' has no price.* Add a row to models\.yaml",
+            add_a_row,
+        ),
         (
             {"prompts": {"provider": "anthropic", "model": "gone"}},
             "offered the model 'gone' until 2026-11-19; nothing was sent. Use claude-haiku-5-5 in the channel file",
+            choose_what_replaces_it,
         ),
     ],
 )
 def test_preflight_reports_late_problems_before_buying_the_idea(
-    make_project: MakeProject, changes: dict[str, Any], words: str
+    make_project: MakeProject, changes: dict[str, Any], words: str, way_on: Callable[[Project], object]
 ) -> None:
     project = make_project(channels={"crafts": changes})
     (project.settings.root / "models.yaml").write_text(GONE)
@@ -42,6 +69,11 @@ def test_preflight_reports_late_problems_before_buying_the_idea(
         make_idea(project, channel_of(project), DAY, model=FakeLanguageModel())
     assert ledger_rows(project) == []
     assert content_row(project, ID).state == "failed"
+    way_on(project)
+    project = replace(project)  # a later command reads its files again
+    reopen_refused(project, ID)
+    make_idea(project, channel_of(project), DAY, model=FakeLanguageModel([answer(idea())]))
+    assert content_row(project, ID).state == "scripting"
 
 
 def test_nothing_is_bought_for_a_disk_that_could_not_hold_it(make_project: MakeProject) -> None:
