@@ -30,6 +30,10 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "fal_concurrency": 2,
         # ElevenLabs, public reports of 2026: a free account, whose API takes no voice of the library (HTTP 402).
         "elevenlabs_tier": "free",
+        # Runway, usage tiers, 2026-12-01: credit is bought first; tier 1 makes 1 or 2 tasks at once, 50 to 200 a day.
+        "runway_credits": 0,
+        "runway_concurrency": 1,
+        "runway_daily": 50,
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,

@@ -5,6 +5,7 @@ Which vendors there are is `vendors.registry`; where the sandbox world listens i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from dayreel.clock import Clock
@@ -47,6 +48,18 @@ class Access:
                 next_step=f"Put {name}=... into .env (see .env.example), or use the sandbox world, which needs none.",
             )
         return value
+
+    def require_package(self, module: str, *, extra: str) -> None:
+        """See that a vendor's SDK is installed that does not come with dayreel.
+
+        Raises:
+            ConfigurationError: it is not; names the extra that brings it.
+        """
+        if find_spec(module) is None:
+            raise ConfigurationError(
+                f"The package {module!r} is not installed, and this vendor needs it.",
+                next_step=f"`pip install 'dayreel[{extra}]'`, then the same command continues.",
+            )
 
     def url(self, live: str, sandbox_path: str) -> str:
         """Return a vendor's base URL in this world.

@@ -222,6 +222,7 @@ class Vendor:
         models: rows as in `models.yaml` (`vendors.models`), without `provider`; those of our own vendors stand there.
         bill: how what it bills is read, where it reports that; booked beside it is `queries.bills`.
         handle: the name of the vendor's own id of a paid request, where one that a person has found is followed.
+        poll_s: how often a request may be followed: so many seconds apart at least.
         refusals: the codes whose meaning the client knows, or a mapping from them to their `ErrorRow`;
             docs/reference/vendors/ explains each.
         stand_in: `module:function` that returns the routes of the stand-in, given the sandbox world.
@@ -244,6 +245,7 @@ class Vendor:
     models: tuple[Mapping[str, Any], ...] = ()
     bill: Bill | None = None
     handle: str = "request_id"
+    poll_s: float = 0.5
     refusals: frozenset[str] | Mapping[str, Any] = frozenset()
     stand_in: str | None = None
     platform: Platform | None = None

@@ -110,6 +110,10 @@ OWN_ERRORS: Mapping[str, tuple[Document, ...]] = {
         {"status": 503, "body": {"code": 5001, "message": "Server temporarily unavailable"}},
         {"status": 500, "body": {"code": 5000, "message": "Server internal error"}},
     ),
+    "runway/submit": (
+        {"status": 500, "body": {"error": "Internal server error", "docUrl": "https://docs.dev.runwayml.com/api"}},
+        {"status": 429, "body": {"error": "Too many requests"}},
+    ),
     "instagram/publish": (_graph(4, 2207051), _graph(190, 463), _graph(-1, 2207001), _graph(9, 2207042)),
     "tiktok/upload": (
         {"status": 403, "body": {"error": {"code": "spam_risk_user_banned_from_posting", "message": "no"}}},
@@ -120,6 +124,11 @@ OWN_ERRORS: Mapping[str, tuple[Document, ...]] = {
     "discord/post": ({"status": 500, "body": {"code": 0, "message": "500: Internal Server Error"}},),
 }
 """What each vendor itself may say after it has acted. Posts can be looked at, so there it may be any listed error."""
+VIDEO_MODELS: Mapping[str, Document] = {
+    "kling": {"model": "kling-v2-6"},
+    "runway": {"model": "seedance2"},
+}
+"""What the days beside fal's are made with."""
 KLING_PRICE = {
     "provider": "kling",
     "model": "kling-v2-6",
@@ -247,7 +256,8 @@ class Stage:
         service, route = scenario.route.split("/")
         verdict = Verdict(scenario)
         self._sandbox.reset()
-        slow = ("fal_queue_s", "fal_render_s", "instagram_processing_s", "tiktok_processing_s", "youtube_processing_s")
+        slow = ["fal_queue_s", "fal_render_s", "runway_render_s"]
+        slow += [f"{platform}_processing_s" for platform in PLATFORMS]
         self._sandbox.pace(**dict.fromkeys(slow, 0.0))
         root = self._room / "project"
         shutil.rmtree(root, ignore_errors=True)
@@ -312,15 +322,17 @@ class Stage:
         prompted = self._copy(asked, "prompted")
         with self._project(prompted, clock) as project:
             self._acts["openai"](project)
-        kling = self._copy(prompted, "kling")
-        file = kling / "channels" / f"{CHANNEL}.yaml"
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-        document |= {
-            "video": {"provider": "kling", "model": "kling-v2-6"},
-            "segments": {**document["segments"], "duration_s": 5},
-        }
-        file.write_text(yaml.safe_dump(document), encoding="utf-8")
-        (kling / "prices.yaml").write_text(yaml.safe_dump([KLING_PRICE]), encoding="utf-8")
+        filmed = {name: self._copy(prompted, name) for name in VIDEO_MODELS}
+        for name, root in filmed.items():
+            file = root / "channels" / f"{CHANNEL}.yaml"
+            document = yaml.safe_load(file.read_text(encoding="utf-8"))
+            document |= {
+                "video": {"provider": name, **VIDEO_MODELS[name]},
+                "segments": {**document["segments"], "duration_s": 5},
+                "budget": {"per_content_usd": 6, "per_day_usd": 12},
+            }
+            file.write_text(yaml.safe_dump(document), encoding="utf-8")
+            (root / "prices.yaml").write_text(yaml.safe_dump([KLING_PRICE]), encoding="utf-8")
         approved = self._copy(made, "approved")
         video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), self._room)
         with self._project(approved, clock) as project:
@@ -330,7 +342,7 @@ class Stage:
             "anthropic": made,
             "openai": asked,
             "fal": prompted,
-            "kling": kling,
+            **filmed,
             **dict.fromkeys((*PLATFORMS, "slack", "discord"), approved),
         }
 
@@ -386,7 +398,7 @@ class Stage:
             verdict.wrong.append(
                 f"{when} ${billed} were billed and ${booked} are in the ledger, so caps count too little"
             )
-        if service in ("fal", "kling"):
+        if service in ("fal", *VIDEO_MODELS):
             clips_made = [made for made in seen["generations"] if made["kind"] == "segment"]
             verdict.extra_bills = max(verdict.extra_bills, len(clips_made) - 2)
             if is_over and (len(clips_made) != 2 or booked != billed):
@@ -412,8 +424,8 @@ def acts() -> dict[str, Act]:
     return {
         "anthropic": lambda project: make_idea(project, _channel(project), today(), model=project.connect("anthropic")),
         "openai": lambda project: write_prompts(project, _channel(project), today(), model=project.connect("openai")),
-        "fal": lambda project: _render(project, "fal"),
-        "kling": lambda project: _render(project, "kling"),
+        "fal": partial(_film, "fal"),
+        **{name: partial(_film, name) for name in VIDEO_MODELS},
         **{name: partial(_publish, name) for name in PLATFORMS},
         **{name: partial(_notify, name) for name in ("slack", "discord")},
     }
@@ -423,7 +435,7 @@ def _channel(project: Project) -> Any:
     return project.channels.load(CHANNEL)
 
 
-def _render(project: Project, vendor: str) -> object:
+def _film(vendor: str, project: Project) -> object:
     return render_segments(project, _channel(project), today(), source=project.connect(vendor))
 
 

@@ -232,6 +232,7 @@ FLOWS: dict[str, Flow] = {
     "openai": language("openai", "gpt-6-luna"),
     "fal": video("fal", "fal-ai/wan-25-preview/text-to-video"),
     "kling": video("kling", "kling-v2-6"),
+    "runway": video("runway", "gen4.5"),
     "instagram": posting("instagram"),
     "instagram login": posting("instagram", INSTAGRAM_ACCESS_TOKEN=credentials.INSTAGRAM_LOGIN_TOKEN),
     "tiktok": posting("tiktok"),

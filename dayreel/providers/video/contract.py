@@ -6,6 +6,7 @@ from the stored handle, also in another process.
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -52,6 +53,8 @@ class Job:
     Attributes:
         retry_helps: whether the same request may well succeed when it is sent again.
         refuses_content: whether it failed for what it asked for, so that other words can help.
+        cost_usd: what the service says it bills; None where it does not say: then what was made costs its price, and
+            what failed nothing.
     """
 
     state: Literal["queued", "running", "done", "failed"]
@@ -62,6 +65,12 @@ class Job:
     error_code: str | None = None
     retry_helps: bool = False
     refuses_content: bool = False
+    cost_usd: Decimal | None = None
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the same request is sent again without asking a person: that can help, and costs nothing so far."""
+        return self.retry_helps and not self.cost_usd
 
 
 @dataclass(frozen=True)
@@ -121,11 +130,11 @@ class VideoGenerator(Protocol):
         ...
 
     def fetch(self, url: str, dest: Path) -> None:
-        """Download the finished file to `dest`, streamed, without the key, whole or not at all.
+        """Download the finished file to `dest`, streamed, whole or not at all.
 
         Raises:
             TransientError: broke off.
-            PermanentError: the file is gone.
+            PermanentError: the file is gone, or its address has ended; `follow` may give another one.
         """
         ...
 

@@ -5,7 +5,6 @@ reads statuses and results and cancels, on a transport that makes one attempt pe
 end. What each model takes is its row in `models.yaml`.
 """
 
-import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,12 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from dayreel.errors import ContentRefusedError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import ContentRefusedError, ProviderError, TransientError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal, status_error
 from dayreel.providers.listings import CLOCK_SKEW, ListedItem, Listing, moment, read_pages
 from dayreel.providers.video import fal_bill
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
-from dayreel.providers.video.model_input import check_request, vendor_arguments
+from dayreel.providers.video.task_client import TaskClient, own_digest
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.model_list import ModelList
@@ -101,7 +100,7 @@ _PAGES: Final = 20
 _MOST_MODELS: Final = 50  # that one list may name
 
 
-class FalVideo:
+class FalVideo(TaskClient):
     """Video models on fal.
 
     Args:
@@ -115,6 +114,7 @@ class FalVideo:
     """
 
     name = "fal"
+    console = _DASHBOARD
     lists_everything = True
 
     def __init__(
@@ -130,17 +130,16 @@ class FalVideo:
     ) -> None:
         """Keep the settings; the SDK is imported when the first request is followed."""
         self._key = reveal(key, name="FAL_KEY")
-        self._models = models
-        self._root = root
+        super().__init__(models=models, root=root)
         self._queue_url = queue_url.rstrip("/")
         self._api_url = api_url.rstrip("/")
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._auth = {"Authorization": f"Key {self._key}"}
-        self._http = Http("fal", headers=self._auth, secrets=[self._key], connect_s=connect_s, read_s=read_s)
 
-    def check(self, request: SegmentRequest) -> None:
-        """Refuse what the model cannot make. See the contract for the errors."""
-        check_request(request, self._models.video("fal", request.model))
+    @property
+    def _http(self) -> Http:
+        connect_s, read_s = self._timeout["connect"], self._timeout["read"]
+        return Http("fal", headers=self._auth, secrets=[self._key], connect_s=connect_s, read_s=read_s)
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Submit once. See the contract for the errors.
@@ -150,24 +149,17 @@ class FalVideo:
             that they still arrive when the service has moved to another address.
         """
         self.check(request)
-        attempted = f"submit segment {permit.key.sequence} of {permit.key.content_id} to fal ({request.model})"
         reply = self._http.send(
             "POST",
             f"{self._queue_url}/{request.model}",
-            attempted=attempted,
+            attempted=self._submitting(permit, request),
             has_side_effects=True,
-            json=self._arguments(request, permit.key),
+            json=self._arguments(request, own_seed=own_seed(permit.key)),
         )
         if not reply.ok:
             raise _submit_refused(reply)
         answer = reply.document()
-        request_id = answer.get("request_id")
-        if not isinstance(request_id, str) or not request_id:
-            raise UnknownOutcomeError(
-                attempted=attempted,
-                answer=f"HTTP {reply.status} without a request_id: {reply.words}",
-                next_step=_DASHBOARD,
-            )
+        request_id = self._id_of(answer.get("request_id"), attempted=reply.attempted, answer=reply.words)
         urls: dict[str, Any] = {
             name: str(answer[name]) for name in ("status_url", "response_url", "cancel_url") if name in answer
         }
@@ -201,7 +193,8 @@ class FalVideo:
         it proves nothing.
         """
         # Pictures are left out: they are long, and a file may be gone by now.
-        wanted = self._arguments(replace(request, first_frame=None, last_frame=None, reference=None), key)
+        bare = replace(request, first_frame=None, last_frame=None, reference=None)
+        wanted = self._arguments(bare, own_seed=own_seed(key))
 
         def can_be_it(item: ListedItem) -> bool:
             is_in_time = item.made_at is None or item.made_at >= sent_at - CLOCK_SKEW
@@ -224,10 +217,6 @@ class FalVideo:
         items = (item for listing in listings for item in listing.items)
         made = tuple(item for item in items if (item.raw.get("status_code") or 0) < _ERRORS)
         return Listing(made, all(listing.is_whole for listing in listings))
-
-    def _arguments(self, request: SegmentRequest, key: EffectKey) -> dict[str, Any]:
-        model = self._models.video("fal", request.model)
-        return vendor_arguments(request, model, root=self._root, own_seed=own_seed(key))
 
     def _list(self, models: Sequence[str], since: datetime | None) -> Listing:
         # `start` is compared with fal's clock, `since` was read from ours, which may be ahead.
@@ -254,10 +243,6 @@ class FalVideo:
             return listed, answer["next_cursor"] if answer.get("has_more") else None
 
         return read_pages(page, most_pages=_PAGES)
-
-    def fetch(self, url: str, dest: Path) -> None:
-        """Download the finished file, without the key. See the contract for the errors."""
-        self._http.download(url, dest, attempted=f"fetch a segment from fal to {dest.name!r}")
 
     def cancel(self, handle: dict[str, Any]) -> bool:
         """Ask the queue to stop; False when the request had already finished. See the contract for the errors."""
@@ -325,14 +310,7 @@ class FalVideo:
         video = result.get("video") if isinstance(result, dict) else None
         url = video.get("url") if isinstance(video, dict) else None
         if not isinstance(url, str) or not url:
-            # It was made, and so it is billed: nothing that may be bought again automatically.
-            raise PermanentError(
-                attempted=attempted,
-                answer="a result without a video",
-                reference=attached.request_id,
-                next_step=_DASHBOARD,
-                code="no_media_generated",
-            )
+            raise self._made_nothing(attempted, attached.request_id)
         seed = result.get("seed") if isinstance(result, dict) else None
         return Job("done", file_url=url, seed=seed if isinstance(seed, int) else None)
 
@@ -375,8 +353,7 @@ def connect(access: Access) -> FalVideo:
 
 def own_seed(key: EffectKey) -> int:
     """Return the seed that is sent with an effect's request where nobody asked for another: the same one each time."""
-    digest = hashlib.sha256(f"{key.content_id}/{key.sequence}/{key.fingerprint}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1  # the models take 31 bits
+    return int.from_bytes(own_digest(key)[:4], "big") >> 1  # the models take 31 bits
 
 
 def _listed(item: dict[str, Any]) -> ListedItem:

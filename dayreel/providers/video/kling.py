@@ -5,13 +5,11 @@ Sources: section 12 of the protocol reference, and Kling's published list of err
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -21,7 +19,7 @@ from dayreel.clock import Clock, SystemClock
 from dayreel.errors import ContentRefusedError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, readable, reveal
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
-from dayreel.providers.video.model_input import check_request, vendor_arguments
+from dayreel.providers.video.task_client import Meaning, TaskClient, own_digest
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.model_list import ModelList
@@ -37,7 +35,6 @@ _INPUT = "Check the prompt and the segment settings in the channel file."
 _CONTENT = "Try again: other prompts are then asked for. Or change the idea or the template."
 _LATER = "It is tried again later; fewer segments at once may help."
 _CONSOLE = "Look for the task in the Kling developer console."
-Meaning = Literal["retry", "refuse", "content", "doubt"]
 CODES: Final[Mapping[int, tuple[Meaning, str]]] = {
     1000: ("refuse", _KEYS),
     1001: ("refuse", _KEYS),
@@ -72,7 +69,7 @@ _RISK_CONTROL: Final = "risk control"
 _STATES: Final[Mapping[str, Literal["queued", "running"]]] = {"submitted": "queued", "processing": "running"}
 
 
-class KlingVideo:
+class KlingVideo(TaskClient):
     """Video models of Kling.
 
     Args:
@@ -84,6 +81,7 @@ class KlingVideo:
     """
 
     name = "kling"
+    console = _CONSOLE
 
     def __init__(
         self,
@@ -97,7 +95,7 @@ class KlingVideo:
         clock: Clock | None = None,
     ) -> None:
         """Keep the settings; nothing is sent."""
-        self._models = models
+        super().__init__(models=models)
         self._api_key = reveal(api_key, name="KLING_API_KEY") if api_key else ""
         self._access_key = "" if self._api_key else reveal(access_key, name="KLING_ACCESS_KEY")
         self._secret_key = "" if self._api_key else reveal(secret_key, name="KLING_SECRET_KEY")
@@ -105,33 +103,24 @@ class KlingVideo:
         self._read_s = read_s
         self._clock = clock or SystemClock()
 
-    def check(self, request: SegmentRequest) -> None:
-        """Refuse what the model cannot make. See the contract for the errors."""
-        check_request(request, self._models.video("kling", request.model))
-
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Submit once and return `task_id`, `external_task_id` and `model`. See the contract for the errors."""
         self.check(request)
         own_id = external_task_id(permit.key)
-        reply = self._http().send(
+        reply = self._http.send(
             "POST",
             self._tasks_url,
-            attempted=f"submit segment {permit.key.sequence} of {permit.key.content_id} to kling ({request.model})",
+            attempted=self._submitting(permit, request),
             has_side_effects=True,
             json={
                 "model_name": request.model,
                 "external_task_id": own_id,
-                **vendor_arguments(request, self._models.video("kling", request.model), root=Path()),
+                **self._arguments(request),
             },
         )
-        task_id = _data(reply, own_id).get("task_id")
-        if not isinstance(task_id, str) or not task_id:
-            raise UnknownOutcomeError(
-                attempted=reply.attempted,
-                answer=f"HTTP {reply.status} without a task_id: {reply.words}",
-                reference=own_id,
-                next_step=_CONSOLE,
-            )
+        task_id = self._id_of(
+            _data(reply, own_id).get("task_id"), attempted=reply.attempted, answer=reply.words, reference=own_id
+        )
         return {"task_id": task_id, "external_task_id": own_id, "model": request.model}
 
     def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:  # noqa: ARG002  our id is enough
@@ -164,31 +153,17 @@ class KlingVideo:
             )
         url = _video_url(task)
         if url is None:
-            # It was made, and so it is billed: nothing that may be bought again automatically.
-            raise PermanentError(
-                attempted=attempted,
-                answer="a task that succeeded, without a video",
-                reference=str(handle["task_id"]),
-                next_step=_CONSOLE,
-                code="no_media_generated",
-            )
+            raise self._made_nothing(attempted, str(handle["task_id"]))
         return Job("done", file_url=url)
-
-    def fetch(self, url: str, dest: Path) -> None:
-        """Download the finished file, without the token. See the contract for the errors."""
-        self._http().download(url, dest, attempted=f"fetch a segment from kling to {dest.name!r}")
-
-    def cancel(self, handle: dict[str, Any]) -> bool:  # noqa: ARG002  the contract's; Kling has no such call
-        """Return False: Kling offers no way to stop a task, it will finish and be billed."""
-        return False
 
     def _task(self, task_id: str, *, attempted: str) -> dict[str, Any]:
         # One route takes either id, Kling's own or ours.
         url = f"{self._tasks_url}/{quote(task_id, safe='')}"
         return _data(
-            self._http().send("GET", url, attempted=attempted, has_side_effects=False, reference=task_id), task_id
+            self._http.send("GET", url, attempted=attempted, has_side_effects=False, reference=task_id), task_id
         )
 
+    @property
     def _http(self) -> Http:
         token = self._api_key or self._token()
         return Http(
@@ -227,9 +202,7 @@ def connect(access: Access) -> KlingVideo:
 
 def external_task_id(key: EffectKey) -> str:
     """Return our own id of a task: the same effect always has the same one."""
-    # Derived from the effect, so that a submit whose answer was lost can be looked up by an id that we knew before.
-    digest = hashlib.sha256(f"{key.content_id}/{key.sequence}/{key.fingerprint}".encode()).hexdigest()
-    return f"dayreel-{digest[:24]}"
+    return f"dayreel-{own_digest(key).hex()[:24]}"
 
 
 def _base64(part: Mapping[str, Any]) -> str:

@@ -30,15 +30,20 @@ class Done:
 
 
 class VendorFailed(Exception):  # noqa: N818  never leaves the ledger: `error` is raised instead
-    """An act's word that the service itself has failed the request it took: nothing was made, nothing is billed.
+    """An act's word that the service itself has failed the request it took: nothing was made.
 
     Only this lets go of a handle. An error while asking how a request stands says nothing about the request.
     """
 
-    def __init__(self, error: TransientError | PermanentError) -> None:
-        """Keep what to raise: a `TransientError` where the same request may succeed when it is sent again."""
+    def __init__(self, error: TransientError | PermanentError, *, cost_usd: Decimal = Decimal(0)) -> None:
+        """Keep what to raise: a `TransientError` where the same request may succeed when it is sent again.
+
+        Args:
+            cost_usd: what the service bills all the same; such a request is never repeated by itself.
+        """
         super().__init__(str(error))
         self.error = error
+        self.cost_usd = cost_usd
 
 
 SendCall = Callable[[Permit, dict[str, Any], RecordHandle], Done]

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
 from dayreel.clock import Clock, local_day
@@ -262,10 +262,10 @@ class EffectLedger:
         try:
             done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
         except VendorFailed as ended:
-            # The vendor itself said that the job ended without a result and unbilled, so the handle is cleared: the
-            # next try submits again instead of following a dead request.
+            # The vendor itself said that the job ended without a result, so the handle is cleared: the next try submits
+            # again instead of following a dead request.
             again = isinstance(ended.error, TransientError)
-            cost_usd = None if again else Decimal(0)
+            cost_usd = None if again else ended.cost_usd
             state, refusal = ("intended", None) if again else ("refused", _refusal(ended.error))
             self._settle(effect.id, state, error=str(ended), cost_usd=cost_usd, handle={}, result=refusal)
             raise ended.error from None
@@ -552,8 +552,19 @@ def reopen(connection: Connection, *which: ColumnElement[bool]) -> int:
 
     A refusal means that certainly nothing happened, so trying again is safe. A post keeps what its platform has given
     to go on from: the next try looks there before it sends a byte. A refused purchase is over, by its service's word.
+    One that was billed all the same stays in the books as it is, under a key of its own: the next try is another act.
     """
     refused = (*which, effects.c.state == "refused")
+    billed = select(effects.c.id, effects.c.fingerprint, effects.c.result).where(*refused, effects.c.settled_usd > 0)
+    set_aside = [row for row in connection.execute(billed) if not row.result.get("set_aside")]
+    for row in set_aside:
+        own, result = fingerprint(of=row.fingerprint, billed=row.id), {**row.result, "set_aside": True}
+        connection.execute(
+            update(effects)
+            .where(effects.c.id == row.id)
+            .values(fingerprint=own, result=result, version=effects.c.version + 1)
+        )
+    refused = (*refused, func.coalesce(effects.c.settled_usd, 0) == 0)
     connection.execute(update(effects).where(*refused, effects.c.kind != "post").values(handle={}))
     opened = connection.execute(
         update(effects)
@@ -566,7 +577,7 @@ def reopen(connection: Connection, *which: ColumnElement[bool]) -> int:
             version=effects.c.version + 1,
         )
     )
-    return opened.rowcount
+    return opened.rowcount + len(set_aside)
 
 
 def has_handle(handle: Mapping[str, Any]) -> bool:

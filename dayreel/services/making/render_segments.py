@@ -25,7 +25,7 @@ from dayreel.providers.video.contract import Job, SegmentRequest, VideoGenerator
 from dayreel.providers.video.model_input import doubts
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.pricing import video_cost
+from dayreel.rules.pricing import usd, video_cost
 from dayreel.rules.segment_words import segment_prompt
 from dayreel.schemas.channel import Channel, SegmentSpec, is_address
 from dayreel.schemas.content import Segment, VideoPrompt
@@ -44,10 +44,10 @@ from dayreel.services.retry_transient import retry_transient
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import renders
 from dayreel.stores.files import sha256_of
+from dayreel.vendors.registry import vendor_named
 
 # Part of the stage's fingerprint: count it up when the same inputs are to give other files.
 CODE_VERSION = "1"
-POLL_S = 0.5
 LONGEST_POLL_S = 10.0
 RENDER_DEADLINE_S = 20 * 60.0
 CLIP_FPS = 30
@@ -202,7 +202,8 @@ def _buy(
         if not has_handle(handle):
             handle = source.submit(permit, request)
             record(handle)
-        return Done(_follow(project, row, source, handle, sequence), cost)
+        job = _follow(project, row, source, handle, sequence)
+        return Done(made_clip(source.name, handle, job), cost if job.cost_usd is None else job.cost_usd)
 
     # The render shows how far it is, and may lag behind; what is paid is the ledger's to say, and that alone decides.
     fire(project, row.id, sequence, "start", progress=0, detail="queued")
@@ -227,26 +228,26 @@ def _follow(
     source: VideoGenerator,
     handle: dict[str, Any],
     sequence: int,
-) -> dict[str, Any]:
+) -> Job:
     """Wait until the service has made the file, and return where it lies.
 
     Raises:
-        VendorFailed: the service could not make it, and does not bill it; the job is forgotten.
+        VendorFailed: the service could not make it; the job is forgotten.
         TransientError: it is still running after twenty minutes; the job is kept, the next run continues it.
         ProviderError: it could not be asked how the job stands; the job is kept.
     """
     deadline = project.clock.monotonic() + RENDER_DEADLINE_S
-    pause = POLL_S
+    vendor = vendor_named(source.name)
+    pause = vendor.poll_s
     attempted = f"make segment {sequence} of {row.id} with {source.name}"
-    # fal calls it a request, Kling a task.
-    reference = str(handle.get("request_id") or handle.get("task_id"))
+    reference = str(handle.get(vendor.handle))
     while True:
         job = retry_transient(project.clock, lambda: source.follow(handle))
         if job.state == "done":
-            return made_clip(handle, job)
-        # A failed job is not billed (docs/reference/vendors/video.md), which is what makes another submission safe.
+            return job
+        # That a failed job is not billed (docs/reference/vendors/video.md) is what makes another submission safe.
         if job.state == "failed":
-            error: type[TransientError | PermanentError] = TransientError if job.retry_helps else PermanentError
+            error: type[TransientError | PermanentError] = TransientError if job.may_repeat else PermanentError
             if job.refuses_content:
                 error = ContentRefusedError
             raise VendorFailed(
@@ -256,7 +257,8 @@ def _follow(
                     reference=reference,
                     code=job.error_code,
                     next_step=_next_step(row.id, job),
-                )
+                ),
+                cost_usd=job.cost_usd or Decimal(0),
             )
         running = job.state == "running"
         fire(project, row.id, sequence, "progress", progress=50 if running else 5, detail=job.progress or job.state)
@@ -274,9 +276,12 @@ def _follow(
 
 
 def _next_step(content_id: str, job: Job) -> str:
+    if job.may_repeat:
+        return ""
+    billed = f"It is billed all the same: {usd(job.cost_usd)}. " if job.cost_usd else ""
     if job.refuses_content:
-        return f"`dayreel retry {content_id}` asks for another prompt; the other segments stay."
-    return "" if job.retry_helps else f"Change the prompt or the model, then `dayreel retry {content_id}`."
+        return f"{billed}`dayreel retry {content_id}` asks for another prompt; the other segments stay."
+    return f"{billed}Change the prompt or the model, then `dayreel retry {content_id}`."
 
 
 def _fetch(
@@ -287,10 +292,9 @@ def _fetch(
         if of_this and project.contents.is_intact(row.id, kept.file):
             return kept  # a service keeps its files for days, we for good
     path = _segment_path(project, row, sequence)
-    url = str(effect.result["file_url"])
 
     def fetch() -> Segment:
-        source.fetch(url, path)
+        _fetch_file(source, effect, path)
         decode_fully(path)
         return segment_record(project, row, path, sequence, provider=source.name, model=request.model, effect=effect)
 
@@ -299,6 +303,18 @@ def _fetch(
     except MediaError:
         # A broken-off or mangled download; the service still has the file that was paid for.
         return retry_transient(project.clock, fetch)
+
+
+def _fetch_file(source: VideoGenerator, effect: Effect, dest: Path) -> None:
+    url = str(effect.result["file_url"])
+    try:
+        source.fetch(url, dest)
+    except PermanentError:
+        # Some addresses end after a day, and what was made is kept for longer: the vendor is asked for another one.
+        job = source.follow(effect.handle) if has_handle(effect.handle) else None
+        if job is None or job.file_url in (None, url):
+            raise
+        source.fetch(str(job.file_url), dest)
 
 
 def segment_record(

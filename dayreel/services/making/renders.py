@@ -15,6 +15,7 @@ from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.project import Project
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import renders
+from dayreel.vendors.registry import vendor_named
 
 Event = Literal["start", "progress", "complete", "fail", "cancel"]
 
@@ -24,10 +25,9 @@ def render_id(content_id: str, sequence: int) -> str:
     return f"{content_id}#{sequence}"
 
 
-def made_clip(handle: Mapping[str, Any], job: Job) -> dict[str, Any]:
+def made_clip(provider: str, handle: Mapping[str, Any], job: Job) -> dict[str, Any]:
     """Return what is kept of a segment that its service has made: where the file lies, and by which id."""
-    reference = str(handle.get("request_id") or handle.get("task_id"))
-    return {"file_url": job.file_url, "seed": job.seed, "request_id": reference}
+    return {"file_url": job.file_url, "seed": job.seed, "request_id": str(handle.get(vendor_named(provider).handle))}
 
 
 def fire(

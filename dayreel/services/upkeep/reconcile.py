@@ -193,20 +193,21 @@ def look_up_segment(project: Project, effect: Effect) -> Reconciled:
         return _stays_sent(project, effect, "parked", str(error), f"{retry}; or {_look_step(effect)}")
     if job.state == "done":
         evidence = f"{effect.key.target} has made it"
-        clip = made_clip(effect.handle, job)
-        project.ledger.record_outcome(effect.id, "confirmed", evidence, result=clip, cost_usd=effect.reserved_usd)
+        clip = made_clip(effect.key.target, effect.handle, job)
+        cost_usd = effect.reserved_usd if job.cost_usd is None else job.cost_usd
+        project.ledger.record_outcome(effect.id, "confirmed", evidence, result=clip, cost_usd=cost_usd)
         return _reconciled(effect, "confirmed", evidence, retry)
     if job.state == "failed":
         evidence = f"{effect.key.target} could not make it: {job.error or 'no reason given'}"
-        if job.retry_helps:
+        if job.may_repeat:
             # Unbilled and over (docs/reference/vendors/video.md): with its id the next try would only follow a dead
             # request.
             project.ledger.record_outcome(effect.id, "intended", evidence, handle={})
         else:
             result = {CONTENT_REFUSED: job.error} if job.refuses_content else None
-            project.ledger.record_outcome(effect.id, "refused", evidence, result=result)
+            project.ledger.record_outcome(effect.id, "refused", evidence, result=result, cost_usd=job.cost_usd)
         end_render(project, effect.key.content_id, effect.key.sequence, "fail", detail=evidence)
-        return _reconciled(effect, "released" if job.retry_helps else "refused", evidence, retry)
+        return _reconciled(effect, "released" if job.may_repeat else "refused", evidence, retry)
     return _stays_sent(project, effect, "goes_on", f"it is {job.state} at {effect.key.target}", retry)
 
 

@@ -31,6 +31,7 @@ SAMPLES = {
     "openai": Sample(model="gpt-6-luna"),
     "fal": Sample(),
     "kling": Sample(),
+    "runway": Sample(cleared={"runway_credits": 100_000}),
     "clips": Sample(),
     "edge": Sample(voice="en-GB-SoniaNeural"),
     "espeak": Sample(voice="en-us"),

@@ -292,7 +292,7 @@ def test_an_empty_result_does_not_prove_that_nothing_was_made() -> None:
     """It was completed, and so it is billed: the request is kept, and a person looks."""
     done = {"status": "COMPLETED", "logs": None}
     says = (Say(body=done), Say(body=done), Say(body={"seed": 1}))
-    with scripted(*says) as server, pytest.raises(PermanentError, match="a result without a video") as refusal:
+    with scripted(*says) as server, pytest.raises(PermanentError, match="done, without a video") as refusal:
         at(server.url).follow(HANDLE)
     assert refusal.value.code == "no_media_generated"
 

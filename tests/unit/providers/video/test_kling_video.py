@@ -126,7 +126,7 @@ def test_a_status_becomes_a_job(say: Say, job: Job) -> None:
 
 def test_an_empty_success_does_not_prove_that_nothing_was_made() -> None:
     says = task("succeed", task_result={"videos": []})
-    with scripted(says) as server, pytest.raises(PermanentError, match="succeeded, without a video"):
+    with scripted(says) as server, pytest.raises(PermanentError, match="done, without a video"):
         at(server.url).follow(HANDLE)
 
 

@@ -4,9 +4,11 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import select, update
@@ -468,6 +470,41 @@ def test_a_refused_segment_holds_no_money_once_it_is_reopened(make_project: Make
     reopen_refused(project, ID)
     assert effects(project)[2]["reserved_usd"] == 0
     assert render(project, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
+
+
+def test_a_failure_that_is_billed_stays_in_the_books(project: Project, tiny_clip: Path) -> None:
+    billed = replace(UNLUCKY, cost_usd=Decimal("0.4"))
+    with pytest.raises(PermanentError, match=r"billed all the same: \$0\.40"):
+        render(project, FakeVideoGenerator(tiny_clip, jobs={2: [billed]}))
+    reopen_refused(project, ID)
+    reopen_refused(project, ID)
+    assert render(project, FakeVideoGenerator(tiny_clip)).record.cost_usd == Decimal("1.5")
+    rows = ledger_rows(project)
+    assert sum(row["settled_usd"] for row in rows if row["kind"] == "segment") == Decimal("1.9")
+
+
+def test_what_a_service_bills_is_booked_and_not_its_price(project: Project, tiny_clip: Path) -> None:
+    cheaper = replace(DONE, cost_usd=Decimal("0.3"))
+    made = render(project, FakeVideoGenerator(tiny_clip, jobs={1: [cheaper]}))
+    assert made.record.cost_usd == Decimal("1.3")
+
+
+def test_an_address_that_has_ended_is_asked_for_again(project: Project, tiny_clip: Path) -> None:
+    gone = PermanentError(attempted="fetch", answer="HTTP 403")
+    fresh: list[Job | BaseException] = [replace(DONE, file_url="file://fresh")]
+    source = FakeVideoGenerator(tiny_clip, jobs=dict.fromkeys((1, 2, 3), fresh), downloads=[gone])
+    with pytest.raises(PermanentError):  # of the segments whose address stays the same, the refusal stands
+        render(project, FakeVideoGenerator(tiny_clip, downloads=[gone] * 3))
+    render(project, source)
+    assert source.submitted == []
+
+
+def test_a_service_is_asked_no_more_often_than_it_allows(project: Project, tiny_clip: Path) -> None:
+    write_channel(project.settings.root, "crafts", video={"provider": "runway", "model": "gen4.5"})
+    assert isinstance(project.clock, FakeClock)
+    with mock.patch.object(project.clock, "sleep", wraps=project.clock.sleep) as sleep:
+        render(project, FakeVideoGenerator(tiny_clip, name="runway", jobs={1: [RUNNING, RUNNING, DONE]}))
+    assert min(call.args[0] for call in sleep.call_args_list) >= 5
 
 
 def test_what_is_missing_is_reported_before_anything_is_bought(make_project: MakeProject, tiny_clip: Path) -> None:

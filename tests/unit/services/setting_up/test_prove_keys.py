@@ -24,7 +24,7 @@ from tests.fakes.project import CRAFTS
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 
-KEYED = ("anthropic", "openai", "fal", "kling", "instagram", "tiktok", "youtube", "slack", "tmdb")
+KEYED = ("anthropic", "openai", "fal", "kling", "runway", "instagram", "tiktok", "youtube", "slack", "tmdb")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,7 @@ FIRST_DAY = {
     "youtube": ("not enabled", "enable YouTube Data API v3", {"youtube_api_enabled": True}),
     "slack": ("not_in_channel", "/invite", {"slack_in_channel": True}),
     "discord": ("Missing Access", "View Channel", {"discord_has_access": True}),
+    "runway": ("no credit", "Buy credit", {"runway_credits": 1000}),
 }
 
 
@@ -197,6 +198,8 @@ def test_every_setting_of_a_new_developer_is_met_or_listed() -> None:
         "instagram_quota_total": "posts in 24 hours",
         "fal_concurrency": "two requests at once",
         "elevenlabs_tier": "a free account",
+        "runway_concurrency": "one or two tasks at once",
+        "runway_daily": "50 to 200 a day",
     }
     nobodys_work = {"tiktok_single_use_refresh"}  # dayreel keeps the new one
     assert met | set(by_words) | nobodys_work == set(PRESETS[NEW_DEVELOPER])
