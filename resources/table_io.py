@@ -30,7 +30,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Write a table of this partition, or a mapping of partition to table, in any form.
 
         Raises:
-            UsageError: it is not a table, or one table for several partitions.
+            UsageError: it is not a table, one table for several partitions, or not a table for each of them.
             OSError, StoreError: a file could not be written; what was there before is untouched.
         """
         from dayreel.marts.frames import to_arrow  # noqa: PLC0415  pyarrow
@@ -42,6 +42,12 @@ class TableIOManager(dg.ConfigurableIOManager):
             raise UsageError(
                 f"{asset!r} returned one table for {len(keys)} partitions.",
                 next_step="Return a mapping of partition key to table, or leave out the single-run backfill policy.",
+            )
+        if isinstance(obj, Mapping) and (other := {*obj} ^ {*keys}):
+            raise UsageError(
+                f"{asset!r} was to return a table for each of {len(keys)} partitions, and returned {len(obj)}. On one "
+                f"side alone: {', '.join(sorted(map(str, other))[:10])}.",
+                next_step="Return one for every key of `context.partition_keys`, without rows where there are none.",
             )
         tables = {key: to_arrow(value) for key, value in (obj if isinstance(obj, Mapping) else {keys[0]: obj}).items()}
         with opened_records(self._settings()) as records:

@@ -4,14 +4,18 @@ See https://docs.dagster.io/guides/automate/sensors. What is due is decided by `
 key keeps a tick from asking twice, and the effect ledger keeps a post from going out twice.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
-from dayreel.services.upkeep.due_work import due_posts, new_decisions
+from dayreel.services.upkeep.due_work import DueReview, due_posts, new_decisions
 from pipeline_assets.steps import CONTENT_TAG, DECISION_TAG, TRIGGER_TAG
 from resources.project import ProjectResource
 from sensors.ticks import KnownDays, without_unfinished
 
 INTERVAL_S = 15
+_MOST_TAKES = 10
+"""Decisions of one day, about, that are looked for among what was recorded."""
 
 
 def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.SensorDefinition]:
@@ -27,6 +31,7 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
     def decision_recorded(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
         with project.open(actor="sensor decision_recorded") as opened:
             news = new_decisions(opened, int(context.cursor or 0), days=KnownDays(partitions))
+        recorded = _recorded(context.instance, news.due)
         for reason in news.left_out:
             context.log.warning("left out: %s", reason)
         requests = [
@@ -39,6 +44,7 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
                 ),
             )
             for decision in news.due
+            if decision not in recorded
         ]
         skip = None if requests else dg.SkipReason("; ".join(news.left_out) or "no new decision")
         # The cursor moves past rows that were left out as well: a channel that is gone would stop every later
@@ -78,6 +84,21 @@ def build_decision_sensors(partitions: dg.DailyPartitionsDefinition) -> list[dg.
         return dg.SensorResult(run_requests=requests, skip_reason=skip)
 
     return [decision_recorded, post_due]
+
+
+def _recorded(instance: dg.DagsterInstance, decisions: Sequence[DueReview]) -> list[DueReview]:
+    """Return those that `dayreel publish`, or the demo, has recorded: a run for each would hold up today's work."""
+    days: dict[str, list[str]] = {}
+    for decision in decisions:
+        days.setdefault(decision.channel, []).append(decision.day.isoformat())
+    made: set[tuple[str, str | None, object]] = set()
+    for channel, partitions in days.items():
+        reviews = dg.AssetRecordsFilter(dg.AssetKey([channel, "reviews"]), asset_partitions=partitions)
+        for record in instance.fetch_materializations(reviews, limit=_MOST_TAKES * len(partitions)).records:
+            event = record.asset_materialization
+            if event is not None and "decision_id" in event.metadata:
+                made.add((channel, event.partition, event.metadata["decision_id"].value))
+    return [each for each in decisions if (each.channel, each.day.isoformat(), each.decision_id) in made]
 
 
 def _tags(channel: str, content_id: str, decision_id: int, decided_by: str, via: str) -> dict[str, str]:

@@ -1,7 +1,10 @@
 """`dayreel desk`: review in the browser, in the foreground. `dayreel up` starts it together with Dagster."""
 
+from functools import partial
+
 import click
 
+from dayreel.cli.launch import read_scheduler_health
 from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.project import opened_project
 
@@ -31,5 +34,6 @@ def command(host: str | None, port: int | None, dagster_url: str | None, no_link
             host=settings.desk_host if host is None else host,
             port=settings.desk_port if port is None else port,
             dagster=None if dagster_url is None else DagsterAddress.parse(dagster_url),
+            scheduler_health=partial(read_scheduler_health, project),
             announce=announce,
         )

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from dayreel.processes import is_alive, this_process
 from dayreel.queries.expectations import Silence
 from dayreel.schemas.check import Check
 from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
+from dayreel.services.project import Project
 from dayreel.services.upkeep.report_silences import SchedulerHealth
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.locks import hold
@@ -164,8 +164,9 @@ def examine_dagster(settings: Settings) -> list[Check]:
     return [*checks, _graph(settings)]
 
 
-def read_scheduler_health(settings: Settings, channels: Collection[str], now: datetime) -> SchedulerHealth:
+def read_scheduler_health(project: Project) -> SchedulerHealth:
     """Return what Dagster is not doing that it should, from its instance's storage: no daemon has to run."""
+    settings, channels = project.settings, project.channels.names()
     try:
         with instance_of(settings) as instance, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -174,7 +175,7 @@ def read_scheduler_health(settings: Settings, channels: Collection[str], now: da
             from pipeline_assets.health import read_health
 
             try:
-                return read_health(instance, channels, now, graph=_graph_names(settings))
+                return read_health(instance, channels, project.clock.now(), graph=_graph_names(settings))
             except SQLAlchemyError as error:
                 raise ConfigurationError(f"Dagster's instance cannot be read: {_in_a_line(error)}.") from error
     except ConfigurationError as error:

@@ -139,6 +139,8 @@ def _programs(settings: Settings, private_tmp: str) -> list[Program]:
         **os.environ,
         "DAGSTER_HOME": str(dagster_home(settings)),
         "DAGSTER_DISABLE_TELEMETRY": "1",
+        # A graph that does not load for a minute, a killed code server too, would end each backfill of assets for good.
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",
         "PYTHONWARNINGS": "ignore",
         "TMPDIR": private_tmp,
     }

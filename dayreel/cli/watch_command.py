@@ -9,13 +9,14 @@ from datetime import datetime
 import click
 
 from dayreel.cli.documents import morning_document
+from dayreel.cli.launch import read_scheduler_health
 from dayreel.cli.output import print_json
 from dayreel.cli.signals import until_notified
 from dayreel.errors import DayreelError
 from dayreel.services.notify_people import notifier_name
-from dayreel.services.project import Project, opened_project
+from dayreel.services.project import opened_project
 from dayreel.services.upkeep.morning_message import is_morning_late, look_at_morning, send_morning, text_of
-from dayreel.services.upkeep.report_silences import LOOK_EVERY, SchedulerHealth, WatchReport, report_silences
+from dayreel.services.upkeep.report_silences import LOOK_EVERY, WatchReport, report_silences
 from dayreel.settings import Settings, load_settings
 
 
@@ -53,7 +54,7 @@ def command(once: bool, morning: bool, as_json: bool) -> int:
 
 def _print_morning(settings: Settings, *, as_json: bool) -> int:
     with opened_project(settings, actor="watch") as project:
-        morning = look_at_morning(project, _health(project), target=notifier_name(settings))
+        morning = look_at_morning(project, read_scheduler_health(project), target=notifier_name(settings))
     text = text_of(morning, settings.desk_address)
     if as_json:
         print_json(morning_document(morning, text))
@@ -81,17 +82,11 @@ def _look_and_print(settings: Settings) -> None:
 
 def _look(settings: Settings) -> WatchReport:
     with opened_project(settings, actor="watch") as project:
-        health, notifier = _health(project), project.connect(notifier_name(settings))
+        health, notifier = read_scheduler_health(project), project.connect(notifier_name(settings))
         report = report_silences(project, health, notifier=notifier)
         if not is_morning_late(project, target=notifier.name):
             return report
         return replace(report, sentences=(*report.sentences, *send_morning(project, health, notifier=notifier)))
-
-
-def _health(project: Project) -> SchedulerHealth:
-    from dayreel.cli.launch import read_scheduler_health
-
-    return read_scheduler_health(project.settings, project.channels.names(), project.clock.now())
 
 
 def _since(at: datetime) -> str:

@@ -47,6 +47,7 @@ from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
 from dayreel.services.footage_hooks import DeskPages, footage_hooks
 from dayreel.services.project import Project
+from dayreel.services.upkeep.report_silences import SchedulerHealth
 from dayreel.services.upkeep.start_work import start_command
 from dayreel.vendors.registry import label_of
 
@@ -60,6 +61,7 @@ def create_desk(
     dagster_client: httpx.AsyncClient | None = None,
     hasher: PasswordHasher | None = None,
     start: Callable[[Project, Sequence[str], str], object] | None = None,
+    scheduler_health: Callable[[], SchedulerHealth | None] = lambda: None,
     poll_s: float = POLL_S,
 ) -> Starlette:
     """Return the desk as an ASGI application; the project's catalog stays open as long as it runs.
@@ -69,6 +71,7 @@ def create_desk(
         dagster_client: what reaches it, for tests; default is a client of its own.
         hasher: argon2 with other costs, for tests.
         start: what starts a `dayreel` command beside the desk; default is a child process.
+        scheduler_health: looks what Dagster is at; default is that nobody looks.
         poll_s: how often the catalog is looked at while somebody follows along.
     """
     settings = project.settings
@@ -86,6 +89,7 @@ def create_desk(
         more_pages=(footage.nav,) if footage else (),
         secret=signing_key(settings.var_dir),
         start=start or (lambda project, arguments, by: start_command(project, arguments, by=by)),
+        scheduler_health=scheduler_health,
         dagster=dagster,
         public_url=settings.desk_url,
         trusted_header=settings.desk_trusted_header,

@@ -12,6 +12,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.services.dagster_address import DagsterAddress
 from dayreel.services.desk.users import Users, require_users
 from dayreel.services.project import Project
+from dayreel.services.upkeep.report_silences import SchedulerHealth
 
 _STOP_DEADLINE_S = 5
 
@@ -23,11 +24,18 @@ def first_link(project: Project, address: str) -> str | None:
 
 
 def serve(
-    project: Project, *, host: str, port: int, dagster: DagsterAddress | None, announce: Callable[[str], None]
+    project: Project,
+    *,
+    host: str,
+    port: int,
+    dagster: DagsterAddress | None,
+    scheduler_health: Callable[[], SchedulerHealth | None],
+    announce: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
+        scheduler_health: looks what Dagster is at.
         announce: called with the desk's address once it listens.
 
     Raises:
@@ -36,7 +44,7 @@ def serve(
     """
     require_users(Users(project.catalog, project.clock), host)
     listening = _listen(host, port)
-    app = create_desk(project, dagster=dagster)
+    app = create_desk(project, dagster=dagster, scheduler_health=scheduler_health)
     config = uvicorn.Config(
         app,
         log_level="warning",

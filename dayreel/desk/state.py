@@ -19,6 +19,7 @@ from dayreel.services.desk.consents import OpenConsents
 from dayreel.services.desk.sessions import Sessions, Throttle
 from dayreel.services.desk.users import Users
 from dayreel.services.project import Project
+from dayreel.services.upkeep.report_silences import SchedulerHealth
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class DeskState:
         notices: what a page says after a redirect, by its name in the address.
         more_pages: what stands in the navigation behind the desk's own pages: address, name and icon.
         start: starts a `dayreel` command in the background, on behalf of a person.
+        scheduler_health: looks what Dagster is at and what it is not doing; returns None where nobody can look.
         dagster: where Dagster's web server answers; None: nobody goes through.
         public_url: the address people type, where it is not the one the desk listens on.
     """
@@ -47,6 +49,7 @@ class DeskState:
     more_pages: tuple[tuple[str, str, str], ...]
     secret: bytes
     start: Callable[[Project, Sequence[str], str], object]
+    scheduler_health: Callable[[], SchedulerHealth | None]
     dagster: DagsterAddress | None
     public_url: str | None
     trusted_header: str | None

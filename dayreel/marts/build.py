@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import func, select
 
@@ -140,10 +141,16 @@ def read_table(files: MartFiles, name: str, partitions: Collection[str] | None =
     """Return partitions of a mart or of a team's own table (default: all there are) as Arrow.
 
     Raises:
-        UsageError: it is a table of a team's own, and none of these partitions was written.
+        UsageError: it is a team's own table, and none of these partitions was written, or their types differ.
     """
     keys = files.partitions(name) if partitions is None else partitions
-    table = files.read(name, keys, schema=schema_of(MARTS[name]) if name in MARTS else None)
+    try:
+        table = files.read(name, keys, schema=schema_of(MARTS[name]) if name in MARTS else None)
+    except pa.ArrowTypeError as error:
+        raise UsageError(
+            f"The partitions of {name!r} are not one table: {error}.",
+            next_step="Materialize those again whose column has the other type; each is a file of its own.",
+        ) from error
     if table is None:
         which = "any partition" if partitions is None else ", ".join(partitions)
         raise UsageError(

@@ -5,7 +5,7 @@ What is not asked for is not imported. polars is not a dependency of dayreel: wh
 
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
@@ -18,9 +18,14 @@ TableForm = Literal["pyarrow", "pandas", "polars", "duckdb"]
 def form_of(wanted: Any) -> str | None:
     """Return the form that an annotation asks for, and None where it asks for nothing (`Any`, none at all).
 
+    `Optional` asks for what it holds: a table without rows is a table, never None.
+
     Raises:
         UsageError: it is a type that no table can be loaded as.
     """
+    held = [kind for kind in get_args(wanted) if kind is not type(None)]
+    if len(held) == 1 and type(None) in get_args(wanted):
+        wanted = held[0]
     if wanted in (None, Any, object):
         return None
     package = str(getattr(wanted, "__module__", "")).partition(".")[0].lstrip("_")
@@ -56,7 +61,7 @@ def to_arrow(value: Any) -> Any:
     """
     if isinstance(value, pa.Table):
         table = value
-    elif (form := form_of(type(value))) == "pandas":
+    elif (form := form_of(_base_of(value))) == "pandas":
         table = pa.Table.from_pandas(value, preserve_index=False)
     elif form == "lazy polars":
         table = value.collect().to_arrow()
@@ -65,6 +70,12 @@ def to_arrow(value: Any) -> Any:
     else:
         table = value.to_arrow_table()
     return table.replace_schema_metadata(None)
+
+
+def _base_of(value: Any) -> type:
+    """Return a value's type, or that of pandas which it extends, such as geopandas does."""
+    kinds = type(value).__mro__
+    return next((kind for kind in kinds if kind.__name__ == "DataFrame"), kinds[0])
 
 
 def as_frame(table: Any) -> Any:

@@ -43,13 +43,14 @@ def store_table(records: Records, asset: str, partition: str, table: Any) -> str
     """Write a partition of a table, where the marts are, and return its file; one of dayreel's own keeps its columns.
 
     Raises:
-        UsageError: the partition cannot be the name of a file, or the columns are not those of the mart.
+        UsageError: asset or partition cannot be the name of a file, or the columns are not those of the mart.
         StoreError, OSError: it could not be written; what was there before is untouched.
     """
-    if _PARTITION.fullmatch(partition) is None or asset.partition("/")[0] == "charts":
+    folder, *_ = parts = asset.split("/")
+    if _PARTITION.fullmatch(partition) is None or folder == "charts" or {*parts} & {"", ".", ".."}:
         raise UsageError(
             f"Partition {partition!r} of {asset!r} cannot be stored as a file.",
-            next_step="Name partitions with letters, digits, `_` and `-`, and no table `charts`.",
+            next_step="Name partitions with letters, digits, `_` and `-`, no table `charts`, no part of a key `..`.",
         )
     if asset in MARTS:
         schema = schema_of(MARTS[asset])

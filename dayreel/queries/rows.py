@@ -1,6 +1,6 @@
 """The rows that several questions ask for, and the selects that find them. Nothing here changes anything."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -226,6 +226,12 @@ def list_contents(
     if ids is not None:
         query = query.where(content.c.id.in_(ids))
     return all_rows(connection, ContentRow, query)
+
+
+def contents_of_days(connection: Connection, days: Collection[date], *, or_begun_since: datetime) -> list[ContentRow]:
+    """Return the contents of these days, and those that were begun since then, each day's newest take last."""
+    query = select(content).where(content.c.day.in_(days) | (content.c.created_at > or_begun_since))
+    return all_rows(connection, ContentRow, query.order_by(content.c.take))
 
 
 def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str) -> list[tuple[str, str]]:

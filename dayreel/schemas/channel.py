@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -293,11 +294,13 @@ def _vendor(name: str) -> Vendor | None:
 def _shape_of(platforms: Iterable[Vendor]) -> type[Strict]:
     """Return the shape that the part of a channel file about these platforms has."""
     ordered = sorted(platforms, key=lambda vendor: (vendor.order, vendor.name))
-    fields: dict[str, Any] = {
-        vendor.name: (vendor.platform.fields | None, Field(None, description=vendor.about))
-        for vendor in ordered
-        if vendor.platform is not None
-    }
+    return _shape_with(tuple((each.name, each.platform.fields, each.about) for each in ordered if each.platform))
+
+
+@lru_cache
+def _shape_with(parts: tuple[tuple[str, type[BaseModel], str], ...]) -> type[Strict]:
+    """Return the shape with these parts: made once, since that takes longer than reading a file."""
+    fields: dict[str, Any] = {name: (part | None, Field(None, description=about)) for name, part, about in parts}
     return create_model("Platforms", __base__=Strict, **fields)
 
 

@@ -49,6 +49,20 @@ def test_an_approval_is_recorded_and_then_posted(made: Deployment, instance: dg.
     assert "no new decision" in reason_of(made.tick(instance, "decision_recorded_sensor", cursor=tick.cursor))
 
 
+def test_what_was_recorded_without_the_sensor_gets_no_run(made: Deployment, instance: dg.DagsterInstance) -> None:
+    """After months of `dayreel publish`, or a demo, the first `dayreel up` would begin with a run for each decision."""
+    first = made.decide(NOTES_ID, "approved")
+    key = dg.AssetKey(["notes", "reviews"])
+    for day in (DAY, days_ago(1)):
+        event = dg.AssetMaterialization(key, partition=str(day), metadata={"decision_id": first + (day != DAY)})
+        instance.report_runless_asset_event(event)
+    tick = made.tick(instance, "decision_recorded_sensor")
+    assert (tick.run_requests, tick.cursor) == ([], str(first))
+    second = made.decide(NOTES_ID, "rejected")
+    (request,) = made.tick(instance, "decision_recorded_sensor").run_requests
+    assert request.run_key == f"decision:{second}", "what was recorded of another day is another decision"
+
+
 def test_each_platform_gets_a_run_of_its_own(made: Deployment, instance: dg.DagsterInstance) -> None:
     """So that one platform's trouble never holds another back."""
     made.write_channel("notes", {**NOTES, "platforms": {"outbox": {}, "instagram": {}}})

@@ -16,6 +16,8 @@ from dayreel.errors import ConfigurationError, UsageError
 from dayreel.marts.build import refresh_marts
 from dayreel.marts.content_tables import CONTENT_TABLES
 from dayreel.marts.database import schema_of
+from dayreel.marts.frames import form_of, to_arrow
+from dayreel.marts.tables import store_table
 from resources.table_io import TableIOManager
 from tests.days import ZONE, days_ago, today
 from tests.orchestration.conftest import Made
@@ -174,12 +176,35 @@ def test_what_cannot_be_stored_or_loaded_says_why(
     assert "a table cannot be loaded or stored as <class 'int'>" in refusal_of(7, ["2026-11-01"]).lower()
     assert "one table for 2 partitions" in refusal_of(table, ["2026-11-01", "2026-11-02"])
     assert "cannot be stored as a file" in refusal_of(table, ["a|b"])
+    assert "cannot be stored as a file" in refusal_of(table, ["2026-11-01"], "team/../odd")
+    assert "On one side alone: 2026-11-02." in refusal_of({"2026-11-01": table}, ["2026-11-01", "2026-11-02"])
+    assert "On one side alone: 2020-01-01." in refusal_of({"2020-01-01": table, "2026-11-01": table}, ["2026-11-01"])
     assert "has other columns than the mart" in refusal_of(table, ["2026-11-01"], "/".join(PERFORMANCE))
     with pytest.raises(UsageError, match="No table of 'team/nothing' was written for any partition"):
         load_elsewhere(crafts.tables, "team/nothing")
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'dayreel\[polars]'"):
         load_elsewhere(TableIOManager(root=str(crafts.deployment.root), form="polars"), "/".join(PERFORMANCE))
+
+
+def test_days_whose_types_differ_name_the_column(crafts: Tables) -> None:
+    with crafts.deployment.project() as project:
+        for day, value in (("2026-11-01", 1), ("2026-11-02", 1.5), ("2026-11-03", None)):
+            store_table(project, "team/drift", day, pa.table({"n": [value]}))
+        assert load_elsewhere(crafts.tables, "team/drift")["n"].to_pylist() == [1, 1.5, None]
+        store_table(project, "team/drift", "2026-11-04", pa.table({"n": ["one"]}))
+    with pytest.raises(UsageError, match=r"'team/drift' are not one table: .*Field n has incompatible types"):
+        load_elsewhere(crafts.tables, "team/drift")
+
+
+def test_an_annotation_may_be_optional_and_a_frame_a_subclass() -> None:
+    assert form_of(pd.DataFrame | None) == form_of(pd.DataFrame) == "pandas"
+    assert form_of(Any) is None
+
+    class Frame(pd.DataFrame):
+        """As geopandas has one."""
+
+    assert to_arrow(Frame({"n": [1]})).to_pylist() == [{"n": 1}]
 
 
 def load_elsewhere(tables: TableIOManager, key: str) -> Any:

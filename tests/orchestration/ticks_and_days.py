@@ -16,6 +16,7 @@ from tests.zones import FIRST
 
 LATEST = timedelta(minutes=90)
 """Between what Dagster and dayreel make of a time that the clocks skip or show twice."""
+_CHANNEL = Channel.model_validate({**CRAFTS, "name": "crafts"})
 
 
 def check_ticks(zone: str, make_at: str, days: Sequence[date]) -> int:
@@ -23,7 +24,7 @@ def check_ticks(zone: str, make_at: str, days: Sequence[date]) -> int:
 
     Each day has one tick that means it, when the partition of that day is there, no later than it is due.
     """
-    channel = Channel.model_validate({**CRAFTS, "name": "crafts", "timezone": zone, "make_at": make_at})
+    channel = _CHANNEL.model_copy(update={"timezone": zone, "make_at": make_at})
     try:
         check_zones({"crafts": channel}, zone, FIRST)
     except ConfigurationError:
@@ -38,8 +39,10 @@ def check_ticks(zone: str, make_at: str, days: Sequence[date]) -> int:
             due_at = make_due_at(channel, day)
             assert due_at is not None, (zone, make_at, day)
             assert timedelta() <= due_at - tick <= LATEST, (zone, make_at, day, tick, due_at)
-            now = partitions.get_partition_keys(current_time=tick)[-1] if day == first else day.isoformat()
-            assert now == day.isoformat(), (zone, make_at, day, now)
+            if day == first:
+                with dg.partition_loading_context(effective_dt=tick):
+                    now = partitions.get_last_partition_key()  # listing every key takes ten times as long
+                assert now == day.isoformat(), (zone, make_at, day, now)
     return len(days)
 
 

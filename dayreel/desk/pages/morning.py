@@ -1,4 +1,4 @@
-"""The morning's message as of now, and the days that it counts. What Dagster is not doing stands in the banners."""
+"""The morning's message as of now, and the days that it counts: what `dayreel watch --morning` prints."""
 
 from starlette.responses import Response
 
@@ -10,6 +10,6 @@ from dayreel.services.upkeep.morning_message import look_at_morning, text_of
 def morning(request: PageRequest) -> Response:
     """Show it."""
     project = request.desk.project
-    now = look_at_morning(project, None, target=notifier_name(project.settings))
+    now = look_at_morning(project, request.desk.scheduler_health(), target=notifier_name(project.settings))
     lines = text_of(now, project.settings.desk_address).splitlines()
     return request.show("morning.html", morning=now, lines=lines)

@@ -278,11 +278,11 @@ class _Factory:
         self.clock.sleep(self.dice.uniform(0.2, 5.0) * 3600)
         who = self.dice.choice(PEOPLE)
         if chance < REJECTED and day not in self.surely_posted:
-            decide(self.project, content_id, "rejected", by=who, via="cli", note=self.dice.choice(REASONS))
-            self._record((channel.name, "reviews"), day, verdict="rejected")
+            no = decide(self.project, content_id, "rejected", by=who, via="cli", note=self.dice.choice(REASONS))
+            self._record((channel.name, "reviews"), day, verdict="rejected", decision_id=no.id)
             return
-        decide(self.project, content_id, "approved", by=who, via="cli")
-        self._record((channel.name, "reviews"), day, verdict="approved")
+        yes = decide(self.project, content_id, "approved", by=who, via="cli")
+        self._record((channel.name, "reviews"), day, verdict="approved", decision_id=yes.id)
         self.clock.sleep(60)
         for platform in channel.platforms.chosen():
             self._post(channel, day, content_id, platform)

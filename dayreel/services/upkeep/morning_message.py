@@ -20,7 +20,7 @@ from dayreel.queries.contents import ContentStatus, read_status, status_of
 from dayreel.queries.expectations import GRACE, LOOK_BACK, DueDay, Silence, due_days
 from dayreel.queries.holds import holds
 from dayreel.queries.money import Cap, overall_caps, spent_since
-from dayreel.queries.rows import ContentRow, list_contents, pause_of, posted_since, posts_without_public_id
+from dayreel.queries.rows import ContentRow, contents_of_days, pause_of, posted_since, posts_without_public_id
 from dayreel.queries.unknown_outcomes import UnknownOutcome, unknown_outcomes
 from dayreel.rules.calendar import clock_moments, why_never_made
 from dayreel.rules.lifecycle import WORKING
@@ -56,7 +56,7 @@ class MorningDay:
     """One day of one channel that was due since the message before.
 
     Attributes:
-        standing: how its newest take stands; `missing` where nothing was begun.
+        standing: how its newest take stands; without one `queued` where Dagster is to make it, and else `missing`.
         posts: per platform, how its post stands, as far as one was tried.
     """
 
@@ -70,12 +70,22 @@ class MorningDay:
 
 @dataclass(frozen=True)
 class Backfilled:
-    """Past days of one channel that were made, or were to be, since the message before."""
+    """Past days of one channel that were made, or were to be, since the message before.
+
+    Attributes:
+        coming: how many of those that are not there wait or are at work in Dagster.
+    """
 
     channel: str
     first: date
     last: date
     share: Share
+    coming: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        coming = f"; {self.coming} more are being made" if self.coming else ""
+        return f"{self.channel} {self.first} to {self.last}, {self.share} days{coming}"
 
 
 @dataclass(frozen=True)
@@ -195,7 +205,7 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
     return Morning(
         day=today,
         since=since,
-        days=tuple(_day(day, status) for day, status in recent),
+        days=tuple(_day(day, status, health) for day, status in recent),
         videos=Share(sum(_is_made(day.row) for day, _ in counted), len(counted)),
         posts=Share(len(out), len(out) + unsent),
         measured=measured,
@@ -226,7 +236,8 @@ def text_of(morning: Morning, desk_address: str) -> str:
     used = (f"${cap.used_usd:.2f} of ${cap.limit_usd:.2f} {at}" for cap, at in zip(morning.caps, when, strict=True))
     money = f"${morning.spent_usd:.2f} spent ({', '.join(used)})"
     if not morning.missing:
-        state = "exists or is being made" if morning.making else "does"
+        is_coming = morning.making or any(backfill.coming for backfill in morning.backfills)
+        state = "exists or is being made" if is_coming else "does"
         lines = [f"Everything that should exist {state}: {exists}; {money}."]
     else:
         lines = [f"{len(morning.missing)} missing or silent: {exists}; {money}."]
@@ -236,10 +247,7 @@ def text_of(morning: Morning, desk_address: str) -> str:
         lines.append(f"Waits for a person: {named}. `dayreel review list`, or {desk_address}/")
     if morning.making:
         lines.append(f"Being made: {_in_words(morning.making)}.")
-    lines += _listed(
-        f"Backfilled: {backfill.channel} {backfill.first} to {backfill.last}, {backfill.share} days."
-        for backfill in morning.backfills
-    )
+    lines += _listed(f"Backfilled: {backfill}." for backfill in morning.backfills)
     lines += _listed(f"Nothing is expected: {pause}." for pause in morning.paused)
     return "\n".join(lines)
 
@@ -340,7 +348,8 @@ def _backfills(
     """
     asked = {day for backfill in health.backfills if backfill.started_at > since for day in backfill.days}
     with project.catalog.read() as connection:
-        rows = {(row.channel, row.day): row for row in list_contents(connection) if row.channel in channels}
+        begun = contents_of_days(connection, {day for _owner, day in asked}, or_begun_since=since)
+    rows = {(row.channel, row.day): row for row in begun if row.channel in channels}
     late = {
         key
         for key, row in rows.items()
@@ -352,8 +361,8 @@ def _backfills(
         if not days:
             continue
         made = [day for day in days if _is_made(rows.get((name, day)))]
-        backfills.append(Backfilled(name, days[0], days[-1], Share(len(made), len(days))))
-        coming = {day for owner, day in health.under_way if owner == name}
+        coming = {day for owner, day in health.under_way if owner == name}.intersection(days).difference(made)
+        backfills.append(Backfilled(name, days[0], days[-1], Share(len(made), len(days)), len(coming)))
         left = [day for day in days if day not in (*made, *coming) and f"video {name} {day}" not in named]
         if left:
             text = f"{len(left)} days of {name} that were to be made afterwards are not: {_in_words(map(str, left))}."
@@ -363,9 +372,10 @@ def _backfills(
     return backfills, unmade
 
 
-def _day(day: DueDay, status: ContentStatus | None) -> MorningDay:
+def _day(day: DueDay, status: ContentStatus | None, health: SchedulerHealth) -> MorningDay:
     posts = {post.platform: post.state for post in status.posts} if status else {}
-    standing = status.standing if status else "missing"
+    unbegun = "queued" if (day.channel, day.day) in health.under_way else "missing"
+    standing = status.standing if status else unbegun
     return MorningDay(day.channel, day.day, day.due_at, day.row.id if day.row else None, standing, posts)
 
 

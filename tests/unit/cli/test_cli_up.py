@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from dagster._core.execution import asset_backfill
 
+from dayreel.cli import up_command
 from dayreel.cli.up_command import Program, own_footage, print_first_login, run_until_stopped, stopped_by_signals
 from dayreel.clock import SystemClock
 from dayreel.errors import ConfigurationError
@@ -74,6 +76,18 @@ def up(shared: Path, ports: tuple[int, int]) -> Iterator[Up]:
                 child.kill()
             process.kill()
             process.communicate()
+
+
+def test_the_daemon_keeps_backfills_of_a_broken_graph(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster reads that from this variable alone; where it is called otherwise, backfills would end again."""
+    asked = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    programs = up_command._programs(load_settings(), str(tmp_path))
+    (daemon,) = (program for program in programs if program.name == "daemon")
+    assert daemon.environment[asked]
+    assert asked in Path(asset_backfill.__file__).read_text(encoding="utf-8")
 
 
 def test_a_port_that_is_taken_is_reported_with_its_holder(

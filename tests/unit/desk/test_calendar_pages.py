@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -9,9 +10,11 @@ from dayreel.queries.rows import pinned_idea
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.upkeep.report_silences import SchedulerHealth
 from tests.fakes.clock import FakeClock
 from tests.fakes.desk import Browser, desk_on, person
 from tests.fakes.project import DAY, channel_of, reviewable, write_channel
+from tests.fakes.rows import add_content
 
 CONTENT = "crafts-2026-11-20"
 JAR = "A potter mends a cracked jar with gold"
@@ -152,3 +155,14 @@ def test_the_morning_shows_what_was_due(vera: Browser, project: Project) -> None
     assert "<p>Everything that should exist does: 1 of 1 videos; $0.00 spent" in page
     assert f'<a href="/content/{CONTENT}">' in page
     assert "none yet" in page
+
+
+def test_the_morning_knows_what_dagster_is_at(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    write_channel(project.settings.root, "crafts", make_at="06:00")
+    add_content(project.catalog, "crafts-2026-11-19", "posted", at=project.clock.now() - timedelta(hours=26))
+    queued = SchedulerHealth(under_way={("crafts", DAY)})
+    page = person(desk_on(project, scheduler_health=lambda: queued), "Vera", "viewer").open("/morning")
+    assert "Being made: crafts 2026-11-20." in page
+    assert '<span class="state state-queued"' in page
+    assert "missing" not in page

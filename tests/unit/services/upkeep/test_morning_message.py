@@ -125,6 +125,15 @@ def test_what_is_being_made_is_not_missing(project: Project) -> None:
     assert making == "Being made: crafts 2026-11-20."
 
 
+def test_what_waits_in_dagsters_queue_is_not_missing(make_project: Callable[..., Project]) -> None:
+    project = make_project(clock=FakeClock(EIGHT), channels={"crafts": MADE_AT})
+    add_content(project.catalog, f"crafts-{YESTERDAY}", "posted", at=EIGHT - timedelta(hours=26))
+    waits = {("crafts", date(2026, 11, 20))}
+    assert lines(project, under_way=waits)[-1] == "Being made: crafts 2026-11-20."
+    assert [day.standing for day in look(project, under_way=waits).days] == ["queued"]
+    assert [day.standing for day in look(project).days] == ["missing"]
+
+
 def test_nothing_is_expected_of_a_paused_channel(make_project: Callable[..., Project]) -> None:
     clock = FakeClock(EIGHT - timedelta(days=1))
     project = make_project(clock=clock, channels={"crafts": MADE_AT, "notes": MADE_AT})
@@ -150,6 +159,9 @@ def test_a_backfill_says_how_many_of_its_days_are_made(project: Project) -> None
         "`dayreel backfill --channel crafts --from 2026-11-04 --to 2026-11-04` continues."
     )
     assert done == "Backfilled: crafts 2026-11-02 to 2026-11-04, 2 of 3 days."
+    head, *_, done = lines(project, backfills=[asked], under_way=asked.days)
+    assert head.startswith("Everything that should exist exists or is being made: 2 of 2 videos")
+    assert done == "Backfilled: crafts 2026-11-02 to 2026-11-04, 2 of 3 days; 1 more are being made."
     add_content(project.catalog, "crafts-2026-11-04", "review_pending", at=EIGHT)
     head, *_, done = lines(project)
     assert head.startswith("Everything that should exist does: 2 of 2 videos")
