@@ -27,11 +27,12 @@ from dayreel.rules.captions import UNIT_NAMES
 from dayreel.rules.pricing import described
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Table
+from dayreel.schemas.metric import METRICS
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
 from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.models import PICTURES, ModelRow, Price, Source, TextModel, VideoModel, Voice
-from dayreel.vendors.record import CaptionRules, PlatformLimits
+from dayreel.vendors.record import CaptionRules, PlatformLimits, PlatformMetric
 from dayreel.vendors.registry import vendor_named, vendors
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -214,6 +215,32 @@ def platform_limits() -> Iterator[str]:
     yield from _table(("platform", "text", "file and posts"), rows)
 
 
+def metrics() -> Iterator[str]:
+    """Yield a table of what is counted, and one for each platform: its own names, what they count there, since when."""
+    yield "## What is counted\n"
+    rows = ((f"`{metric.name}`", metric.kind, metric.about) for metric in METRICS.values())
+    yield from _table(("metric", "type", "what it is"), rows)
+    for vendor in vendors("platforms"):
+        reported = vendor.platform.metrics if vendor.platform is not None else ()
+        if reported:
+            yield f"## {vendor.label}\n"
+            cells = ((f"`{m.metric}`", f"`{m.theirs}`{_scaled(m)}", m.counts, _defined(m)) for m in reported)
+            yield from _table(("metric", "its name there", "what it counts there", "defined so, read where"), cells)
+
+
+def _scaled(metric: PlatformMetric) -> str:
+    return f" x {metric.scale:g}" if metric.scale != 1 else ""
+
+
+def _defined(metric: PlatformMetric) -> str:
+    parts = [f"since {metric.since}" if metric.since else "no day is given"]
+    parts += [f"before: {metric.before}"] if metric.before else []
+    parts += [f"up to {metric.late_h} h late"] if metric.late_h else []
+    parts += [f"needs `{metric.scope}`"] if metric.scope else []
+    second = " (2nd)" if metric.source.second_hand else ""
+    return f"{'; '.join(parts)} ({_read_at(metric.source)}){second}"
+
+
 def _text_limits(rules: CaptionRules) -> str:
     parts = [f"{rules.limit:,} {UNIT_NAMES[rules.unit]}"]
     parts += [f"title {rules.title_limit} characters"] if rules.title_limit else []
@@ -388,6 +415,7 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "library plan": library_plan,
     "models": models,
     "platform limits": platform_limits,
+    "metrics": metrics,
     "model fields": model_fields,
     "marts": marts,
     "content tables": content_tables,

@@ -6,13 +6,15 @@ from datetime import date
 import dagster as dg
 
 from dayreel.clock import local_day
+from dayreel.marts.content_tables import SNAPSHOTS as SNAPSHOTS_TABLE
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import WINDOW_DAYS
 from dayreel.services.making.code_versions import OF_WHAT_HAPPENED
+from dayreel.services.measure_accounts import followers_on, measure_accounts
 from dayreel.services.measure_posts import ONLY_DUE, gaps_of, measure_posts, measured_on
 from dayreel.vendors.registry import posted_by_hand
-from pipeline_assets.contracts import check_specs
+from pipeline_assets.contracts import check_specs, column_schema
 from pipeline_assets.freshness import measured
 from pipeline_assets.metadata import runbook, table
 from pipeline_assets.run_queue import ANALYTICS_POOL
@@ -50,6 +52,7 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
         code_version=OF_WHAT_HAPPENED,
         io_manager_key="tables",
         required_resource_keys={"project", *platforms},
+        metadata=column_schema(SNAPSHOTS_TABLE),
         check_specs=check_specs(
             {
                 CHECK: "Fails while a post that was out has no counters of the day: the platform could not be asked, "
@@ -59,30 +62,39 @@ def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsD
             SNAPSHOTS,
             partitions,
         ),
-        description="Views, likes, comments and shares of every post of the last 32 days, as the platforms report them "
-        "on this day. Totals as of now: a past day cannot be measured afterwards; its run reports what it holds. "
-        f"{runbook('explanation/engagement')}",
+        description="What the platforms report on this day of every post of the last 32 days, and how many follow the "
+        "accounts; docs/reference/metrics.md says what each metric counts. Totals as of now: a past day cannot be "
+        f"measured afterwards; its run reports what it holds. {runbook('explanation/engagement')}",
     )
     def snapshots(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         day = date.fromisoformat(context.partition_key)
         with open_project(context) as project:
             if day < local_day(project.clock.now(), project.settings.timezone):
-                measured = measured_on(project, day)
+                measured, followers = measured_on(project, day), followers_on(project, day)
             else:
                 clients: dict[str, PlatformProvider] = {
                     name: getattr(context.resources, name).open(project) for name in platforms
                 }
                 only_due = context.run.tags.items() >= ONLY_DUE.items()
                 measured = measure_posts(project, day, platforms=clients, only_due=only_due)
+                followers = measure_accounts(project, day, clients)
         gaps = gaps_of(measured)
         return dg.MaterializeResult(
             metadata={
                 "snapshots": dg.MetadataValue.int(sum(platform.snapshots for platform in measured)),
                 "platforms": table(
-                    [{**vars(platform), "missing": ", ".join(platform.missing) or None} for platform in measured]
+                    [
+                        {
+                            **vars(platform),
+                            "missing": ", ".join(platform.missing) or None,
+                            "refused": "; ".join(f"{name}: {why}" for name, why in platform.refused.items()) or None,
+                        }
+                        for platform in measured
+                    ]
                 ),
                 # Plotted per day; what a platform did not report is a gap, not a zero.
                 **{f"views_{platform.platform}": platform.views for platform in measured if platform.views is not None},
+                **{f"followers_{name}": count for name, count in followers.items()},
             },
             check_results=[
                 dg.AssetCheckResult(

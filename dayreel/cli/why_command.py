@@ -10,6 +10,7 @@ from dayreel.cli.output import print_json
 from dayreel.queries.story import Story, StoryPost, find_content_id, story_of
 from dayreel.records import opened_records
 from dayreel.schemas.manifest import Override
+from dayreel.schemas.metric import METRICS
 
 
 @click.command("why")
@@ -151,10 +152,10 @@ def _words(sent: dict[str, Any]) -> str:
 
 
 def _snapshot(snapshot: dict[str, Any]) -> str:
-    counters = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
-    known = ", ".join(f"{name} {snapshot[name]}" for name in counters if snapshot[name] is not None)
+    known = ", ".join(f"{name} {snapshot[name]}" for name in METRICS if snapshot[name] is not None)
+    refused = "".join(f"; no {name}: {why}" for name, why in (snapshot["refused"] or {}).items())
     simulated = " (simulated)" if snapshot["simulated"] else ""
-    return f"{snapshot['observed_at']}: {known or 'no counter was reported'}{simulated}"
+    return f"{snapshot['observed_at']}: {known or 'no counter was reported'}{simulated}{refused}"
 
 
 def _decisions(story: dict[str, Any]) -> list[str]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Text, select
 
 from dayreel.queries.rows import ContentRow, list_contents, newest_verdicts, posts_of
 from dayreel.records import Records
 from dayreel.schemas.manifest import Manifest, Stage
 from dayreel.schemas.mart import Column, ColumnKind, Table
+from dayreel.schemas.metric import METRICS
 from dayreel.stores.catalog.tables import content, metric_snapshots
 
 _SHA256 = "regexp_full_match(sha256, '[0-9a-f]{64}')"
@@ -31,7 +32,6 @@ _MADE_BY = (
     "cost_usd usd: paid for the whole stage",
     "made_at moment: when the stage was done (UTC)",
 )
-_COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves")
 
 ReadRows = Callable[[Records, Sequence[ContentRow]], Iterator[dict[str, Any]]]
 
@@ -253,13 +253,27 @@ def read_content_table(
     )
 
 
-SNAPSHOT_COLUMNS: Mapping[str, ColumnKind] = {
-    "day": "day", "channel": "text", "content_id": "text", "platform": "text", "post_row_id": "int", "post_id": "text",
-    "observed_at": "moment", "age_h": "float", **dict.fromkeys(_COUNTERS, "int"), "watch_time_s": "float",
-    "simulated": "flag",
-}  # fmt: skip
-"""Columns of `engagement/snapshots`: what platforms reported, by the day it was observed; `engagement/daily` has the
-gains."""
+SNAPSHOTS = Table(
+    name="engagement/snapshots", grain="one post at one moment at which its platform was asked",
+    key=("post_row_id", "observed_at"), checks={}, least_rows=0,
+    columns=(
+        Column("day", "day", "day of the measurement, in DAYREEL_TIMEZONE"),
+        Column("channel", "text", "channel of the content"),
+        Column("content_id", "text", "the content that was posted"),
+        Column("platform", "text", "where it was posted"),
+        Column("post_row_id", "int", "the post (catalog: platform_posts.id)"),
+        Column("post_id", "text", "the platform's id of the post"),
+        Column("observed_at", "moment", "when the platform was asked (UTC)"),
+        Column("age_h", "float", "hours since it went out"),
+        *(
+            Column(each.name, each.kind, f"{each.about}{' so far' if each.is_total else ''}; null: not reported")
+            for each in METRICS.values()
+        ),
+        Column("refused", "text", "why a metric that was asked for was not reported, as JSON by metric; null: none"),
+        Column("simulated", "flag", "true for everything of the sandbox world"),
+    ),
+)  # fmt: skip
+"""What platforms reported, by the day it was observed; `engagement/daily` has the gains."""
 
 
 def read_snapshots(records: Records, days: Collection[date] | None = None) -> Any:
@@ -270,16 +284,18 @@ def read_snapshots(records: Records, days: Collection[date] | None = None) -> An
     """
     from dayreel.marts.database import arrow_table  # noqa: PLC0415
 
-    named = {**metric_snapshots.c, "day": metric_snapshots.c.observed_on, "channel": content.c.channel}
+    kinds, snapshots = {column.name: column.kind for column in SNAPSHOTS.columns}, metric_snapshots.c
+    of_others = {"day": snapshots.observed_on, "channel": content.c.channel, "refused": snapshots.refused.cast(Text)}
+    named = {**snapshots, **of_others}
     query = (
-        select(*(named[name].label(name) for name in SNAPSHOT_COLUMNS))
+        select(*(named[name].label(name) for name in kinds))
         .join(content, content.c.id == metric_snapshots.c.content_id)
         .order_by(metric_snapshots.c.id)
     )
     if days is not None:
         query = query.where(metric_snapshots.c.observed_on.in_(days))
     with records.catalog.read() as connection:
-        return arrow_table(dict(SNAPSHOT_COLUMNS), [tuple(row) for row in connection.execute(query)])
+        return arrow_table(kinds, [tuple(row) for row in connection.execute(query)])
 
 
 def content_table_of(asset: str, channels: Collection[str]) -> tuple[str, str, str | None] | None:

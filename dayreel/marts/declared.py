@@ -15,6 +15,7 @@ from typing import cast, get_args
 import yaml
 
 from dayreel.schemas.mart import Column, ColumnKind, Mart
+from dayreel.schemas.metric import METRICS
 
 _SQL = Path(__file__).parent / "sql"
 _COLUMN = re.compile(rf"(\w+),? +-- ({'|'.join(get_args(ColumnKind))}): (.+)$", re.MULTILINE)
@@ -24,7 +25,9 @@ def marts_of(path: Path) -> Iterator[Mart]:
     """Yield the marts that a file declares."""
     header, _, sql = path.read_text(encoding="utf-8").removeprefix("/*\n").partition("*/\n")
     declared = yaml.safe_load(header)
-    columns = tuple(Column(name, cast("ColumnKind", kind), text) for name, kind, text in _COLUMN.findall(sql))
+    columns = tuple(
+        Column(name, cast("ColumnKind", kind), _described(text)) for name, kind, text in _COLUMN.findall(sql)
+    )
     reads = {name: (where,) if isinstance(where, str) else tuple(where) for name, where in declared["reads"].items()}
     uses = tuple(declared.get("uses", ()))
     code = "".join((json.dumps(reads, sort_keys=True), sql, *map(shared_sql, ("macros", *uses))))
@@ -35,6 +38,11 @@ def marts_of(path: Path) -> Iterator[Mart]:
             after=tuple(declared.get("after", ())), given=tuple(declared.get("given", ())), uses=uses, sql=sql,
             code_version=hashlib.sha256(code.encode()).hexdigest()[:12],
         )  # fmt: skip
+
+
+def _described(text: str) -> str:
+    """Return a description with `{metric}` as the metric's own (`schemas.metric`)."""
+    return re.sub(r"\{(\w+)\}", lambda named: METRICS[named[1]].about if named[1] in METRICS else named[0], text)
 
 
 @cache

@@ -12,13 +12,12 @@ from typing import Any
 from dayreel.errors import UsageError
 from dayreel.marts.build import mart_files, read_table
 from dayreel.marts.checks import check_tables
-from dayreel.marts.content_tables import CONTENT_TABLES, content_table_of, read_content_table, read_snapshots
+from dayreel.marts.content_tables import CONTENT_TABLES, SNAPSHOTS, content_table_of, read_content_table, read_snapshots
 from dayreel.marts.database import schema_of
 from dayreel.marts.declared import MARTS
 from dayreel.records import Records
 from dayreel.schemas.content import CheckResult
 
-SNAPSHOTS = "engagement/snapshots"
 _PARTITION = re.compile(r"[\w-]{1,100}")
 
 
@@ -30,7 +29,7 @@ def load_table(records: Records, asset: str, partitions: Collection[str] | None 
         StoreError, StateError: the catalog, a manifest or a bucket cannot be read.
     """
     of_channel = content_table_of(asset, records.channels.names())
-    if of_channel is not None or asset == SNAPSHOTS:
+    if of_channel is not None or asset == SNAPSHOTS.name:
         days = None if partitions is None else {date.fromisoformat(key) for key in partitions}
         if of_channel is None:
             return read_snapshots(records, days)

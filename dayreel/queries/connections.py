@@ -27,7 +27,7 @@ class ConnectedAccount:
         way: which of the platform's consents it was.
         kind: what kind of account it is; empty where the platform does not say.
         app: how far the platform has let the app in.
-        missing: scopes that were asked for and not allowed; nothing that posting needs.
+        missing: scopes that are asked for and that it lacks; nothing that posting needs.
         ends: when that ends which nothing renews by itself, by what it is.
     """
 
@@ -54,7 +54,7 @@ def connected_accounts(connection: Connection, world: str) -> dict[str, Connecte
             kind=row["account_kind"],
             app=row["app"],
             granted=tuple(row["granted"]),
-            missing=tuple(row["missing"]),
+            missing=_missing(row),
             ends={what: datetime.fromisoformat(at) for what, at in row["ends"].items()},
             connected_at=row["connected_at"],
             connected_by=row["connected_by"],
@@ -63,6 +63,15 @@ def connected_accounts(connection: Connection, world: str) -> dict[str, Connecte
     ]
     renewed = {row["vendor"]: row for row in connection.execute(select(oauth_tokens)).mappings()}
     return {row.platform: _as_renewed(row, renewed.get(row.platform)) for row in rows}
+
+
+def _missing(row: RowMapping) -> tuple[str, ...]:
+    """Return what an account lacks: not allowed, or asked for only since it was connected."""
+    ways = [
+        way for v in vendors("platforms") if v.name == row["platform"] and v.platform for way in v.platform.consents
+    ]
+    wanted = [scope for way in ways if way.name == row["way"] for scope in way.optional]
+    return tuple(scope for scope in wanted if scope not in row["granted"]) if row["granted"] else tuple(row["missing"])
 
 
 def _as_renewed(account: ConnectedAccount, tokens: RowMapping | None) -> ConnectedAccount:

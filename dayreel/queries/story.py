@@ -43,7 +43,7 @@ _LEFT_OUT = frozenset({"text", "schema"})
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A post's counters at one moment; None where the platform reported none."""
+    """A post's counters at one moment; None where the platform reported none, in `refused` why, where it said so."""
 
     platform: str
     post_id: str
@@ -57,6 +57,12 @@ class Snapshot:
     shares: int | None
     saves: int | None
     watch_time_s: float | None
+    engaged_views: int | None
+    reposts: int | None
+    follows: int | None
+    average_watch_s: float | None
+    skip_rate: float | None
+    refused: dict[str, str] | None
     simulated: bool
     run_id: str | None
 

@@ -2,8 +2,12 @@
 
 import math
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+
+from dayreel.sandbox.world import Document
 
 _DAY_S: Final = 86_400.0
 
@@ -19,6 +23,15 @@ class SandboxCounters:
     saves: int
     reach: int
     average_watch_s: float
+    engaged_views: int
+    reposts: int
+    follows: int
+    skip_rate: float
+
+    @property
+    def watch_time_s(self) -> float:
+        """Seconds watched by all."""
+        return round(self.average_watch_s * self.views, 1)
 
 
 def counters(post: str, age_s: float, duration_s: float, *, typical_views: float) -> SandboxCounters:
@@ -42,4 +55,21 @@ def counters(post: str, age_s: float, duration_s: float, *, typical_views: float
         saves=int(views * dice.uniform(0.004, 0.03)),
         reach=int(views * dice.uniform(0.7, 0.92)),
         average_watch_s=round(duration_s * dice.uniform(0.35, 0.85), 3),
+        engaged_views=int(views * dice.uniform(0.55, 0.85)),
+        reposts=int(views * dice.uniform(0.001, 0.006)),
+        follows=int(views * dice.uniform(0.0005, 0.006)),
+        skip_rate=round(dice.uniform(0.2, 0.6), 3),
+    )
+
+
+def followers(platform: str, posts: Iterable[Document], now: datetime, *, typical_views: float) -> int:
+    """Return how many follow the world's account at a moment: some from the beginning, and whom its posts brought."""
+    return 128 + sum(
+        counters(
+            f"{platform}/{post['id']}",
+            (now - datetime.fromisoformat(post["created_at"])).total_seconds(),
+            post["duration_s"],
+            typical_views=typical_views,
+        ).follows
+        for post in posts
     )

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
-from dayreel.sandbox.counters import SandboxCounters, counters
+from dayreel.sandbox.counters import SandboxCounters, counters, followers
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.instagram_checks import (
     DAY_S,
@@ -119,6 +119,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         "instagram_has_role": True,
         "instagram_account_type": "MEDIA_CREATOR",
         "instagram_scopes": "basic content_publish manage_insights",
+        "instagram_lacks_metrics": "",
         "instagram_redirects": redirects,
         "facebook_redirects": redirects,
         "facebook_pages": 1,
@@ -379,6 +380,7 @@ async def read_node(call: Call) -> Response:
             "username": name,
             "account_type": call.world.pace("instagram_account_type"),
             "media_count": len(call.world.posts("instagram")),
+            "followers_count": _followers(call),
         }
         if login == "facebook":
             known = {field: value for field, value in known.items() if field in SPEC["account"]}
@@ -429,6 +431,10 @@ def _counted(call: Call, post: Document) -> SandboxCounters:
         post["duration_s"],
         typical_views=TYPICAL_VIEWS,
     )
+
+
+def _followers(call: Call) -> int:
+    return followers("instagram", call.world.posts("instagram"), call.world.now(), typical_views=TYPICAL_VIEWS)
 
 
 def _media_fields(call: Call, post: Document, login: str) -> Document:
@@ -529,13 +535,15 @@ async def insights(call: Call) -> Response:
     allowed = (*REEL_METRICS, *(FACEBOOK_LOGIN_METRICS if login == "facebook" else ()))
     if not wanted:
         raise Refused(error(100, "(#100) The parameter metric is required"))
+    lacking = str(call.world.pace("instagram_lacks_metrics")).split()
+    allowed = tuple(name for name in allowed if name not in lacking)
     for index, name in enumerate(wanted):
         if name in _NEED_CROSSPOST:
             raise Refused(error(10, f"({name}) is only available for media that was shared to Facebook"))
         if name not in allowed:
             message = f"(#100) metric[{index}] must be one of the following values: {', '.join(allowed)}"
             raise Refused(error(100, message))
-    values = _metric_values(_counted(call, post), post["id"])
+    values = _metric_values(_counted(call, post))
     return JSONResponse(
         {
             "data": [
@@ -553,7 +561,7 @@ async def insights(call: Call) -> Response:
     )
 
 
-def _metric_values(counted: SandboxCounters, post_id: str) -> dict[str, Any]:
+def _metric_values(counted: SandboxCounters) -> dict[str, Any]:
     watch_ms = round(1000 * counted.average_watch_s)
     return {
         "views": counted.views,
@@ -562,11 +570,11 @@ def _metric_values(counted: SandboxCounters, post_id: str) -> dict[str, Any]:
         "comments": counted.comments,
         "shares": counted.shares,
         "saved": counted.saves,
-        "reposts": counted.shares // 3,
+        "reposts": counted.reposts,
         "total_interactions": counted.likes + counted.comments + counted.shares + counted.saves,
         "ig_reels_avg_watch_time": watch_ms,
         "ig_reels_video_view_total_time": watch_ms * counted.views,
-        "reels_skip_rate": 20 + int(post_id[-2:]) % 40,
+        "reels_skip_rate": round(100 * counted.skip_rate, 1),
         "total_views": counted.views,
         "total_likes": counted.likes,
         "total_comments": counted.comments,

@@ -39,6 +39,11 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "discord_has_access": False,
         # Google: an app begins in testing, and its refresh tokens then end after 7 days ("Refresh token expiration").
         "youtube_testing": True,
+        # Two APIs, each enabled by hand; and a token from before somebody has asked for the analytics scope.
+        "youtube_analytics_enabled": False,
+        "youtube_scopes": "youtube.upload youtube.readonly",
+        # Login Kit brings user.info.basic; further scopes are added to the app one by one.
+        "tiktok_scopes": "user.info.basic,video.publish,video.upload,video.list",
         # "Manage OAuth Access Tokens", 2026-11-05: the refresh token before stops working once there is a new one.
         "tiktok_single_use_refresh": True,
     },

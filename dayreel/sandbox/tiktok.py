@@ -18,7 +18,7 @@ from starlette.routing import Route
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
-from dayreel.sandbox.counters import counters
+from dayreel.sandbox.counters import counters, followers
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import MediaFacts, inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
@@ -52,6 +52,7 @@ SCOPES: Final = {
     "inbox": ("video.upload",),
     "status": ("video.publish", "video.upload"),
     "list": ("video.list",),
+    "user": ("user.info.basic",),
 }
 """Scopes of each route, of which a token needs one."""
 POSTS_PER_DAY: Final = 15
@@ -64,18 +65,23 @@ REFRESH_LIFE_S: Final = 180 * 86_400
 CONSENT: Final = ConsentPage(
     name="tiktok",
     app_id=credentials.TIKTOK_CLIENT_KEY,
-    scopes=("user.info.basic", "video.publish", "video.upload", "video.list"),
+    scopes=("user.info.basic", "user.info.stats", "video.publish", "video.upload", "video.list"),
     pkce="hex",
     id_field="client_key",
     separator=",",
     scopes_field="scopes",
     denied={"error": "access_denied", "error_description": "User cancelled the authorization"},
 )
-PER_MINUTE: Final = {"creator": 20, "init": 6, "status": 30, "list": 600, "token": 600}
+PER_MINUTE: Final = {"creator": 20, "init": 6, "status": 30, "list": 600, "token": 600, "user": 600}
 VIDEO_FIELDS: Final = (
     *("id", "create_time", "cover_image_url", "share_url", "video_description", "duration", "height", "width"),
     *("title", "embed_html", "embed_link", "like_count", "comment_count", "share_count", "view_count"),
 )
+USER_FIELDS: Final = {
+    **dict.fromkeys(("open_id", "union_id", "avatar_url", "display_name"), "user.info.basic"),
+    **dict.fromkeys(("follower_count", "following_count", "likes_count", "video_count"), "user.info.stats"),
+}
+"""Fields of an account and the scope that each needs (Get User Info, read 2026-12-01)."""
 TYPICAL_VIEWS: Final = 1500.0
 SPECIAL_FAULTS: Final = {
     "stuck": ("init", "status"),
@@ -100,6 +106,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("POST", f"{v2}/post/publish/status/fetch/", "status"): fetch_status,
             ("POST", f"{v2}/video/list/", "list"): list_videos,
             ("POST", f"{v2}/video/query/", "list"): query_videos,
+            ("GET", f"{v2}/user/info/", "user"): user_info,
             ("GET,POST", f"{v2}/auth/authorize/", "authorize"): CONSENT.answer,
             ("POST", f"{v2}/oauth/token/", "token"): oauth_token,
             ("PUT", "/tiktok/upload/{publish_id}", "upload"): upload,
@@ -110,7 +117,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             "tiktok_public_id_s": 1.5,
             "tiktok_audited": True,
             "tiktok_private_account": False,
-            "tiktok_scopes": "user.info.basic,video.publish,video.upload,video.list",
+            "tiktok_scopes": "user.info.basic,user.info.stats,video.publish,video.upload,video.list",
             "tiktok_single_use_refresh": False,
             "tiktok_redirects": "http://127.0.0.1:*/callback/ http://127.0.0.1:*/connect/tiktok/callback",
             "tiktok_list_private": True,
@@ -164,8 +171,7 @@ async def _checked(call: Call, scope_of: str = "") -> Document:
     is_expired = bool(issued) and call.world.age_s((issued or {})["issued_at"]) > TOKEN_LIFE_S
     if (token != credentials.TIKTOK_ACCESS_TOKEN and not issued) or is_expired:
         raise Refused(error(401, "access_token_invalid", "The access token is invalid or has expired."))
-    granted = (issued or {}).get("scopes", str(call.world.pace("tiktok_scopes")).split(","))
-    if not set(SCOPES[scope_of or call.route]) & set(granted):
+    if not set(SCOPES[scope_of or call.route]) & _granted(call):
         raise Refused(error(401, "scope_not_authorized", "The user did not authorize the scope required."))
     _limit_rate(call)
     raw = await call.request.body()
@@ -177,6 +183,11 @@ async def _checked(call: Call, scope_of: str = "") -> Document:
     if body is None:
         raise Refused(error(400, "invalid_param", "The request body is not a JSON object."))
     return body
+
+
+def _granted(call: Call) -> set[str]:
+    issued = call.world.store.get("tiktok_token", call.bearer()) or {}
+    return set(issued.get("scopes", str(call.world.pace("tiktok_scopes")).split(",")))
 
 
 def _limit_rate(call: Call) -> None:
@@ -504,6 +515,28 @@ def _state(call: Call, publish: Document) -> str:
         return "PUBLISH_COMPLETE"
     is_inbox = publish["flow"] == "v_inbox_file" and publish["uploaded_at"]
     return "SEND_TO_USER_INBOX" if is_inbox else "PROCESSING_UPLOAD"
+
+
+async def user_info(call: Call) -> Response:
+    """Answer the wanted fields of the account, each by its own scope."""
+    await _checked(call)
+    wanted = [name for name in call.request.query_params.get("fields", "").split(",") if name]
+    unknown = [name for name in wanted if name not in USER_FIELDS]
+    if not wanted or unknown:
+        raise Refused(error(400, "invalid_params", f"fields is required; unknown: {unknown}"))
+    if {USER_FIELDS[name] for name in wanted} - _granted(call):
+        raise Refused(error(401, "scope_not_authorized", "The user did not authorize the scope required."))
+    posts = call.world.posts("tiktok")
+    known: Document = {
+        **dict.fromkeys(USER_FIELDS, ""),
+        "open_id": credentials.TIKTOK_OPEN_ID,
+        "display_name": "Sandbox Creator",
+        "follower_count": followers("tiktok", posts, call.world.now(), typical_views=TYPICAL_VIEWS),
+        "following_count": 7,
+        "likes_count": 0,
+        "video_count": len(posts),
+    }
+    return answer({"user": {name: known[name] for name in wanted}})
 
 
 # -- videos -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stand-in for YouTube Data API v3 and Google's token endpoint: uploads of three kinds, changes, lists, statistics.
+"""Stand-in for YouTube's Data API v3 and Google's token endpoint: uploads of three kinds, changes, lists, statistics.
 
 Parameters, scopes and fields are checked against the discovery document (`shapes.SPECS`).
 """
@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +17,12 @@ from starlette.routing import Route
 from dayreel.errors import MediaError
 from dayreel.sandbox import credentials
 from dayreel.sandbox.consent import ACCOUNTS, ConsentPage, account_of
-from dayreel.sandbox.counters import counters
+from dayreel.sandbox.counters import counters, followers
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.media_check import inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
+from dayreel.sandbox.youtube_analytics import LATE_S, reports
 from dayreel.sandbox.youtube_changes import delete_video, own_video, set_thumbnail
 from dayreel.sandbox.youtube_checks import (
     SCOPE,
@@ -41,7 +43,12 @@ TYPICAL_VIEWS: Final = 700.0
 CONSENT: Final = ConsentPage(
     name="youtube",
     app_id=credentials.YOUTUBE_CLIENT_ID,
-    scopes=(f"{SCOPE}youtube.upload", f"{SCOPE}youtube.readonly", f"{SCOPE}youtube.force-ssl"),
+    scopes=(
+        f"{SCOPE}youtube.upload",
+        f"{SCOPE}youtube.readonly",
+        f"{SCOPE}youtube.force-ssl",
+        f"{SCOPE}yt-analytics.readonly",
+    ),
     pkce="base64url",
     scopes_field="scope",
 )
@@ -72,6 +79,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("GET", f"{v3}/videos", "list"): list_videos,
             ("GET", f"{v3}/channels", "account"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
+            ("GET", "/youtubeanalytics/v2/reports", "reports"): partial(reports, typical_views=TYPICAL_VIEWS),
         },
         special_faults=SPECIAL_FAULTS,
         pace={
@@ -81,7 +89,10 @@ def mount(world: SandboxWorld) -> list[Route]:
             "youtube_locked_private": False,
             "youtube_has_channel": True,
             "youtube_channel_suspended": False,
-            "youtube_scopes": "youtube.upload youtube.readonly",
+            "youtube_analytics_enabled": True,
+            "youtube_analytics_lag_s": LATE_S,
+            "youtube_scopes": "youtube.upload youtube.readonly yt-analytics.readonly",
+            "youtube_hides_subscribers": False,
             "youtube_testing": False,
             "youtube_redirects": "http://127.0.0.1:*/callback/ http://127.0.0.1:*/connect/youtube/callback",
         },
@@ -434,10 +445,16 @@ async def channels(call: Call) -> Response:
         raise Refused(error(400, "missingRequiredParameter", "No filter selected.", domain="youtube.parameter"))
     name = account_of(call.world.store.get("youtube_token", call.bearer()))
     is_ours = name == ACCOUNTS[0]
+    posts = call.world.posts("youtube")
+    subscribers = followers("youtube", posts, call.world.now(), typical_views=TYPICAL_VIEWS)
     channel: Document = {
         "snippet": {"title": "Sandbox Creator" if is_ours else "Other Creator", "customUrl": f"@{name}"},
         "contentDetails": {"relatedPlaylists": {"likes": "", "uploads": credentials.YOUTUBE_UPLOADS_ID}},
-        "statistics": {"videoCount": str(len(call.world.posts("youtube"))), "subscriberCount": "128"},
+        "statistics": {
+            "videoCount": str(len(posts)),
+            "subscriberCount": str(three_figures(subscribers)),
+            "hiddenSubscriberCount": bool(call.world.pace("youtube_hides_subscribers")),
+        },
         "status": {"privacyStatus": "public", "isLinked": True, "longUploadsStatus": "allowed"},
     }
     id_ = credentials.YOUTUBE_CHANNEL_ID if is_ours else "UCothercreator0000000000"
@@ -445,6 +462,12 @@ async def channels(call: Call) -> Response:
     if not call.world.pace("youtube_has_channel"):
         return _list("channelListResponse", [])
     return _list("channelListResponse", [item | {part: channel[part] for part in parts if part in channel}])
+
+
+def three_figures(count: int) -> int:
+    """Return a count as YouTube shows subscribers: rounded down to three figures."""
+    unit = int(10 ** max(0, len(str(count)) - 3))
+    return count // unit * unit
 
 
 async def playlist_items(call: Call) -> Response:

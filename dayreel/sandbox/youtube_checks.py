@@ -22,6 +22,8 @@ PARTS: Final = frozenset(
     }
 )
 SPEC: Final = SPECS["youtube"]
+_DATA: Final = ("YouTube Data API v3", "youtube", "youtube_api_enabled")
+_ANALYTICS: Final = ("YouTube Analytics API", "youtubeanalytics", "youtube_analytics_enabled")
 
 
 def error(
@@ -58,9 +60,10 @@ def checked(call: Call, method: str) -> None:
     """
     authorized(call)
     world, spec = call.world, SPEC["methods"][method]
-    if not world.pace("youtube_api_enabled"):
-        message = "YouTube Data API v3 has not been used in project 100000000001 before or it is disabled."
-        info = {"reason": "SERVICE_DISABLED", "metadata": {"service": "youtube.googleapis.com"}}
+    api, service, setting = _ANALYTICS if method == "reports.query" else _DATA
+    if not world.pace(setting):
+        message = f"{api} has not been used in project 100000000001 before or it is disabled."
+        info = {"reason": "SERVICE_DISABLED", "metadata": {"service": f"{service}.googleapis.com"}}
         raise Refused(error(403, "accessNotConfigured", message, domain="usageLimits", info=info))
     if not granted(world, world.store.get("youtube_token", call.bearer())) & set(spec["scopes"]):
         message = "Request had insufficient authentication scopes."
@@ -73,7 +76,7 @@ def checked(call: Call, method: str) -> None:
         raise bad_request(message)
     if world.pace("youtube_channel_suspended"):
         raise Refused(error(403, "channelSuspended", "The channel has been suspended.", domain="youtube.channel"))
-    is_about_all = method in ("channels.list", "playlistItems.list")
+    is_about_all = method in ("channels.list", "playlistItems.list", "reports.query")
     if not is_about_all and not world.pace("youtube_has_channel"):
         raise Refused(error(401, "youtubeSignupRequired", "Unauthorized", domain="youtube.header"))
 

@@ -8,7 +8,7 @@ itself. Each platform's pull is written to `processing_logs` (layer `measurement
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -18,14 +18,14 @@ from sqlalchemy import RowMapping, insert, select
 from dayreel.atomic_write import atomic_write_text
 from dayreel.clock import Clock, local_day
 from dayreel.errors import ProviderError, UsageError
-from dayreel.providers.platforms.contract import Counters, PlatformProvider
+from dayreel.providers.platforms.contract import Counters, CountsInDepth, PlatformProvider
 from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS
+from dayreel.schemas.metric import METRICS
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import retry_transient
 from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
 from dayreel.vendors.registry import posted_by_hand
 
-COUNTERS = ("views", "reach", "likes", "comments", "shares", "saves", "watch_time_s")
 PULL_TIMES = (time(7, 30), time(13, 30), time(19, 30))
 """When posts are measured by themselves, in the project's zone: at each of them, those that are due."""
 YOUNG = timedelta(hours=48)
@@ -43,12 +43,14 @@ class Measured:
         snapshots: how many posts were counted on this day.
         missing: why each of the others has no counters, by post id.
         views: of all posts that were counted, together; None where the platform reported none.
+        refused: why the platform did not report a metric of a post that was counted, by metric.
     """
 
     platform: str
     snapshots: int
     missing: Mapping[str, str]
     views: int | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def gaps_of(measured: Iterable[Measured]) -> list[str]:
@@ -82,7 +84,7 @@ def measurable_posts(project: Project, day: date) -> list[RowMapping]:
 
 def due_to_measure(project: Project, day: date) -> list[RowMapping]:
     """Return the measurable posts that have no counters of this day yet, and those that are still young."""
-    counted = _views_on(project, day)
+    counted = _last_on(project, day)
     young_since = project.clock.now() - YOUNG
     posts = measurable_posts(project, day)
     return [post for post in posts if post["id"] not in counted or post["posted_at"] > young_since]
@@ -127,32 +129,33 @@ def measured_on(project: Project, day: date, reasons: Mapping[int, str] | None =
         reasons: why a post has none, by its row's id, as a pull has just learned it.
     """
     reasons = reasons or {}
-    views, posts = _views_on(project, day), measurable_posts(project, day)
+    last, posts = _last_on(project, day), measurable_posts(project, day)
     missing = {
         post["id"]: reasons.get(post["id"], f"not measured on {day}")
         for post in posts
-        if post["id"] not in views and (post["posted_on"] < day or post["id"] in reasons)
+        if post["id"] not in last and (post["posted_on"] < day or post["id"] in reasons)
     }
-    posts = [post for post in posts if post["id"] in views or post["id"] in missing]
+    posts = [post for post in posts if post["id"] in last or post["id"] in missing]
     measured = []
     for name in sorted({post["platform"] for post in posts}):
         rows = [post for post in posts if post["platform"] == name]
-        counted = [views[post["id"]] for post in rows if post["id"] in views]
-        known = [count for count in counted if count is not None]
+        counted = [last[post["id"]] for post in rows if post["id"] in last]
+        known = [snapshot.views for snapshot in counted if snapshot.views is not None]
+        refused = {name: why for snapshot in counted for name, why in (snapshot.refused or {}).items()}
         gaps = {post["post_id"]: missing[post["id"]] for post in rows if post["id"] in missing}
-        measured.append(Measured(name, len(counted), gaps, sum(known) if known else None))
+        measured.append(Measured(name, len(counted), gaps, sum(known) if known else None, refused))
     return measured
 
 
-def _views_on(project: Project, day: date) -> dict[int, int | None]:
-    """Return each counted post's last views of a day, by its row's id."""
+def _last_on(project: Project, day: date) -> dict[int, Any]:
+    """Return views and refusals of each counted post's last snapshot of a day, by its row's id."""
     query = (
-        select(metric_snapshots.c.post_row_id, metric_snapshots.c.views)
+        select(metric_snapshots.c.post_row_id, metric_snapshots.c.views, metric_snapshots.c.refused)
         .where(metric_snapshots.c.observed_on == day)
         .order_by(metric_snapshots.c.id)
     )
     with project.catalog.read() as connection:
-        return {row.post_row_id: row.views for row in connection.execute(query)}
+        return {row.post_row_id: row for row in connection.execute(query)}
 
 
 def _pull(
@@ -209,8 +212,21 @@ def _ask(
         else:
             yield from (([post_id], reason) for post_id, reason in unread.items())
             unread.clear()
-            yield asked, answer
+            yield asked, _in_depth(clock, provider, answer)
     yield from (([post_id], reason) for post_id, reason in unread.items())
+
+
+def _in_depth(clock: Clock, provider: PlatformProvider, counted: Sequence[Counters]) -> Sequence[Counters]:
+    """Return counters with what the platform reports elsewhere; where it does not, that costs those metrics alone."""
+    if not counted or not isinstance(provider, CountsInDepth):
+        return counted
+    post_ids = [counters.post_id for counters in counted]
+    try:
+        more = retry_transient(clock, partial(provider.count_in_depth, post_ids))
+    except ProviderError as error:
+        refused = dict.fromkeys(provider.in_depth, error.answer)
+        return [replace(counters, refused={**counters.refused, **refused}) for counters in counted]
+    return [replace(counters, **more.get(counters.post_id, {})) for counters in counted]
 
 
 def _log(
@@ -248,7 +264,8 @@ def _snapshot(project: Project, day: date, post: RowMapping, counters: Counters)
         "age_h": round(age.total_seconds() / 3600, 4),
         "simulated": project.settings.world == "sandbox",
         "run_id": project.run_id,
-        **{name: getattr(counters, name) for name in COUNTERS},
+        **{name: getattr(counters, name) for name in METRICS},
+        "refused": dict(counters.refused) or None,
     }
 
 
@@ -264,7 +281,7 @@ def write_analytics(project: Project, content_id: str) -> None:
             "observed_at": row["observed_at"].isoformat(timespec="seconds"),
             "age_h": row["age_h"],
             "simulated": row["simulated"],
-            **{name: row[name] for name in COUNTERS},
+            **{name: row[name] for name in METRICS},
         }
         for row in rows
     ]

@@ -143,6 +143,33 @@ class TokenRenewal:
 
 
 @dataclass(frozen=True)
+class PlatformMetric:
+    """One metric as a platform counts it.
+
+    Attributes:
+        metric: of `schemas.metric`, or `followers`.
+        theirs: the platform's own name of it.
+        counts: what it counts there.
+        source: where that was read, and when.
+        scale: what the platform's number is multiplied with.
+        since: since when it is counted like that; None where the platform does not say.
+        before: how it was counted until then.
+        late_h: so many hours may pass until it is reported.
+        scope: the permission without which it is not reported, where posting does without.
+    """
+
+    metric: str
+    theirs: str
+    counts: str
+    source: Source
+    scale: float = 1
+    since: date | None = None
+    before: str = ""
+    late_h: int = 0
+    scope: str = ""
+
+
+@dataclass(frozen=True)
 class Platform:
     """What is particular to a vendor where videos are posted.
 
@@ -152,6 +179,7 @@ class Platform:
             permission first, there are no counters, and the channel's title stands above the text.
         consents: how an account is connected in a browser; the first one where nobody chooses.
         colour: of its line in charts, as `#rrggbb`.
+        metrics: what it reports of a post, and of the account.
     """
 
     fields: type[BaseModel]
@@ -161,6 +189,7 @@ class Platform:
     by_hand: bool = False
     consents: tuple[Consent, ...] = ()
     colour: str | None = None
+    metrics: tuple[PlatformMetric, ...] = ()
 
 
 @dataclass(frozen=True)

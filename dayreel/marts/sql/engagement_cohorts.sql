@@ -14,11 +14,14 @@ reads:
       order by s.observed_at desc, s.id desc limit 1) from platform_posts p
       where p.posted_on > :window_from and p.posted_on <= :window_until
       and p.id not in (select post_row_id from metric_snapshots where observed_on = :day_before))
+  effects: id in (select effect_id from platform_posts where posted_on > :window_from and posted_on <= :window_until)
 checks:
   method_is_known: method in ('observed', 'interpolated', 'gap')
   gap_is_null: method <> 'gap' or (views is null and likes is null and watch_time_s is null)
   age_is_between_its_snapshots: before_h < mark_h and after_h >= mark_h
-  counters_are_not_negative: least(views, reach, likes, comments, shares, saves, watch_time_s) >= 0
+  counters_are_not_negative: >-
+    least(views, reach, likes, comments, shares, saves, watch_time_s, engaged_views, reposts, follows) >= 0
+  rates_are_possible: skip_rate between 0 and 1 and least(average_watch_s, completion, follows_per_1000_views) >= 0
 */
 select
     observed_on as day,  -- day: observation day on which the age was passed, in DAYREEL_TIMEZONE
@@ -38,6 +41,15 @@ select
     shares,              -- int: shares at that age; null: not reported, or a gap
     saves,               -- int: saves at that age; null: not reported, or a gap
     watch_time_s,        -- float: seconds watched at that age; null: not reported, or a gap
+    engaged_views,       -- int: {engaged_views}, at that age; null: not reported, or a gap
+    reposts,             -- int: {reposts}, at that age; null: not reported, or a gap
+    follows,             -- int: {follows}, at that age; null: not reported, or a gap
+    average_watch_s,     -- float: {average_watch_s}; null: not reported, or not known at that age
+    average_watch_s / nullif((request ->> 'duration_s')::double, 0) as completion,  -- float: `average_watch_s` as a share of the video's length, above 1 where it is replayed; null: not known
+    skip_rate,           -- float: {skip_rate}; null: not reported, or not known at that age
+    round(follows::double * 1000 / nullif(views, 0), 6) as follows_per_1000_views,  -- float: `follows` per 1,000 `views`; null: not reported, or no views
     simulated            -- flag: true for everything of the sandbox world
 from marks
+left join (select platform_posts.id as post_row_id, request from platform_posts join effects on effects.id = effect_id)
+using (post_row_id)
 join days on day = observed_on and posted_on > day - getvariable('window_days')::int and posted_on <= day + 1

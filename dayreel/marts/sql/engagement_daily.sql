@@ -20,6 +20,7 @@ checks:
   missing_has_a_reason: (status = 'missing') = (reason is not null)
   missing_is_null_not_zero: status = 'measured' or (views is null and views_gained is null)
   totals_are_not_negative: least(views, reach, likes, comments, shares, saves, watch_time_s, age_h, hours_covered) >= 0
+  more_is_not_negative: least(engaged_views, reposts, follows, average_watch_s) >= 0 and skip_rate between 0 and 1
   total_is_gained_less_taken_back: >-
     if(since_at = posted_at, views = views_gained - views_taken_back, views >= views_gained - views_taken_back)
     and if(since_at = posted_at, likes = likes_gained - likes_taken_back, likes >= likes_gained - likes_taken_back)
@@ -103,6 +104,11 @@ select
     now.watch_time_s,                                           -- float: seconds watched in total, as reported; null: not reported
     gained(now.watch_time_s, before.watch_time_s, is_first) as watch_time_s_gained,  -- float: seconds watched gained since `since_at`, never negative; null: not known
     taken_back(now.watch_time_s, before.watch_time_s, is_first) as watch_time_s_taken_back,  -- float: seconds watched by which the total fell since then; null: not known
+    now.engaged_views,                                          -- int: {engaged_views}, in total, as reported; null: not reported
+    now.reposts,                                                -- int: {reposts}, in total, as reported; null: not reported
+    now.follows,                                                -- int: {follows}, in total, as reported; null: not reported
+    now.average_watch_s,                                        -- float: {average_watch_s}, as reported; null: not reported
+    now.skip_rate,                                              -- float: {skip_rate}, as reported; null: not reported
     post.simulated                                              -- flag: true for everything of the sandbox world
 from window_posts as post
 left join failures using (day, platform)

@@ -5,14 +5,16 @@ public needs a permit. Handles are JSON objects that the caller commits through 
 another process can continue where this one died.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from dayreel.schemas.effect import Permit, RecordHandle
+from dayreel.schemas.metric import METRICS
 from dayreel.schemas.posts import PlatformAccount
+from dayreel.vendors.record import PlatformMetric
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class Quota:
 
 @dataclass(frozen=True)
 class Counters:
-    """One post's counters at one moment. What the platform does not report is None, never 0."""
+    """One post's counters at one moment, see `schemas.metric`. What the platform does not report is None, never 0.
+
+    Attributes:
+        refused: why the platform would not report a metric that it was asked for, by metric.
+    """
 
     post_id: str
     observed_at: datetime
@@ -95,7 +101,58 @@ class Counters:
     shares: int | None = None
     saves: int | None = None
     watch_time_s: float | None = None
+    engaged_views: int | None = None
+    reposts: int | None = None
+    follows: int | None = None
+    average_watch_s: float | None = None
+    skip_rate: float | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict)
+
+
+def as_counted(metrics: Iterable[PlatformMetric], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a platform's own numbers, by its own names, as ours: what it left out is left out."""
+    given = {metric: values.get(metric.theirs) for metric in metrics if metric.metric in METRICS}
+    return {
+        metric.metric: int(value) if METRICS[metric.metric].kind == "int" else round(float(value) * metric.scale, 6)
+        for metric, value in given.items()
+        if value is not None
+    }
+
+
+@runtime_checkable
+class CountsInDepth(Protocol):
+    """A platform that reports some metrics elsewhere than the counters, and later: each may fail without the other.
+
+    Attributes:
+        in_depth: the metrics.
+    """
+
+    in_depth: Sequence[str]
+
+    def count_in_depth(self, post_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return these metrics by post, see `as_counted`; a post of which nothing is reported yet is left out.
+
+        Args:
+            post_ids: at most `counters_per_call`.
+
+        Raises:
+            TransientError, PermanentError: not readable.
+        """
+        ...
+
+
+@runtime_checkable
+class CountsFollowers(Protocol):
+    """A platform that reports how many follow the account."""
+
+    def followers(self) -> int | None:
+        """Return how many follow the account now; None where it does not say. One free read.
+
+        Raises:
+            TransientError, PermanentError: not readable.
+        """
+        ...
 
 
 class PlatformProvider(Protocol):

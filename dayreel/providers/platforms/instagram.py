@@ -34,7 +34,7 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.providers.platforms.instagram_errors import BY_CODE, BY_SUBCODE, find_row_in_status
 from dayreel.providers.platforms.instagram_graph import API_VERSION, GONE_CODES, Graph
-from dayreel.providers.platforms.instagram_insights import read_counters
+from dayreel.providers.platforms.instagram_insights import METRICS, Insights
 from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
@@ -135,6 +135,7 @@ class InstagramPlatform:
             api_version=api_version,
             clock=clock,
         )
+        self._insights = Insights(self._graph)
         self._account_id = account_id
         self._public_url = public_url
         self._clock = clock
@@ -254,7 +255,14 @@ class InstagramPlatform:
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the insights of these media, see `instagram_insights`."""
-        return read_counters(self._graph, post_ids, observed_at=self._clock.now())
+        return self._insights.counters(post_ids, observed_at=self._clock.now())
+
+    def followers(self) -> int | None:
+        """Return how many follow the account, see `CountsFollowers`."""
+        attempted = "count the followers of the Instagram account"
+        params: dict[str, str | int] = {"fields": "followers_count"}
+        count = self._graph.call("GET", self._account_id, attempted=attempted, params=params).get("followers_count")
+        return None if count is None else int(count)
 
     # -- the container --------------------------------------------------------------------------------------------
 
@@ -639,7 +647,7 @@ VENDOR: Final = Vendor(
             asked=False,
         ),
     ),
-    can=("posts", "looks up lost posts", "counters", "reports its quota", "renews its token"),
+    can=("posts", "looks up lost posts", "counters", "followers", "reports its quota", "renews its token"),
     prove=prove,
     rehearse=rehearse,
     first_day=(
@@ -684,5 +692,6 @@ VENDOR: Final = Vendor(
         ),
         consents=(instagram_consent.LOGIN, instagram_consent.FACEBOOK),
         colour="#d55e00",
+        metrics=METRICS,
     ),
 )

@@ -33,14 +33,17 @@ from dayreel.providers.platforms.contract import (
 )
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.providers.platforms.tiktok_chunks import MAX_CHUNK_BYTES, ChunkPlan, plan_chunks
-from dayreel.providers.platforms.tiktok_consent import CONSENT, announce_nothing
+from dayreel.providers.platforms.tiktok_consent import CONSENT, STATISTICS, announce_nothing
 from dayreel.providers.platforms.tiktok_errors import BY_CODE, BY_FAIL_REASON, find_fail_row
 from dayreel.providers.platforms.tiktok_metrics import (
+    FOLLOWERS_SCOPE,
+    METRICS,
     VIDEOS_PER_CALL,
     list_videos,
     public_id,
     query_videos,
     read_counters,
+    read_followers,
 )
 from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.schemas.effect import Permit, RecordHandle
@@ -221,6 +224,10 @@ class TikTokPlatform:
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return counters; `post_ids` may be video ids or publish_ids, see `tiktok_metrics.read_counters`."""
         return read_counters(self._api, post_ids, observed_at=self._clock.now())
+
+    def followers(self) -> int | None:
+        """Return how many follow the account, see `CountsFollowers`."""
+        return read_followers(self._api)
 
     # -- announcing and sending -----------------------------------------------------------------------------------
 
@@ -521,7 +528,16 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
         if error.code != "scope_not_authorized":
             raise
         return Proof(detail, "the scope video.list is missing, so posts get no counters", error.next_step)
-    return Proof(f"{detail}; video.publish and video.list")
+    try:
+        read_followers(api)
+        counted = FOLLOWERS_SCOPE
+    except PermanentError as error:
+        if error.code != "scope_not_authorized":
+            raise
+        counted = (
+            f"without {FOLLOWERS_SCOPE} no count of followers: `dayreel connect tiktok --way statistics` asks for it"
+        )
+    return Proof(f"{detail}; video.publish and video.list; {counted}")
 
 
 def rehearse(access: Access, fields: TikTokPost) -> Proof:
@@ -566,7 +582,7 @@ VENDOR: Final = Vendor(
         ),
         Setting("TIKTOK_OPEN_ID", "the TikTok account's id; from the OAuth answer", secret=False, required=False),
     ),
-    can=("posts", "looks up lost posts", "counters", "renews its token"),
+    can=("posts", "looks up lost posts", "counters", "followers", "renews its token"),
     prove=prove,
     rehearse=rehearse,
     first_day=(
@@ -591,7 +607,7 @@ VENDOR: Final = Vendor(
             reported_by=Source(source="public reports", checked_on=date(2026, 11, 29), second_hand=True),
         ),
         limits=LIMITS,
-        consents=(CONSENT,),
+        consents=(CONSENT, STATISTICS),
         # Access tokens live 2 h (`tiktok_consent`), or 24 h as they did before November 2026 (protocol reference, 5.8).
         token=TokenRenewal(
             access="TIKTOK_ACCESS_TOKEN",
@@ -602,5 +618,6 @@ VENDOR: Final = Vendor(
             renew=renewal.renew_tiktok,
         ),
         colour="#111111",
+        metrics=METRICS,
     ),
 )

@@ -3,7 +3,7 @@
 Here belongs the wire and nothing of what a post is; that is `tiktok.py`.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -42,6 +42,7 @@ class TikTokApi:
         path: str,
         *,
         attempted: str,
+        method: Literal["GET", "POST"] = "POST",
         json: dict[str, Any] | None = None,
         params: dict[str, str | int] | None = None,
         reference: str | None = None,
@@ -52,7 +53,7 @@ class TikTokApi:
             TransientError, PermanentError: as the error table says.
         """
         reply = self._http.send(
-            "POST",
+            method,
             f"{self.url}{path}",
             attempted=attempted,
             has_side_effects=False,

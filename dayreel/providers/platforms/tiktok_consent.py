@@ -7,12 +7,14 @@ use.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from dayreel.errors import PermanentError, ProviderError
 from dayreel.providers.http import reveal
 from dayreel.providers.platforms.renewal import seconds_after
 from dayreel.providers.platforms.tiktok_api import TikTokApi
+from dayreel.providers.platforms.tiktok_metrics import FOLLOWERS_SCOPE
 from dayreel.vendors.access import Access
 from dayreel.vendors.consent import Consent, ReadBack
 from dayreel.vendors.token import Token
@@ -106,4 +108,8 @@ CONSENT: Final = Consent(
     pkce="hex",
     id_field="client_key",
     separator=",",
+)
+# Of its own: TikTok refuses a consent that asks for a scope which the app does not have.
+STATISTICS: Final = replace(
+    CONSENT, name="statistics", optional={**CONSENT.optional, FOLLOWERS_SCOPE: "count of the account's followers"}
 )

@@ -5,15 +5,36 @@ Posting is `tiktok.py`.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Final
 
 from dayreel.errors import PermanentError
 from dayreel.providers.listings import ListedItem, Listing, read_pages
-from dayreel.providers.platforms.contract import Counters
+from dayreel.providers.platforms.contract import Counters, as_counted
 from dayreel.providers.platforms.tiktok_api import TikTokApi
+from dayreel.schemas.metric import FOLLOWERS
+from dayreel.vendors.models import Source
+from dayreel.vendors.record import PlatformMetric
 
-_FIELDS = "id,create_time,share_url,video_description,title,duration,like_count,comment_count,share_count,view_count"
+_VIDEOS: Final = Source(
+    source="developers.tiktok.com/doc/tiktok-api-v2-video-object (of 2026-09-11)", checked_on=date(2026, 11, 20)
+)
+FOLLOWERS_SCOPE: Final = "user.info.stats"
+METRICS: Final = (
+    PlatformMetric("views", "view_count", "views; TikTok does not say from when on one counts", _VIDEOS),
+    PlatformMetric("likes", "like_count", "likes", _VIDEOS),
+    PlatformMetric("comments", "comment_count", "comments", _VIDEOS),
+    PlatformMetric("shares", "share_count", "how often it was shared", _VIDEOS),
+    PlatformMetric(
+        FOLLOWERS,
+        "follower_count",
+        "accounts that follow the account",
+        Source(source="developers.tiktok.com/doc/tiktok-api-v2-get-user-info", checked_on=date(2026, 12, 1)),
+        scope=FOLLOWERS_SCOPE,
+    ),
+)
+_COUNTED: Final = tuple(metric.theirs for metric in METRICS if not metric.scope)
+_FIELDS: Final = ",".join(("id,create_time,share_url,video_description,title,duration", *_COUNTED))
 VIDEOS_PER_CALL = 20
 _PAGES = 10
 
@@ -80,6 +101,22 @@ def read_counters(api: TikTokApi, post_ids: Sequence[str], *, observed_at: datet
     ]
 
 
+def read_followers(api: TikTokApi) -> int | None:
+    """Return how many follow the account; None where TikTok does not say.
+
+    Raises:
+        TransientError, PermanentError: not readable; without the scope `user.info.stats` it never is.
+    """
+    body = api.call(
+        "/v2/user/info/",
+        method="GET",
+        attempted="count the followers of the TikTok account",
+        params={"fields": "follower_count"},
+    )
+    count = (body.get("user") or {}).get("follower_count")
+    return None if count is None else int(count)
+
+
 def _is_publish_id(asked: str) -> bool:
     return asked.startswith(("v_pub_", "v_inbox_", "p_pub_"))
 
@@ -112,12 +149,4 @@ def _listed(video: dict[str, Any]) -> ListedItem:
 
 
 def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:
-    return Counters(
-        post_id=str(video["id"]),
-        observed_at=observed_at,
-        views=video.get("view_count"),
-        likes=video.get("like_count"),
-        comments=video.get("comment_count"),
-        shares=video.get("share_count"),
-        raw=video,
-    )
+    return Counters(post_id=str(video["id"]), observed_at=observed_at, raw=video, **as_counted(METRICS, video))

@@ -6,7 +6,8 @@ error reasons are in `youtube_errors.py`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
@@ -29,9 +30,19 @@ from dayreel.providers.platforms.contract import (
     PostFinding,
     PostRequest,
     Receipt,
+    as_counted,
 )
 from dayreel.providers.platforms.verdicts import explained, to_error
-from dayreel.providers.platforms.youtube_api import YouTubeApi
+from dayreel.providers.platforms.youtube_analytics import (
+    LOST,
+    METRICS,
+    REPORTED,
+    SCOPE,
+    STATISTICS,
+    query_reports,
+    read_reports,
+)
+from dayreel.providers.platforms.youtube_api import ANALYTICS_URL, YouTubeApi
 from dayreel.providers.platforms.youtube_consent import CONSENT, TOKEN_URL
 from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAILURE, find_upload_row
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
@@ -84,6 +95,7 @@ class YouTubePlatform:
     name = "youtube"
     counters_per_call = _BATCH
     lists_everything = True
+    in_depth = tuple(metric.metric for metric in REPORTED)
 
     def __init__(
         self,
@@ -95,6 +107,7 @@ class YouTubePlatform:
         channel_id: str = "default",
         base_url: str = "https://youtube.googleapis.com",
         token_url: str = "https://oauth2.googleapis.com/token",  # noqa: S107  an address
+        analytics_url: str = ANALYTICS_URL[0],
         watch_url: str = "https://www.youtube.com/shorts",
         poll_interval_s: float = 10,
         deadline_s: float = 300,
@@ -114,6 +127,7 @@ class YouTubePlatform:
             base_url=base_url,
             token_url=token_url,
             clock=clock,
+            analytics_url=analytics_url,
         )
         self._channel_id = channel_id
         self._watch_url = watch_url.rstrip("/")
@@ -132,14 +146,26 @@ class YouTubePlatform:
         Raises:
             TransientError, PermanentError: it could not be read, or the Google account has no channel.
         """
-        attempted = "read the YouTube channel"
-        params: dict[str, str | int] = {"part": "snippet", "mine": "true"}
-        mine = self._api.call("/youtube/v3/channels", attempted=attempted, params=params).get("items") or []
+        mine = self._channel("snippet", attempted="read the YouTube channel")
+        return PlatformAccount(str(mine.get("id")), str((mine.get("snippet") or {}).get("title") or ""))
+
+    def followers(self) -> int | None:
+        """Return how many have subscribed, see `CountsFollowers`; None where the channel hides it."""
+        mine = self._channel("statistics", attempted="count the subscribers of the YouTube channel")
+        statistics = mine.get("statistics") or {}
+        count = None if statistics.get("hiddenSubscriberCount") else statistics.get("subscriberCount")
+        return None if count is None else int(count)
+
+    def _channel(self, part: str, *, attempted: str) -> dict[str, Any]:
+        params: dict[str, str | int] = {"part": part, "mine": "true"}
+        mine: list[dict[str, Any]] = (
+            self._api.call("/youtube/v3/channels", attempted=attempted, params=params).get("items") or []
+        )
         if not mine:
             raise PermanentError(
                 attempted=attempted, answer="the Google account has no channel", next_step="Create one for it first."
             )
-        return PlatformAccount(str(mine[0].get("id")), str((mine[0].get("snippet") or {}).get("title") or ""))
+        return mine[0]
 
     def plan(self, request: PostRequest) -> list[PlannedCall]:
         """Return the requests of a post; what only answers bring is in braces.
@@ -234,7 +260,15 @@ class YouTubePlatform:
             params={"part": "statistics", "id": ",".join(post_ids), "maxResults": _BATCH},
         )
         observed_at = self._clock.now()
-        return [_to_counters(video, observed_at) for video in page.get("items", [])]
+        statistics = {str(video["id"]): video.get("statistics") or {} for video in page.get("items", [])}
+        return [
+            Counters(post_id=video_id, observed_at=observed_at, raw=values, **as_counted(STATISTICS, values))
+            for video_id, values in statistics.items()
+        ]
+
+    def count_in_depth(self, post_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Return what YouTube Analytics reports of these videos, see `CountsInDepth`."""
+        return read_reports(self._api, post_ids, until=self._clock.now().date())
 
     # -- sending --------------------------------------------------------------------------------------------------
 
@@ -441,22 +475,6 @@ def _seconds(details: dict[str, Any]) -> float | None:
     return float(3600 * hours + 60 * minutes + seconds) or None
 
 
-def _to_counters(video: dict[str, Any], observed_at: datetime) -> Counters:
-    statistics = video.get("statistics") or {}
-
-    def number(name: str) -> int | None:
-        return int(statistics[name]) if name in statistics else None
-
-    return Counters(
-        post_id=str(video["id"]),
-        observed_at=observed_at,
-        views=number("viewCount"),
-        likes=number("likeCount"),
-        comments=number("commentCount"),
-        raw=statistics,
-    )
-
-
 def connect(access: Access) -> YouTubePlatform:
     """Return the account of this world."""
     quick = access.sandbox_url is not None
@@ -468,6 +486,7 @@ def connect(access: Access) -> YouTubePlatform:
         clock=access.clock,
         base_url=access.url("https://youtube.googleapis.com", "/youtube"),
         token_url=access.url(*TOKEN_URL),
+        analytics_url=access.url(*ANALYTICS_URL),
         watch_url=access.url("https://www.youtube.com/shorts", "/youtube/shorts"),
         poll_interval_s=0.5 if quick else 10,
     )
@@ -486,6 +505,7 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
         base_url=access.url("https://youtube.googleapis.com", "/youtube"),
         token_url=token_url,
         clock=access.clock,
+        analytics_url=access.url(*ANALYTICS_URL),
     )
     form = {"client_id": client_id, "client_secret": secret, "refresh_token": refresh, "grant_type": "refresh_token"}
     reply = Http("Google", secrets=(secret, refresh), clock=access.clock).send(
@@ -502,7 +522,19 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     detail = f"channel {(mine[0].get('snippet') or {}).get('title')} ({channel_id})"
     if wanted and wanted != channel_id:
         return Proof(detail, f"YOUTUBE_CHANNEL_ID is {wanted}", "Correct it, or connect the other channel.")
-    return prove_scopes(detail, _SCOPES, scopes)
+    proof = prove_scopes(detail, _SCOPES, scopes)
+    return proof if proof.problem else replace(proof, found=f"{proof.found}; {_prove_reports(api, access, scopes)}")
+
+
+def _prove_reports(api: YouTubeApi, access: Access, scopes: Sequence[str]) -> str:
+    """Say whether YouTube Analytics reports; posting does without."""
+    if SCOPE not in scopes:
+        return f"without {SCOPE} no {LOST}: `dayreel connect youtube` asks for it"
+    try:
+        query_reports(api, until=access.clock.now().date())
+    except ProviderError as error:
+        return f"no {LOST}: {error.answer} {error.next_step}".rstrip()
+    return SCOPE
 
 
 def rehearse(access: Access, fields: YouTubePost) -> Proof:
@@ -528,7 +560,7 @@ VENDOR: Final = Vendor(
         Setting("YOUTUBE_REFRESH_TOKEN", "from the consent screen", sandbox="1//sandbox-youtube-refresh"),
         Setting("YOUTUBE_CHANNEL_ID", "the YouTube channel's id", secret=False, required=False),
     ),
-    can=("posts", "looks up lost posts", "counters", "resumes uploads"),
+    can=("posts", "looks up lost posts", "counters", "followers", "resumes uploads"),
     prove=prove,
     rehearse=rehearse,
     first_day=(
@@ -564,5 +596,6 @@ VENDOR: Final = Vendor(
         limits=LIMITS,
         consents=(CONSENT,),
         colour="#0072b2",
+        metrics=METRICS,
     ),
 )

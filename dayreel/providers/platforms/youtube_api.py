@@ -1,11 +1,11 @@
-"""How dayreel speaks to YouTube: access tokens, Data API calls with their errors typed (protocol reference, 6.4, 6.7).
+"""How dayreel speaks to YouTube: access tokens, calls with their errors typed (protocol reference, 6.4, 6.7).
 
 Here belongs the wire and nothing of what a post is; uploads are `youtube_session.py`, posts `youtube.py`.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -18,10 +18,11 @@ from dayreel.providers.platforms.youtube_errors import find_row, reason_of
 
 _SPARE = timedelta(minutes=2)
 _GOOGLE = "https://www.googleapis.com"
+ANALYTICS_URL: Final = ("https://youtubeanalytics.googleapis.com", "/youtubeanalytics")
 
 
 class YouTubeApi:
-    """One refresh token's view of the Data API; every error has YouTube's reason as its code."""
+    """One refresh token's view of the Data and the Analytics API; every error has YouTube's reason as its code."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class YouTubeApi:
         base_url: str,
         token_url: str,
         clock: Clock,
+        analytics_url: str = ANALYTICS_URL[0],
     ) -> None:
         """Keep the settings; nothing is sent.
 
@@ -39,6 +41,7 @@ class YouTubeApi:
             ConfigurationError: a secret is empty or cannot be in a header.
         """
         self.url = base_url.rstrip("/")
+        self.analytics_url = analytics_url.rstrip("/")
         self._client_id = client_id
         self._client_secret = reveal(client_secret, name="YOUTUBE_CLIENT_SECRET")
         self._refresh_token = reveal(refresh_token, name="YOUTUBE_REFRESH_TOKEN")
@@ -48,14 +51,20 @@ class YouTubeApi:
         self._valid_until: datetime | None = None
 
     def call(
-        self, path: str, *, attempted: str, params: dict[str, str | int], reference: str | None = None
+        self,
+        path: str,
+        *,
+        attempted: str,
+        params: dict[str, str | int],
+        reference: str | None = None,
+        base: str | None = None,
     ) -> dict[str, Any]:
-        """Read something and return the answer.
+        """Read something and return the answer: of the Data API, or of the one at `base`.
 
         Raises:
             TransientError, PermanentError: as the error table says.
         """
-        reply = self.send("GET", f"{self.url}{path}", attempted=attempted, params=params, reference=reference)
+        reply = self.send("GET", f"{base or self.url}{path}", attempted=attempted, params=params, reference=reference)
         if not reply.ok:
             raise self.error(reply, reference=reference)
         return reply.document()
@@ -82,7 +91,7 @@ class YouTubeApi:
         Raises:
             TransientError, PermanentError, UnknownOutcomeError: no answer; or no token, see `error`.
         """
-        if not belongs_to(url, (self.url, _GOOGLE)):
+        if not belongs_to(url, (self.url, self.analytics_url, _GOOGLE)):
             raise PermanentError(
                 attempted=attempted,
                 answer="an address that is not YouTube's; the token is not sent there",

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from dayreel.errors import PermanentError
 from dayreel.providers.platforms.renewal import seconds_after
+from dayreel.providers.platforms.youtube_analytics import LOST
+from dayreel.providers.platforms.youtube_analytics import SCOPE as ANALYTICS_SCOPE
 from dayreel.providers.platforms.youtube_api import YouTubeApi
 from dayreel.vendors.access import Access
 from dayreel.vendors.consent import Consent, ReadBack
@@ -81,7 +83,7 @@ CONSENT: Final = Consent(
     authorize=("https://accounts.google.com/o/oauth2/v2/auth", "/google/auth"),
     token=TOKEN_URL,
     scopes=(f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly"),
-    optional={},
+    optional={f"{_SCOPE}{ANALYTICS_SCOPE}": LOST},
     loopback="http",
     register="not for an OAuth client of the type Desktop app; for one of the type Web application at "
     "console.cloud.google.com, Google Auth Platform, Clients, Authorized redirect URIs",

@@ -17,9 +17,9 @@ _QUOTA = ErrorRow(
 )
 _NOT_ENABLED = ErrorRow(
     "refuse",
-    "the YouTube Data API v3 is not enabled in the Google Cloud project",
-    "At console.cloud.google.com, in the project of YOUTUBE_CLIENT_ID, enable YouTube Data API v3 (APIs & Services), "
-    "and retry after a few minutes.",
+    "an API is not enabled in the Google Cloud project",
+    "At console.cloud.google.com, in the project of YOUTUBE_CLIENT_ID, enable YouTube Data API v3 and YouTube "
+    "Analytics API (APIs & Services), and retry after a few minutes.",
 )
 _SPEED = ErrorRow("retry", "too many calls at once", "dayreel waits a minute.", MINUTE_S)
 _SCOPE = ErrorRow("refuse", "the token lacks a scope or a channel", _CONNECT)

@@ -41,6 +41,7 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.stages import Product, Work, run_stage
 from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.measure_accounts import measure_accounts
 from dayreel.services.measure_posts import gaps_of, measure_posts, write_analytics
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
@@ -266,6 +267,7 @@ class _Factory:
         if day == self.silent:
             return
         measured = measure_posts(self.project, day, platforms=self.platforms, analytics=False)
+        measure_accounts(self.project, day, self.platforms)
         self._record(("engagement", "snapshots"), day, snapshots=sum(content.snapshots for content in measured))
         self.measured.append((day.isoformat(), gaps_of(measured)))
 

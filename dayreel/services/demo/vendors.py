@@ -21,11 +21,13 @@ from dayreel.providers.platforms.contract import Counters, PostRequest, Quota, R
 from dayreel.providers.speech.contract import Speech, SpeechRequest
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.sandbox import instagram, tiktok, youtube
-from dayreel.sandbox.counters import SandboxCounters, counters
+from dayreel.sandbox.counters import SandboxCounters, counters, followers
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.sandbox.writer import write
 from dayreel.schemas.effect import Permit, RecordHandle
+from dayreel.schemas.metric import METRICS
 from dayreel.schemas.posts import PlatformAccount
+from dayreel.vendors.registry import platform_named
 
 CANDIDATES = 5
 TYPICAL_VIEWS = {
@@ -211,11 +213,15 @@ class DemoPlatform:
 
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the sandbox world's counters as of the demo's moment."""
+        now = self._asked()
+        counted = [(post_id, self._world.post(self.name, post_id)) for post_id in post_ids]
+        return [self._counted(post_id, post, now) for post_id, post in counted if post and not self._is_gone(post, now)]
+
+    def _asked(self) -> datetime:
         now = self._clock.now()
         if now.date().isoformat() in self._away:
             raise TransientError(attempted=f"read counters from {self.name}", answer="HTTP 503 service unavailable")
-        counted = [(post_id, self._world.post(self.name, post_id)) for post_id in post_ids]
-        return [self._counted(post_id, post, now) for post_id, post in counted if post and not self._is_gone(post, now)]
+        return now
 
     def _is_gone(self, post: dict[str, Any], now: datetime) -> bool:
         since = self._gone.get(str(post["content_id"]))
@@ -223,19 +229,19 @@ class DemoPlatform:
 
     def _counted(self, post_id: str, post: dict[str, Any], now: datetime) -> Counters:
         age_s = (now - datetime.fromisoformat(post["created_at"])).total_seconds()
-        counts = self._counted_at(post_id, age_s, float(post["duration_s"]))
-        owner_only = self.name == "instagram"  # the others report neither reach nor saves nor watch time
-        return Counters(
-            post_id,
-            now,
-            views=counts.views,
-            likes=counts.likes,
-            comments=counts.comments,
-            shares=None if self.name == "youtube" else counts.shares,
-            reach=counts.reach if owner_only else None,
-            saves=counts.saves if owner_only else None,
-            watch_time_s=round(counts.average_watch_s * counts.views, 1) if owner_only else None,
-        )
+        reported: dict[str, Any] = {}
+        for metric in (metric for metric in platform_named(self.name).metrics if metric.metric in METRICS):
+            # What is read elsewhere, with a scope of its own, comes as late there as the vendor says.
+            known_s = age_s - 3600 * metric.late_h if metric.scope else age_s
+            if known_s > 0:
+                counted = self._counted_at(post_id, known_s, float(post["duration_s"]))
+                reported[metric.metric] = getattr(counted, metric.metric)
+        return Counters(post_id, now, **reported)
+
+    def followers(self) -> int:
+        """Return how many follow the demo's account at the demo's moment."""
+        posts = self._world.posts(self.name)
+        return followers(self.name, posts, self._asked(), typical_views=TYPICAL_VIEWS[self.name])
 
     def _counted_at(self, post_id: str, age_s: float, duration_s: float) -> SandboxCounters:
         return counters(f"{self.name}/{post_id}", age_s, duration_s, typical_views=TYPICAL_VIEWS[self.name])

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from dayreel.rules.approval import VERDICTS
 from dayreel.rules.lifecycle import CONTENT_STATES, ITEM_STATES, RENDER_STATES
 from dayreel.rules.roles import ROLES
+from dayreel.schemas.metric import METRICS
 from dayreel.stores.catalog.types import Moment, Usd
 
 metadata = MetaData(
@@ -294,18 +295,30 @@ metric_snapshots = Table(
     Column("observed_at", Moment, nullable=False),
     Column("observed_on", Date, nullable=False),
     Column("age_h", Float, nullable=False),
-    Column("views", Integer),
-    Column("reach", Integer),
-    Column("likes", Integer),
-    Column("comments", Integer),
-    Column("shares", Integer),
-    Column("saves", Integer),
-    Column("watch_time_s", Float),
+    *(Column(metric.name, Integer if metric.kind == "int" else Float) for metric in METRICS.values()),
+    # Why a metric was not reported that was asked for, by its name.
+    Column("refused", JSON(none_as_null=True)),
     Column("simulated", Boolean, nullable=False),
     Column("run_id", String(64)),
     Index("idx_metric_snapshots_observed_on", "observed_on"),
     Index("idx_metric_snapshots_post_row_id", "post_row_id"),
     info={"row": "one post's counters at one moment"},
+)
+
+account_snapshots = Table(
+    "account_snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("world", String(10), nullable=False),
+    Column("platform", String(50), nullable=False),
+    Column("account_id", String(100), nullable=False),
+    Column("observed_at", Moment, nullable=False),
+    Column("observed_on", Date, nullable=False),
+    Column("followers", Integer),
+    Column("refused", Text),
+    Column("run_id", String(64)),
+    Index("idx_account_snapshots_observed_on", "observed_on"),
+    info={"row": "how many followed one account at one moment, or why that was not reported"},
 )
 
 # -- what people plan for days that are not made yet ---------------------------------------------------------------

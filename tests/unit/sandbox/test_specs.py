@@ -33,13 +33,16 @@ def read() -> dict[str, Any]:
         for resource, names in METHODS.items()
         for name in names
     }
+    reports = json.loads((ROOT / "youtubeAnalytics.v2.json").read_text(encoding="utf-8"))["resources"]["reports"]
+    methods["reports.query"] = _method(reports["methods"]["query"])
     schemas = {
         name: {field: _kind(schema) for field, schema in sorted(document["schemas"][name]["properties"].items())}
         for name in SCHEMAS
     }
     return {
         "youtube": {
-            "source": f"youtube.v3 of google-api-python-client {version('google-api-python-client')}",
+            "source": "youtube.v3 and youtubeAnalytics.v2 of google-api-python-client "
+            f"{version('google-api-python-client')}",
             "revision": document["revision"],
             "parameters": sorted(document["parameters"]),
             "methods": methods,

@@ -53,6 +53,15 @@ def youtube(sandbox: RunningSandbox, document: dict[str, Any]) -> Iterator[Any]:
         yield service
 
 
+@pytest.fixture
+def youtube_analytics(sandbox: RunningSandbox, youtube: Any) -> Iterator[Any]:
+    here = json.loads((ROOT / "youtubeAnalytics.v2.json").read_text(encoding="utf-8"))
+    here |= {"rootUrl": f"{sandbox.url}/youtubeanalytics/"}
+    here.pop("mtlsRootUrl", None)
+    with build_from_document(here, http=youtube._http) as service:
+        yield service
+
+
 @pytest.mark.parametrize("is_resumable", [True, False], ids=["resumable", "multipart"])
 def test_google_uploads_changes_and_deletes(
     sandbox: RunningSandbox, youtube: Any, reel: Path, *, is_resumable: bool
@@ -86,6 +95,32 @@ def test_google_is_refused_as_a_new_project_is(sandbox: RunningSandbox, youtube:
     media = MediaInMemoryUpload(b"1", mimetype="video/mp4")
     with pytest.raises(HttpError, match="Cannot find field"):
         youtube.videos().insert(part="snippet", body={"snippet": {"titel": "x"}}, media_body=media).execute()
+
+
+def test_google_reports_what_is_known_and_refuses_the_rest(
+    sandbox: RunningSandbox, youtube: Any, youtube_analytics: Any, reel: Path
+) -> None:
+    media = MediaFileUpload(str(reel), mimetype="video/mp4")
+    video = youtube.videos().insert(part="snippet,status", body=BODY, media_body=media).execute()["id"]
+    asked = {"ids": "channel==MINE", "startDate": "2026-01-01", "endDate": "2026-12-31", "dimensions": "video"}
+    asked |= {"metrics": "engagedViews,estimatedMinutesWatched", "filters": f"video=={video},zzzzzzzzzzz"}
+    query = youtube_analytics.reports().query
+    assert "rows" not in query(**asked).execute(), "nothing is known for three days"
+    sandbox.advance(9 * 86_400)
+    table = query(**asked).execute()
+    assert [header["name"] for header in table["columnHeaders"]] == ["video", "engagedViews", "estimatedMinutesWatched"]
+    assert [row[0] for row in table["rows"]] == [video]
+    channel = {name: asked[name] for name in ("ids", "startDate", "endDate", "metrics")}
+    assert query(**channel).execute()["rows"] == [table["rows"][0][1:]]
+    for change, refusal in (
+        ({"metrics": "estimatedSecondsWatched"}, "Unknown identifier"),
+        ({"filters": None}, "not supported"),
+        ({"dimensions": "country"}, "not supported"),
+        ({"endDate": "2025-01-01"}, "Invalid value"),
+        ({"ids": "channel==UCsomebodyelse"}, "Forbidden"),
+    ):
+        with pytest.raises(HttpError, match=refusal):
+            query(**{name: value for name, value in {**asked, **change}.items() if value}).execute()
 
 
 @pytest.fixture

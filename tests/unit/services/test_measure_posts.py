@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from dayreel.errors import PermanentError, TransientError, UsageError
+from dayreel.errors import PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.platforms.contract import Counters
 from dayreel.schemas.mart import NOT_ANSWERED
+from dayreel.services.measure_accounts import followers_on, measure_accounts
 from dayreel.services.measure_posts import Measured, gaps_of, measurable_posts, measure_posts, measured_on
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
-from dayreel.stores.catalog.tables import metric_snapshots
+from dayreel.stores.catalog.tables import account_snapshots, metric_snapshots
 from tests.fakes.clock import FakeClock
 from tests.fakes.platform import FakePlatform, Killed
 from tests.fakes.project import DAY, channel_of, reviewable
@@ -149,6 +150,67 @@ def test_a_post_that_cannot_be_read_costs_no_other(crowded: Project) -> None:
     assert (measured.snapshots, sorted(measured.missing)) == (48, ["p31", "p7"])
     assert "(id 'p7')" in measured.missing["p7"]
     assert len(platform.counted) < 20, "asked in halves, not one by one"
+
+
+class Deep(Moody):
+    """A platform that reports watch time elsewhere, as often as `answers` has something."""
+
+    in_depth = ("watch_time_s", "follows")
+
+    def __init__(self, *answers: ProviderError | dict[str, dict[str, Any]]) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def count_in_depth(self, post_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        answer = self.answers.pop(0)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return {post_id: answer[post_id] for post_id in post_ids if post_id in answer}
+
+
+def test_what_is_reported_elsewhere_costs_those_metrics_alone(crowded: Project) -> None:
+    away = TransientError(attempted="read Analytics", answer="HTTP 503")
+    scope = PermanentError(attempted="read Analytics", answer="HTTP 403, the scope is missing")
+    platform = Deep(away, {"p1": {"watch_time_s": 90.0, "follows": 2}}, scope, {})
+    (measured,) = measure_posts(crowded, DAY, platforms={"instagram": platform})
+    assert (measured.snapshots, measured.missing) == (50, {})
+    assert measured.refused == dict.fromkeys(Deep.in_depth, "HTTP 403, the scope is missing")
+    rows = {row["post_id"]: row for row in snapshots(crowded)}
+    assert (rows["p1"]["watch_time_s"], rows["p1"]["follows"], rows["p1"]["refused"]) == (90.0, 2, None)
+    assert (rows["p20"]["watch_time_s"], rows["p20"]["refused"], rows["p20"]["views"]) == (None, None, 1)
+    refused = [row for row in rows.values() if row["refused"]]
+    assert len(refused) == 20, "the posts of one request"
+    assert all(row["views"] == 1 and row["follows"] is None for row in refused)
+    assert measured_on(crowded, DAY) == [measured], "the reason is kept"
+
+
+class Followed(FakePlatform):
+    """A platform whose followers are those of the next answer."""
+
+    def __init__(self, *answers: int | ProviderError | None) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def followers(self) -> int | None:
+        answer = self.answers.pop(0)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+
+def test_followers_are_counted_once_a_day_or_why_not(project: Project) -> None:
+    refusal = PermanentError(attempted="count", answer="HTTP 401, scope_not_authorized")
+    followed, silent = Followed(refusal, 1200), FakePlatform("youtube")
+    platforms = {"instagram": followed, "youtube": silent}
+    assert [measure_accounts(project, DAY, platforms) for _ in range(3)] == [
+        {},
+        {"instagram": 1200},
+        {"instagram": 1200},
+    ]
+    with project.catalog.read() as connection:
+        rows = list(connection.execute(select(account_snapshots)).mappings())
+    assert [(row["followers"], row["refused"]) for row in rows] == [(None, refusal.answer), (1200, None)]
+    assert followers_on(project, DAY + timedelta(days=1)) == {}
 
 
 def test_what_was_read_before_the_end_is_kept(crowded: Project) -> None:

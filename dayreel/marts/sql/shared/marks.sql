@@ -3,10 +3,12 @@
 -- a snapshot of zeros.
 with points as (
     select post_row_id, 0 as id, null as observed_on, 0.0 as age_h,
-           0 as views, 0 as reach, 0 as likes, 0 as comments, 0 as shares, 0 as saves, 0.0 as watch_time_s
+           0 as views, 0 as reach, 0 as likes, 0 as comments, 0 as shares, 0 as saves, 0.0 as watch_time_s,
+           0 as engaged_views, 0 as reposts, 0 as follows, null as average_watch_s, null as skip_rate
     from posts
     union all by name
-    select post_row_id, id, observed_on, age_h, views, reach, likes, comments, shares, saves, watch_time_s
+    select post_row_id, id, observed_on, age_h, views, reach, likes, comments, shares, saves, watch_time_s,
+           engaged_views, reposts, follows, average_watch_s, skip_rate
     from metric_snapshots
     semi join posts using (post_row_id)
 ),
@@ -40,6 +42,11 @@ select
     round_even(between_snapshots(before.comments, after.comments, share), 0) as comments,
     round_even(between_snapshots(before.shares, after.shares, share), 0) as shares,
     round_even(between_snapshots(before.saves, after.saves, share), 0) as saves,
-    between_snapshots(before.watch_time_s, after.watch_time_s, share) as watch_time_s
+    between_snapshots(before.watch_time_s, after.watch_time_s, share) as watch_time_s,
+    round_even(between_snapshots(before.engaged_views, after.engaged_views, share), 0) as engaged_views,
+    round_even(between_snapshots(before.reposts, after.reposts, share), 0) as reposts,
+    round_even(between_snapshots(before.follows, after.follows, share), 0) as follows,
+    between_snapshots(before.average_watch_s, after.average_watch_s, share) as average_watch_s,
+    between_snapshots(before.skip_rate, after.skip_rate, share) as skip_rate
 from passed
 join posts on posts.post_row_id = after.post_row_id

@@ -115,6 +115,7 @@ def make_platform(name: str, sandbox: RunningSandbox, **more: Any) -> PlatformPr
         refresh_token=keys["YOUTUBE_REFRESH_TOKEN"],
         base_url=f"{sandbox.url}/youtube",
         token_url=f"{sandbox.url}/google/token",
+        analytics_url=f"{sandbox.url}/youtubeanalytics",
         watch_url=f"{sandbox.url}/youtube/shorts",
         **settings,
     )

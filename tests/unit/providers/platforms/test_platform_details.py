@@ -12,6 +12,7 @@ import pytest
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.providers.platforms.instagram import InstagramPlatform
+from dayreel.providers.platforms.instagram_insights import REEL_METRICS
 from dayreel.providers.platforms.tiktok import TikTokPlatform
 from dayreel.providers.platforms.youtube import YouTubePlatform
 from tests.fakes.permits import make_permit
@@ -59,15 +60,43 @@ def tiktok_says(data: dict[str, Any]) -> Say:
 
 
 def test_one_refused_metric_does_not_cost_the_others() -> None:
-    bad = Say(400, {"error": {"message": "metric[5] must be one of", "code": 100}})
-    single = [Say(200, {"data": [{"name": name, "values": [{"value": 7}]}]}) for name in ("views", "reach", "likes")]
+    bad = Say(400, {"error": {"message": "metric[6] must be one of", "code": 100}})
+    single = [insight(metric.theirs, 7) for metric in REEL_METRICS[:3]]
     empty = Say(200, {"data": []})
-    watched = Say(200, {"data": [{"name": "ig_reels_video_view_total_time", "values": [{"value": 4500}]}]})
-    with scripted(bad, *single, empty, empty, bad, watched) as server:
+    rates = [insight("ig_reels_avg_watch_time", 4500), insight("reels_skip_rate", 41.5)]
+    with scripted(bad, *single, empty, empty, empty, bad, bad, *rates) as server:
         (counted,) = make_instagram(server.url).counters(["m1"])
     assert (counted.views, counted.reach, counted.likes) == (7, 7, 7)
     assert (counted.comments, counted.shares, counted.saves) == (None, None, None), "missing is missing, not 0"
-    assert counted.watch_time_s == 4.5
+    assert (counted.average_watch_s, counted.skip_rate) == (4.5, 0.415)
+    assert set(counted.refused) == {"reposts", "watch_time_s"}
+    assert "metric[6] must be one of" in counted.refused["reposts"]
+
+
+def insight(name: str, value: float) -> Say:
+    return Say(200, {"data": [{"name": name, "values": [{"value": value}]}]})
+
+
+def test_what_was_refused_is_asked_for_apart_until_it_answers() -> None:
+    bad, empty = Say(400, {"error": {"message": "not supported", "code": 100}}), Say(200, {"data": []})
+    singles = [bad if metric.metric == "reposts" else empty for metric in REEL_METRICS]
+    with scripted(bad, *singles, insight("views", 3), bad, insight("views", 4), insight("reposts", 1), empty) as server:
+        platform = make_instagram(server.url)
+        counted = [platform.counters([media])[0] for media in ("m1", "m2", "m3", "m4")]
+        asked = [query(each)["metric"][0].count(",") + 1 for each in server.asked]
+    assert asked == [10, *[1] * 10, 9, 1, 9, 1, 10], "one request more for each that is refused"
+    assert [(each.views, each.reposts, set(each.refused)) for each in counted] == [
+        (None, None, {"reposts"}), (3, None, {"reposts"}), (4, 1, set()), (None, None, set()),
+    ]  # fmt: skip
+
+
+def test_a_reel_without_any_metric_is_an_error_of_its_own() -> None:
+    old = Say(400, {"error": {"message": "posted before the account was converted", "code": 100}})
+    with scripted(*[old] * (1 + len(REEL_METRICS)), insight("views", 3)) as server:
+        platform = make_instagram(server.url)
+        with pytest.raises(PermanentError, match="converted"):
+            platform.counters(["m1"])
+        assert platform.counters(["m2"])[0].views == 3, "and costs the next one nothing"
 
 
 def test_an_instagram_rate_limit_is_not_a_missing_metric() -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
+from dayreel.providers.platforms.contract import CountsFollowers, CountsInDepth
 from dayreel.providers.platforms.tiktok_chunks import MIN_CHUNK_BYTES
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT
+from dayreel.schemas.metric import FOLLOWERS, METRICS
+from dayreel.vendors.registry import platform_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.providers.platforms.posting import (
@@ -244,10 +247,42 @@ def test_counters_are_read_and_unknown_posts_are_left_out(name: str, sandbox: Ru
     assert counted.post_id == live["id"]
     assert counted.views is not None
     assert counted.views > 0
-    if name != "instagram":
-        assert counted.reach is None
-        assert counted.saves is None
-        assert counted.watch_time_s is None
+    reported = {metric.metric for metric in platform_named(name).metrics if not metric.scope} - {FOLLOWERS}
+    assert {metric for metric in METRICS if getattr(counted, metric) is not None} == reported
+    assert counted.refused == {}
+
+
+def test_youtube_reports_in_depth_three_days_late(sandbox: RunningSandbox, video: Path) -> None:
+    Ledger("youtube", sandbox, make_request("youtube", video)).settle()
+    (live,) = live_posts(sandbox, "youtube")
+    platform = make_platform("youtube", sandbox)
+    assert isinstance(platform, CountsInDepth)
+    sandbox.advance(2 * 86_400)
+    assert platform.count_in_depth([live["id"], "zzzzzzzzzzz"]) == {}, "a video without numbers has no row"
+    sandbox.advance(8 * 86_400)
+    reported = platform.count_in_depth([live["id"], "zzzzzzzzzzz"])[live["id"]]
+    assert set(reported) == set(platform.in_depth)
+    assert 0 < reported["average_watch_s"] < live["duration_s"]
+    assert reported["watch_time_s"] % 60 == 0, "minutes, as seconds"
+    sandbox.pace(youtube_scopes="youtube.upload youtube.readonly")
+    with pytest.raises(PermanentError, match="insufficient authentication scopes"):
+        platform.count_in_depth([live["id"]])
+    sandbox.pace(youtube_analytics_enabled=False)
+    with pytest.raises(PermanentError, match="YouTube Analytics API has not been used"):
+        platform.count_in_depth([live["id"]])
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_followers_are_counted_where_they_are_reported(name: str, sandbox: RunningSandbox) -> None:
+    platform = make_platform(name, sandbox)
+    assert isinstance(platform, CountsFollowers)
+    assert platform.followers() == 128
+    sandbox.pace(youtube_hides_subscribers=True, tiktok_scopes="user.info.basic,video.publish")
+    if name == "youtube":
+        assert platform.followers() is None
+    if name == "tiktok":
+        with pytest.raises(PermanentError, match="scope_not_authorized"):
+            platform.followers()
 
 
 def test_instagram_says_what_is_left_of_its_quota(sandbox: RunningSandbox, video: Path) -> None:

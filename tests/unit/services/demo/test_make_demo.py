@@ -326,8 +326,8 @@ def worked_questions() -> list[tuple[str, str]]:
     return re.findall(r"^### (\d+\. [^\n]+)\n.*?```sql\n(.*?)```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_docs_have_ten_worked_questions() -> None:
-    assert len(worked_questions()) == 10
+def test_the_docs_have_eleven_worked_questions() -> None:
+    assert len(worked_questions()) == 11
 
 
 @pytest.mark.parametrize(("question", "query"), worked_questions())

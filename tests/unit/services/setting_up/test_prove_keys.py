@@ -126,6 +126,8 @@ def test_only_vendors_in_use_are_asked_with_their_models() -> None:
     assert "presigned_s3" in vendors_in_use(bucket, {"crafts": channel})
 
 
+POSTING = "youtube.upload youtube.readonly"
+LISTING = "user.info.basic,video.publish,video.upload,video.list"
 FIRST_DAY = {
     "instagram": ("app may not serve", "as a tester", {"instagram_has_role": True}),
     "youtube": ("not enabled", "enable YouTube Data API v3", {"youtube_api_enabled": True}),
@@ -150,6 +152,25 @@ def test_the_doctor_names_what_a_new_developer_meets(first_day: RunningSandbox, 
     assert step in check.next_step
     first_day.pace(**cleared)
     assert prove(way(first_day.url), vendor, []).verdict == "ok"
+
+
+LACKING = {
+    "youtube": (
+        ("without yt-analytics.readonly no watch time", {"youtube_scopes": f"{POSTING} yt-analytics.readonly"}),
+        ("enable YouTube Data API v3 and YouTube Analytics API", {"youtube_analytics_enabled": True}),
+    ),
+    "tiktok": (("without user.info.stats no count of followers", {"tiktok_scopes": f"{LISTING},user.info.stats"}),),
+}
+
+
+@pytest.mark.parametrize("vendor", LACKING)
+def test_the_doctor_names_what_is_not_counted(first_day: RunningSandbox, vendor: str) -> None:
+    first_day.pace(youtube_api_enabled=True)
+    for words, cleared in LACKING[vendor]:
+        check = prove(way(first_day.url), vendor, [])
+        assert (check.verdict, words in check.found) == ("ok", True), check.found
+        first_day.pace(**cleared)
+    assert "no " not in prove(way(first_day.url), vendor, []).found
 
 
 def test_a_personal_account_is_no_place_for_posts(world: RunningSandbox) -> None:
@@ -189,6 +210,7 @@ def test_a_first_post_elsewhere_is_rehearsed(first_day: RunningSandbox, vendor: 
 def test_every_setting_of_a_new_developer_is_met_or_listed() -> None:
     listed = " ".join(note.problem for vendor in vendors() for note in vendor.first_day)
     met = {name for _, _, cleared in FIRST_DAY.values() for name in cleared} | {"tiktok_private_account"}
+    met |= {name for steps in LACKING.values() for _, cleared in steps for name in cleared}
     by_words = {
         "rate_limits": "posts a day",
         "tiktok_audited": "has not audited",
