@@ -20,7 +20,7 @@ from dayreel.rules.pricing import usd
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import bills, effects, processing_logs
 from dayreel.vendors.record import Vendor
-from dayreel.vendors.registry import label_of, vendors, where_to_look
+from dayreel.vendors.registry import account_of, label_of, vendors, where_to_look
 
 READ_DAYS: Final = 7
 """Vendors settle late: so many days, yesterday the last, are read again every day."""
@@ -105,7 +105,7 @@ def bill_lines(connection: Connection, first: date, last: date) -> list[BillLine
         if first <= day <= last:
             is_settled = row["settled_usd"] is not None
             money = {"booked_usd": row["settled_usd"]} if is_settled else {"held_usd": row["reserved_usd"]}
-            add(BillLine(row["world"], day, row["target"], row["model"] or "", 1, **money))
+            add(BillLine(row["world"], day, account_of(row["target"]), row["model"] or "", 1, **money))
     for row in connection.execute(select(bills).where(bills.c.day >= first, bills.c.day <= last)).mappings():
         whose = (row["world"], row["day"], row["vendor"])
         for model, amount in row["usd_by_model"].items():

@@ -17,7 +17,7 @@ from dayreel.queries.expectations import unmade_today
 from dayreel.queries.money import spent
 from dayreel.records import Records
 from dayreel.rules.answers import effort_of, usual_thinking
-from dayreel.rules.pricing import characters_cost, tokens_cost, video_cost
+from dayreel.rules.pricing import narration_price, tokens_cost, video_cost
 from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.model_list import ModelList
@@ -44,8 +44,13 @@ def expected_day_cost(records: Records, channel: Channel) -> Decimal:
     return cost + narration_cost(records.models, channel.narration, "x" * _NARRATION_CHARACTERS)
 
 
-def narration_cost(models: ModelList, voice: NarrationVoice | None, text: str) -> Decimal:
+def narration_cost(
+    models: ModelList, voice: NarrationVoice | None, text: str, *, duration_s: float | None = None
+) -> Decimal:
     """Return the most that a text costs with a voice; nothing where the voice is free, or there is none.
+
+    Args:
+        duration_s: how long it has become, once it is spoken.
 
     Raises:
         ConfigurationError: the voice has no price.
@@ -54,7 +59,7 @@ def narration_cost(models: ModelList, voice: NarrationVoice | None, text: str) -
 
     if voice is None or vendor_named(voice.provider).free:
         return Decimal(0)
-    return characters_cost(models.priced(voice.provider, voice.priced_as), text)
+    return narration_price(models.priced(voice.provider, voice.priced_as), text, duration_s)
 
 
 def known_day_cost(records: Records, channel_name: str) -> Decimal | None:

@@ -9,6 +9,8 @@ from dayreel.vendors.models import ModelRow, Price, VideoModel
 _MILLION = Decimal(1_000_000)
 # What a vendor wraps around a question with a schema, on the safe side.
 _WRAPPING_TOKENS = 500
+# Characters a second, a quarter of what is usual: so slow nobody speaks.
+_SLOWEST_SPEECH = 4
 
 
 def _up(amount: Decimal) -> Decimal:
@@ -77,16 +79,22 @@ def video_cost(model: VideoModel, *, duration_s: int, resolution: str) -> Decima
     raise _unpriced(model, f"{duration_s} seconds at {resolution!r} {sound}")
 
 
-def characters_cost(model: ModelRow, text: str) -> Decimal:
+def narration_price(model: ModelRow, text: str, duration_s: float | None = None) -> Decimal:
     """Return the most that a spoken text can cost: some vendors count characters, some bytes, and none more than bytes.
 
+    Args:
+        duration_s: how long it has become, for voices that are billed by the second; None before it is spoken.
+
     Raises:
-        ConfigurationError: this voice is not priced by characters.
+        ConfigurationError: this voice is not priced by characters or seconds.
     """
     for tier in model.price:
         if tier.per_mchar_usd is not None:
             return _up(tier.per_mchar_usd * len(text.encode()) / _MILLION)
-    raise _unpriced(model, "characters")
+        if tier.per_second_usd is not None:
+            longest_s = Decimal(len(text)) / _SLOWEST_SPEECH
+            return _up(tier.per_second_usd * (longest_s if duration_s is None else Decimal(str(duration_s))))
+    raise _unpriced(model, "a narration")
 
 
 def described(price: Price) -> str:

@@ -49,7 +49,7 @@ def mount(world: SandboxWorld) -> list[Route]:
     return routes(
         world,
         "openai",
-        _fault_answer,
+        fault_answer,
         {
             ("POST", "/openai/v1/responses", "responses"): streamed(responses, openai_events),
             ("GET", "/openai/v1/models", "models"): list_models,
@@ -70,7 +70,7 @@ def error(
     return JSONResponse(body, status, headers={"x-request-id": "req_sandbox"})
 
 
-def _fault_answer(_route: str, fault: Fault) -> Response:
+def fault_answer(_route: str, fault: Fault) -> Response:
     """Return what an armed fault looks like here."""
     if fault.kind == "expired_token":
         return error(401, "Incorrect API key provided.", code="invalid_api_key")

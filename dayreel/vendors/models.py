@@ -40,7 +40,7 @@ class Price(_Shape):
     output_per_mtok_usd: Decimal | None = Field(None, ge=0, description="per million tokens of its answer")
     cached_input_per_mtok_usd: Decimal | None = Field(None, ge=0, description="of a question, read from the cache")
     cache_write_per_mtok_usd: Decimal | None = Field(None, ge=0, description="of a question, kept in the cache")
-    per_second_usd: Decimal | None = Field(None, ge=0, description="per second of video")
+    per_second_usd: Decimal | None = Field(None, ge=0, description="per second of video, or of speech")
     per_video_usd: Decimal | None = Field(None, ge=0, description="per video")
     per_mchar_usd: Decimal | None = Field(None, ge=0, description="per million characters that are spoken")
 

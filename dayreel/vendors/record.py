@@ -245,6 +245,7 @@ class Vendor:
         first_day: what a first day meets there and no question shows, each a problem with its next step.
         where_to_look: where a person finds out what became of a request, when no program can.
         uses: the other vendors that its client connects to, given the variables.
+        account: the vendor to whose account its purchases are billed, where that is another one.
         order: its place in its family: of the notifiers the first one that is set up is used; one of another package
             has to need a variable for that.
         free: whether it never bills; a voice that is not free needs a price, and what it says is paid through the caps.
@@ -269,6 +270,7 @@ class Vendor:
     first_day: tuple[Proof, ...] = ()
     where_to_look: str = ""
     uses: Callable[[Variable], tuple[str, ...]] | None = None
+    account: str = ""
     order: int = 100
     free: bool = False
     models: tuple[Mapping[str, Any], ...] = ()

@@ -121,6 +121,12 @@ def label_of(name: str) -> str:
     return vendor.label if vendor is not None else name.capitalize()
 
 
+def account_of(name: str) -> str:
+    """Return the vendor to whose account a vendor's purchases are billed: mostly itself."""
+    vendor = _installed(name)
+    return (vendor.account if vendor is not None else "") or name
+
+
 def where_to_look(name: str) -> str:
     """Return where a person finds out what became of a request to a vendor, when no program can."""
     vendor = _installed(name)

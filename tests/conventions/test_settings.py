@@ -29,7 +29,7 @@ _ENTRY = re.compile(r"^# (?P<comment>.+)\n#(?P<name>[A-Z][A-Z0-9_]*)=(?P<default
 FIELDS = {name: field for name, field in Settings.model_fields.items() if name not in NOT_SET_BY_PEOPLE}
 
 
-SETTINGS = [setting for vendor in vendors() for setting in vendor.settings]
+SETTINGS = list(dict.fromkeys(setting for vendor in vendors() for setting in vendor.settings))
 VENDORS_OWN = {setting.variable for setting in SETTINGS}
 DESCRIBED = {f"DAYREEL_{name}".upper(): field.description or "" for name, field in FIELDS.items()} | {
     setting.variable: setting.help for setting in SETTINGS

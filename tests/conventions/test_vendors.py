@@ -46,8 +46,9 @@ def test_what_looks_like_a_secret_is_one(vendor: Vendor) -> None:
         assert setting.secret or not looks_secret or setting.variable in public, f"{setting.variable} would be printed"
 
 
-def test_a_variable_belongs_to_one_vendor() -> None:
-    variables = [setting.variable for vendor in vendors() for setting in vendor.settings]
+def test_a_variable_belongs_to_one_account() -> None:
+    settings = {(setting, vendor.account or vendor.name) for vendor in vendors() for setting in vendor.settings}
+    variables = [setting.variable for setting, _ in settings]
     assert len(variables) == len(set(variables))
 
 

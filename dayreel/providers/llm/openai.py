@@ -28,7 +28,7 @@ _VERIFY = (
     "Open platform.openai.com, Settings, Organization, General, Verify Organization; access takes up to 15 minutes. "
     "Or choose a `model` that needs none."
 )
-_BILLING = "Add credit or raise the limit at platform.openai.com, Billing."
+BILLING = "Add credit or raise the limit at platform.openai.com, Billing."
 NEXT_STEPS: Final[Mapping[int, str]] = {
     400: "Check the model and the prompt templates of this channel.",
     401: "Check OPENAI_API_KEY (platform.openai.com, API keys).",
@@ -39,6 +39,7 @@ NEXT_STEPS: Final[Mapping[int, str]] = {
 }
 """HTTP status to what a person can do."""
 
+KEY: Final = Setting("OPENAI_API_KEY", "platform.openai.com, API keys", sandbox="sandbox-openai-key")
 _ERRORS: Final = "platform.openai.com, Error codes: decided before the model is run"
 REFUSALS: Final[Refusals] = dict.fromkeys(
     (
@@ -60,7 +61,7 @@ REFUSALS: Final[Refusals] = dict.fromkeys(
     _ERRORS,
 )
 """Questions that cost nothing, by `code` or `type`. `server_error` comes also in the middle of an answer."""
-_NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _MAY_BE_BILLED: Final = frozenset({"server_error", "rate_limit_exceeded"})
 _UNFINISHED: Final = frozenset({"queued", "in_progress", "cancelled"})
 
@@ -158,7 +159,7 @@ class OpenAIModel:
         from dayreel.providers.sdk_errors import answered  # noqa: PLC0415  brings httpx2
 
         body = error.body if isinstance(error.body, dict) else {}
-        broke = error.code in _NO_CREDIT or error.type in _NO_CREDIT
+        broke = error.code in NO_CREDIT or error.type in NO_CREDIT
         return answered(
             error.status_code,
             f"{error.code or error.type or 'no code'}: {body.get('message') or error.message}",
@@ -167,7 +168,7 @@ class OpenAIModel:
             secrets=(self._key,),
             reference=error.request_id,
             code="out_of_credit" if broke else (error.code or error.type),
-            next_step=_BILLING if broke else _next_step(error),
+            next_step=BILLING if broke else _next_step(error),
             is_refused=any((error.status_code, str(word)) in REFUSALS for word in (error.code, error.type)),
             final=broke,
         )
@@ -278,14 +279,14 @@ VENDOR: Final = Vendor(
     about="GPT, through the OpenAI SDK.",
     connect=connect,
     settings=(
-        Setting("OPENAI_API_KEY", "platform.openai.com, API keys", sandbox="sandbox-openai-key"),
+        KEY,
         *openai_bill.SETTINGS,
     ),
     bill=openai_bill.BILL,
     can=("ideas", "prompts", "structured answers with their usage"),
     prove=prove,
     first_day=(
-        Proof("", "without credit every question is refused, and no free question shows it", _BILLING),
+        Proof("", "without credit every question is refused, and no free question shows it", BILLING),
         Proof("", "some models are for verified organisations alone, and the list of models does not show it", _VERIFY),
     ),
     order=2,

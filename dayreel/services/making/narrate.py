@@ -154,7 +154,8 @@ def _buy(
             voice=voice.voice,
             words=spoken.words,
         )
-        return Done({"track": track.model_dump(mode="json")}, most_usd)
+        cost_usd = narration_cost(project.models, voice, text, duration_s=spoken.duration_s)
+        return Done({"track": track.model_dump(mode="json")}, cost_usd)
 
     return project.ledger.perform(intent, act)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import ConfigurationError
-from dayreel.rules.pricing import characters_cost, described, most_tokens_cost, tokens_cost, video_cost
+from dayreel.rules.pricing import described, most_tokens_cost, narration_price, tokens_cost, video_cost
 from dayreel.vendors.models import Price, TextModel, VideoModel, Voice
 
 
@@ -74,8 +74,8 @@ def test_a_price_of_the_other_kind_is_refused() -> None:
     voice = Voice(provider="acme", model="ana", family="speech", price=[Price(per_mchar_usd=Decimal(16))])
     with pytest.raises(ConfigurationError, match=r"no price for a question.*\$16 per million characters"):
         tokens_cost(voice, input_tokens=1, output_tokens=1)
-    with pytest.raises(ConfigurationError, match="no price for characters"):
-        characters_cost(TOKENS, "a")
+    with pytest.raises(ConfigurationError, match="no price for a narration"):
+        narration_price(TOKENS, "a")
 
 
 def test_a_tier_is_described_with_its_conditions() -> None:
