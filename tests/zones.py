@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 FIRST = date(2027, 1, 1)
 """A year whose changes are all known."""
+_HALF_DAYS = [datetime(FIRST.year, 1, 1, tzinfo=UTC) + timedelta(hours=12 * number) for number in range(366 * 2)]
 
 
 @cache
@@ -15,12 +16,13 @@ def _offsets(zone: str) -> tuple[tuple[int, timedelta | None, timedelta | None],
 
     Dagster reckons with the latter, which is not always what the clocks skip.
     """
-    begins = datetime(FIRST.year, 1, 1, tzinfo=UTC)
+    info = ZoneInfo(zone)
     offsets: list[tuple[int, timedelta | None, timedelta | None]] = []
-    for number in range(366 * 2):
-        moment = (begins + timedelta(hours=12 * number)).astimezone(ZoneInfo(zone))
-        if not offsets or offsets[-1][1] != moment.utcoffset():
-            offsets.append((number, moment.utcoffset(), moment.dst()))
+    for number, moment in enumerate(_HALF_DAYS):
+        local = moment.astimezone(info)
+        offset = local.utcoffset()
+        if not offsets or offsets[-1][1] != offset:
+            offsets.append((number, offset, local.dst()))
     return tuple(offsets)
 
 
