@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -284,8 +284,13 @@ class Http:
             body = b"".join(self._pieces(response, limit=MAX_ANSWER_BYTES))
         return Reply(response.status_code, response.headers, body, attempted, has_side_effects, self._secrets)
 
-    def download(self, url: str, dest: Path, *, attempted: str, total_s: float = 600) -> int:
+    def download(
+        self, url: str, dest: Path, *, attempted: str, total_s: float = 600, headers: Mapping[str, str] | None = None
+    ) -> int:
         """Fetch a file to `dest`, streamed, without this vendor's headers, whole or not at all; return its bytes.
+
+        Args:
+            headers: for a file that wants the key; where the vendor sends us on, they stay behind.
 
         Raises:
             TransientError: could not be reached, broke off, or was too slow.
@@ -294,7 +299,10 @@ class Http:
         import requests  # noqa: PLC0415
 
         with self._typed(attempted, has_side_effects=False, reference=None), requests.Session() as session:
-            response = session.get(url, timeout=self._timeout, stream=True, auth=_keep_headers)
+            asked: dict[str, Any] = {"timeout": self._timeout, "stream": True, "auth": _keep_headers}
+            response = session.get(url, headers=headers, allow_redirects=headers is None, **asked)
+            if headers and response.is_redirect:
+                response = session.get(urljoin(url, response.headers["Location"]), **asked)
             if response.status_code != HTTPStatus.OK:
                 raise self._file_refused(response, attempted)
             with atomic_write(dest) as aside, aside.open("wb") as file:

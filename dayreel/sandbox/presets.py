@@ -34,6 +34,8 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "runway_credits": 0,
         "runway_concurrency": 1,
         "runway_daily": 50,
+        # ComfyUI as it is installed has its own nodes alone.
+        "comfyui_custom_nodes": False,
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,

@@ -48,6 +48,7 @@ from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects
 from tests.days import ZONE, today
+from tests.fakes.comfyui import write_workflow
 from tests.fakes.project import reviewable
 from tests.fakes.sandbox import RunningSandbox
 from tests.world.kill_matrix.sandbox import with_one_clip
@@ -114,6 +115,10 @@ OWN_ERRORS: Mapping[str, tuple[Document, ...]] = {
         {"status": 500, "body": {"error": "Internal server error", "docUrl": "https://docs.dev.runwayml.com/api"}},
         {"status": 429, "body": {"error": "Too many requests"}},
     ),
+    "comfyui/submit": (
+        {"status": 400, "body": {"error": "no"}},
+        {"status": 500, "body": "500 Internal Server Error"},
+    ),
     "instagram/publish": (_graph(4, 2207051), _graph(190, 463), _graph(-1, 2207001), _graph(9, 2207042)),
     "tiktok/upload": (
         {"status": 403, "body": {"error": {"code": "spam_risk_user_banned_from_posting", "message": "no"}}},
@@ -127,6 +132,7 @@ OWN_ERRORS: Mapping[str, tuple[Document, ...]] = {
 VIDEO_MODELS: Mapping[str, Document] = {
     "kling": {"model": "kling-v2-6"},
     "runway": {"model": "seedance2"},
+    "comfyui": {"model": "workflow"},
 }
 """What the days beside fal's are made with."""
 KLING_PRICE = {
@@ -256,7 +262,7 @@ class Stage:
         service, route = scenario.route.split("/")
         verdict = Verdict(scenario)
         self._sandbox.reset()
-        slow = ["fal_queue_s", "fal_render_s", "runway_render_s"]
+        slow = ["fal_queue_s", "fal_render_s", "runway_render_s", "comfyui_render_s"]
         slow += [f"{platform}_processing_s" for platform in PLATFORMS]
         self._sandbox.pace(**dict.fromkeys(slow, 0.0))
         root = self._room / "project"
@@ -332,6 +338,7 @@ class Stage:
                 "budget": {"per_content_usd": 6, "per_day_usd": 12},
             }
             file.write_text(yaml.safe_dump(document), encoding="utf-8")
+            write_workflow(root)
             (root / "prices.yaml").write_text(yaml.safe_dump([KLING_PRICE]), encoding="utf-8")
         approved = self._copy(made, "approved")
         video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), self._room)

@@ -43,7 +43,8 @@ def test_every_shipped_row_can_be_asked_for_and_paid(row: AnyModel) -> None:
         assert row.resolutions
         assert "9:16" in row.aspect_ratios or "aspect_ratio" not in row.fields
         for duration_s, resolution in product(row.durations_s if row.price else (), row.resolutions):
-            assert video_cost(row, duration_s=duration_s, resolution=resolution) > 0
+            is_free = video_cost(row, duration_s=duration_s, resolution=resolution) == 0
+            assert is_free == (row.provider == "comfyui")
     if isinstance(row, TextModel) and row.price:
         assert tokens_cost(row, input_tokens=900_000, output_tokens=1) > tokens_cost(
             row, input_tokens=9, output_tokens=1
