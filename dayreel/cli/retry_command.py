@@ -36,7 +36,7 @@ def command(content_id: str, new_take: bool, segment: int | None, cancel: bool, 
             _ask_first(project, content_id, segment)
         row = _prepared(project, content_id, new_take=new_take, segment=segment)
         channel = project.channels.load(row.channel)
-    if row.state in ("approved", "publishing") and segment is None:
+    if row.state in ("approved", "publishing", "posted") and segment is None:
         from dayreel.cli.publish_command import publish_content
 
         return publish_content(content_id, as_json=False)

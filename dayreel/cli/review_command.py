@@ -7,7 +7,7 @@ import click
 
 from dayreel.cli.documents import check_document, content_document, words_document, words_lines
 from dayreel.cli.output import print_json, print_table
-from dayreel.errors import StaleState
+from dayreel.errors import StaleState, UsageError
 from dayreel.queries.contents import status_of
 from dayreel.queries.prices import known_day_cost
 from dayreel.queries.review import DecisionVerdict, ReviewSnapshot, review_of, snapshot_for_review
@@ -17,6 +17,7 @@ from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.quality import summary
 from dayreel.services.project import Project, opened_project
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.post_settings import parse_settings
 from dayreel.services.reviewing.waive import waive_check
 
 _CONTENT = click.argument("content_id")
@@ -24,7 +25,10 @@ _BY = click.option("--by", metavar="NAME", help="who decides; default is you")
 _NOTE = click.option("--note", metavar="TEXT", help="why")
 _OVERRULE = click.option("--overrule", is_flag=True, help="decide against what another person has decided")
 _REVISION = click.option("--revision", type=int, help="the revision you saw; a newer one is then refused")
-_CAPTION = click.option("--caption", required=True, metavar="TEXT", help="the new caption, without hashtags")
+_CAPTION = click.option("--caption", metavar="TEXT", help="the new caption, without hashtags")
+_SET = click.option(
+    "--set", "typed", multiple=True, metavar="PLATFORM.FIELD=VALUE", help="a field of its post there; may be repeated"
+)
 
 
 @click.group("review")
@@ -125,11 +129,13 @@ def waive(content_id: str, check: str, reason: str, by: str | None, revision: in
     click.echo(f"It waits for approval: dayreel review approve {content_id}")
 
 
-@_decision(_CAPTION, _BY, _NOTE, _REVISION)
-def edit(content_id: str, **typed: Any) -> None:
-    """Change the caption; an approval that was given before is void then."""
-    _decide(content_id, "edited", **typed)
-    click.echo(f"It waits for approval of the new caption: dayreel review approve {content_id}")
+@_decision(_CAPTION, _SET, _BY, _NOTE, _REVISION)
+def edit(content_id: str, caption: str | None, typed: tuple[str, ...], **others: Any) -> None:
+    """Change the caption, or a field of its posts for it alone; an approval that was given before is void then."""
+    if caption is None and not typed:
+        raise UsageError("Nothing is to be changed.", next_step="Say --caption TEXT, or --set PLATFORM.FIELD=VALUE.")
+    _decide(content_id, "edited", caption=caption, settings=parse_settings(typed), **others)
+    click.echo(f"It waits for approval as it is now: dayreel review approve {content_id}")
 
 
 @_decision(_BY, _NOTE, _REVISION)

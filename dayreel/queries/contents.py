@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from dayreel.errors import DayreelError
 from dayreel.queries.config import read_config
@@ -33,6 +33,7 @@ from dayreel.records import Records
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pauses import why_paused
 from dayreel.rules.quality import failed_checks
+from dayreel.schemas.effect import FOLLOW_UPS
 from dayreel.stores.catalog.epoch import epoch_beside
 from dayreel.stores.catalog.tables import content, effects
 
@@ -52,6 +53,7 @@ class PostStatus:
         since: from when on it is so, as long as it is not over.
         is_unnamed: it is out, and its platform has given it no public id yet.
         is_refused: it failed, and sending the same again changes nothing: its error says what would.
+        has_left: it is out, and something that was to be done with it afterwards was refused.
     """
 
     platform: str
@@ -62,6 +64,7 @@ class PostStatus:
     since: datetime | None
     is_unnamed: bool
     is_refused: bool
+    has_left: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,13 @@ class ContentStatus:
         """Whether a person can have it go on from where it stopped, keeping what is done and paid."""
         if self.row.state == "failed":
             return self.newest_take is None and not self.is_of_other_world
-        return self.can_publish and self.has_failed_post
+        return (self.can_publish and self.has_failed_post) or self.has_left
+
+    @property
+    def has_left(self) -> bool:
+        """Whether a post of it is out, and something that was to be done with it afterwards was refused."""
+        is_current = self.newest_take is None and not self.is_of_other_world
+        return is_current and self.row.state == "posted" and any(post.has_left for post in self.posts)
 
     @property
     def standing(self) -> str:
@@ -164,6 +173,7 @@ class ContentStatus:
         is_refused = self.has_failed_post and any(post.is_refused for post in self.failed_posts)
         steps = (
             (bool(self.unknown), "dayreel reconcile"),
+            (self.has_left and self.obstacle is None, f"dayreel retry {key}"),
             (self.newest_take is not None or self.row.state == "posted", None),
             (waits and bool(check), f"dayreel review waive {key} {check} --reason TEXT"),
             (waits, f"dayreel review approve {key}"),
@@ -320,13 +330,26 @@ def _posts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[PostSt
     query = select(effects.c.id, effects.c.state, effects.c.result).where(effects.c.id.in_(numbers))
     acts = {row.id: (row.state, row.result) for row in connection.execute(query)} if numbers else {}
     posts: dict[str, tuple[PostStatus, ...]] = {}
+    left = _left(connection, ids)
     for post in rows:
         state, result = acts.get(post.effect_id, ("", {}))
-        posts[post.content_id] = (*posts.get(post.content_id, ()), _post(post, state, result))
+        shown = _post(post, state, result, left.get((post.content_id, post.platform), []))
+        posts[post.content_id] = (*posts.get(post.content_id, ()), shown)
     return posts
 
 
-def _post(post: PostRow, effect_state: str, result: dict[str, Any]) -> PostStatus:
+def _left(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], list[RowMapping]]:
+    """Return what was to be done with posts that are out and is not done, by content and platform."""
+    query = select(effects).where(
+        effects.c.content_id.in_(ids), effects.c.kind.in_(FOLLOW_UPS), effects.c.state != "confirmed"
+    )
+    left: dict[tuple[str, str], list[RowMapping]] = {}
+    for row in connection.execute(query.order_by(effects.c.id)).mappings() if ids else ():
+        left.setdefault((row["content_id"], row["target"]), []).append(row)
+    return left
+
+
+def _post(post: PostRow, effect_state: str, result: dict[str, Any], left: Sequence[RowMapping]) -> PostStatus:
     unnamed = is_unnamed(post, result)
     is_over = post.state == "posted" and not unnamed
     return PostStatus(
@@ -334,8 +357,18 @@ def _post(post: PostRow, effect_state: str, result: dict[str, Any]) -> PostStatu
         state=post.state,
         post_id=post.post_id,
         url=post.post_url,
-        error=post.error_message,
+        error=" ".join(filter(None, (post.error_message, *map(_left_in_words, left)))) or None,
         since=None if is_over else post.posted_at or post.updated_at,
         is_unnamed=unnamed,
         is_refused=post.state == "failed" and effect_state == "refused",
+        has_left=any(row["state"] == "refused" for row in left),
     )
+
+
+def _left_in_words(row: RowMapping) -> str:
+    again = f"`dayreel retry {row['content_id']}` tries that alone."
+    words = {
+        "refused": f"is refused: {row['error']} The post is out; {again}",
+        "unknown": f"may be done or not: {row['error']} The post is out; `dayreel reconcile` looks.",
+    }
+    return f"Its {row['kind']} {words.get(row['state'], 'is not there yet, and is done next.')}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from sqlalchemy import Connection
 
@@ -37,11 +37,12 @@ from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.captions import carries_marker, measure
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import CONTENT
-from dayreel.rules.post_words import post_caption, post_marker, post_title, post_words
+from dayreel.rules.post_words import post_caption, post_marker, post_title, post_words, with_own_fields
 from dayreel.rules.quality import JudgedCheck, failed_checks
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Manifest
+from dayreel.schemas.posts import COVER_HASH, PostFields
 from dayreel.vendors.record import CaptionUnit
 from dayreel.vendors.registry import platform_named
 
@@ -85,7 +86,7 @@ def snapshot_for_review(row: ContentRow, channel: Channel, bound: ApprovalScope 
         bound: for a page that shows what each platform would get, word by word.
     """
     words = fingerprint(words=bound.words)[:_MARK] if bound is not None else ""
-    fields = bound_fields(channel) if bound is None else bound.fields
+    fields = bound_fields(with_own_fields(channel, row.post_fields)) if bound is None else bound.fields
     return ReviewSnapshot(row.revision, row.version, fingerprint(fields=fields)[:_MARK], words)
 
 
@@ -131,7 +132,9 @@ def bound_fields(channel: Channel) -> dict[str, dict[str, Any]]:
 
 
 def as_approved(channel: Channel, row: ContentRow, newest: DecisionRow | None) -> Channel:
-    """Return a channel whose captions carry the marker exactly where the approval of this very video has it so.
+    """Return a channel as a content's posts go out: with what is set for that content alone, and with its marker.
+
+    Captions carry the marker exactly where the approval of this very video has it so.
 
     Every caption carried it until channels could choose, and an approval is for exact words. One that is older than
     the binding of words counts as such a one.
@@ -139,6 +142,7 @@ def as_approved(channel: Channel, row: ContentRow, newest: DecisionRow | None) -
     Args:
         newest: the newest decision on the content.
     """
+    channel = with_own_fields(channel, row.post_fields)
     if newest is None or newest.verdict not in ("approved", "endorsed") or newest.video_sha256 != row.video_sha256:
         return channel
     marker, words = post_marker(row.id), newest.words
@@ -183,6 +187,21 @@ class PlatformWords:
     def settings_text(self) -> str:
         """The settings in one line, as a channel's file has them."""
         return ", ".join(f"{name}: {_as_written(value)}" for name, value in self.settings)
+
+
+@dataclass(frozen=True)
+class PostSetting:
+    """One field of a post as a form shows it.
+
+    Attributes:
+        value: as it is typed; empty where it is unset.
+        choices: what it may be, where that is a list.
+    """
+
+    name: str
+    value: str
+    about: str
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -257,6 +276,11 @@ class ContentReview:
         return self.status.row
 
     @property
+    def as_it_goes(self) -> Channel | None:
+        """The channel with what is set for this content alone."""
+        return self.channel and with_own_fields(self.channel, self.row.post_fields)
+
+    @property
     def is_held(self) -> bool:
         """Whether a person keeps the content from going out and from expiring."""
         return self.status.is_held
@@ -297,14 +321,18 @@ class ContentReview:
 
     def words_for(self, caption: str) -> tuple[PlatformWords, ...]:
         """Return what each platform would get with another caption."""
-        return () if self.channel is None else platform_words(self.channel, self.row.id, caption, self.idea)
+        return () if self.as_it_goes is None else platform_words(self.as_it_goes, self.row.id, caption, self.idea)
+
+    def settings_of(self, platform: Platform) -> tuple[PostSetting, ...]:
+        """Return every field of its post on a platform, as people change it."""
+        return () if self.as_it_goes is None else post_settings(self.as_it_goes.platforms.chosen()[platform])
 
     def bound_with(self, caption: str) -> ApprovalScope | None:
         """Return what an approval would be for with another caption."""
         return (
             None
-            if self.channel is None
-            else approval_scope(replace(self.row, caption=caption), self.channel, self.idea)
+            if self.as_it_goes is None
+            else approval_scope(replace(self.row, caption=caption), self.as_it_goes, self.idea)
         )
 
 
@@ -378,7 +406,7 @@ def words_of(records: Records, content_id: str, *, caption: str | None = None) -
     channel, idea = records.channels.load(row.channel), manifest.idea if manifest else None
     if caption is None:
         return platform_words(as_approved(channel, row, newest), row.id, row.caption or "", idea)
-    return platform_words(channel, row.id, caption, idea)
+    return platform_words(with_own_fields(channel, row.post_fields), row.id, caption, idea)
 
 
 def platform_words(channel: Channel, content_id: str, text: str, idea: Idea | None) -> tuple[PlatformWords, ...]:
@@ -426,11 +454,33 @@ def _words(
     )
 
 
+def post_settings(fields: PostFields) -> tuple[PostSetting, ...]:
+    """Return every field of a post as a form shows it; what is typed is read by `services.reviewing.post_settings`."""
+    settings = []
+    for name, field in type(fields).model_fields.items():
+        value, choices = getattr(fields, name), _choices(field.annotation)
+        if name == "cover_file":
+            value = value and str(value).partition(COVER_HASH)[0]
+        text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else _as_written(value)
+        settings.append(PostSetting(name, text, field.description or "", choices))
+    return tuple(settings)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    if annotation is bool:
+        return ("yes", "no")
+    options = [
+        word for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal for word in get_args(part)
+    ]
+    return tuple(["", *options] if options and type(None) in get_args(annotation) else options)
+
+
 def _as_written(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "none"
+        words = list(map(str, value))
+        return (", " if any(" " in word for word in words) else " ").join(words) or "none"
     return "none" if value in (None, "") else str(value)
 
 

@@ -35,7 +35,10 @@ _MADE_BEFORE = timedelta(days=30)
 
 @dataclass(frozen=True)
 class ContentRow:
-    """Where one content stands; the columns of the `content` table."""
+    """Where one content stands; the columns of the `content` table.
+
+    `post_fields` is what people have set of its posts for it alone, by platform and field; None where nothing.
+    """
 
     id: str
     channel: str
@@ -59,6 +62,7 @@ class ContentRow:
     updated_at: datetime
     completed_at: datetime | None
     posted_at: datetime | None
+    post_fields: dict[str, dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -91,13 +91,22 @@ def kept_caption(text: str) -> str:
             f"The caption has {len(text)} characters, and no platform takes more than {MOST_CHARACTERS}.",
             next_step="Make it shorter; nothing was changed.",
         )
+    require_visible("The caption", text)
+    return text
+
+
+def require_visible(what: str, text: str) -> None:
+    """Refuse a text with characters that nobody sees.
+
+    Raises:
+        UsageError: names the first one.
+    """
     for position, character in enumerate(text):
         if _is_control(character) or character in _TURNS_THE_REST_ROUND:
             raise UsageError(
-                f"The caption has {character!r} at position {position}, which nobody sees.",
+                f"{what} has {character!r} at position {position}, which nobody sees.",
                 next_step="Leave that character out; nothing was changed.",
             )
-    return text
 
 
 def measure(text: str, unit: CaptionUnit) -> int:

@@ -4,7 +4,11 @@ One place for showing, approving and sending them. How a platform counts and wha
 """
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
+
+from pydantic import ValidationError
 
 from dayreel.errors import UsageError
 from dayreel.rules.approval import Words
@@ -15,6 +19,25 @@ from dayreel.vendors.registry import platform_named
 
 # A queue asks the same of every caption again each time that it is shown.
 _formatted = lru_cache(maxsize=2000)(format_caption)
+
+
+def with_own_fields(channel: Channel, own: Mapping[str, Mapping[str, Any]] | None) -> Channel:
+    """Return a channel with what people have set of one content's posts for that content alone.
+
+    What does not fit the channel's file any more is left out, here as in what is sent: an approval of it is void then.
+    """
+    chosen = channel.platforms.chosen()
+    changed = {}
+    for platform, values in (own or {}).items():
+        if platform in chosen:
+            try:
+                changed[platform] = type(chosen[platform]).model_validate({**chosen[platform].model_dump(), **values})
+            except ValidationError:
+                continue
+    if not changed:
+        return channel
+    platforms = channel.platforms.model_copy(update={"root": {**chosen, **changed}})
+    return channel.model_copy(update={"platforms": platforms})
 
 
 def post_marker(content_id: str) -> str:

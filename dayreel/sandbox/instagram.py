@@ -21,13 +21,16 @@ from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.instagram_checks import (
     DAY_S,
     SPEC,
+    check_extras,
     check_parameters,
+    cover_problem,
     error,
     granted,
     issued_token,
     kind_of,
     login_of,
     need,
+    trial_of,
     words_of,
 )
 from dayreel.sandbox.media_check import MediaFacts, inspect
@@ -118,6 +121,7 @@ def mount(world: SandboxWorld) -> list[Route]:
         "instagram_app_live": True,
         "instagram_has_role": True,
         "instagram_account_type": "MEDIA_CREATOR",
+        "instagram_followers": 5000,
         "instagram_scopes": "basic content_publish manage_insights",
         "instagram_lacks_metrics": "",
         "instagram_redirects": redirects,
@@ -173,6 +177,7 @@ async def create_container(call: Call) -> Response:
     need(call, login, fields, "content_publish")
     check_parameters(fields, SPEC["container"])
     is_resumable = _check_container(fields, login)
+    check_extras(call.world, fields)
     id_ = call.world.new_number("instagram_container", 17)
     container = call.world.store.put(
         "instagram_container",
@@ -183,6 +188,11 @@ async def create_container(call: Call) -> Response:
             "ai_label": str(fields.get("is_ai_generated", "")).lower() == "true",
             "share_to_feed": str(fields.get("share_to_feed", "true")).lower() == "true",
             "thumb_offset": int(fields.get("thumb_offset", 0)),
+            "cover_url": fields.get("cover_url"),
+            "cover_sha256": None,
+            "collaborators": words_of(fields.get("collaborators", "")),
+            "trial": trial_of(fields),
+            "threads": str(fields.get("cross_post_to_threads", "")).lower() == "true",
             "created_at": call.world.now().isoformat(),
             "video_url": None if is_resumable else fields["video_url"],
             "login": login,
@@ -241,9 +251,16 @@ def _fetch_later(world: SandboxWorld, container: Document) -> None:
 
 def _fetch(world: SandboxWorld, container_id: str, url: str) -> None:
     """Fetch a video from this machine; anything farther away is not reachable from the sandbox."""
-    path = _file(world, container_id)
+    problem = _download(url, _file(world, container_id))
+    if problem:
+        world.store.merge("instagram_container", container_id, problem=problem)
+    else:
+        _ingest(world, container_id)
+
+
+def _download(url: str, path: Path) -> str | None:
+    """Write what an address of this machine answers into `path`; return why that was not possible, or None."""
     host = urllib.parse.urlsplit(url).hostname
-    problem: str | None = None
     try:
         if host not in ("127.0.0.1", "localhost", "::1"):
             raise OSError(f"{host} is not on this machine")
@@ -252,11 +269,19 @@ def _fetch(world: SandboxWorld, container_id: str, url: str) -> None:
             while block := answer.read(1 << 20):
                 file.write(block)
     except (OSError, ValueError, urllib.error.URLError) as caught:
-        problem = f"2207052: the media could not be fetched from this URI ({caught})"
+        return f"2207052: the media could not be fetched from this URI ({caught})"
+    return None
+
+
+def _fetch_cover(world: SandboxWorld, container: Document) -> str | None:
+    """Fetch the picture that is to be the cover; return why it cannot be, or None."""
+    path = _file(world, container["id"]).with_suffix(".jpg")
+    problem = _download(container["cover_url"], path)
     if problem:
-        world.store.merge("instagram_container", container_id, problem=problem)
-    else:
-        _ingest(world, container_id)
+        return problem
+    problem = cover_problem(path.read_bytes())
+    world.store.merge("instagram_container", container["id"], cover_sha256=sha256_of(path))
+    return problem
 
 
 def _ingest(world: SandboxWorld, container_id: str) -> None:
@@ -269,8 +294,10 @@ def _ingest(world: SandboxWorld, container_id: str) -> None:
         facts = inspect(path)
         duration_s = facts.duration_s
         problem = problem or _objection(facts)
-        if not problem and container["thumb_offset"] > 1000 * facts.duration_s:
+        if not problem and container["thumb_offset"] >= 1000 * facts.duration_s:
             problem = "2207057: thumb_offset is out of range"
+        if not problem and container["cover_url"]:
+            problem = _fetch_cover(world, container)
     except MediaError as unreadable:
         problem = f"2207026: unsupported video format ({unreadable.message})"
     world.store.merge(
@@ -516,6 +543,7 @@ async def publish(call: Call) -> Response:
         privacy="public",
         ai_label=container["ai_label"],
         share_to_feed=container["share_to_feed"],
+        **{name: container[name] for name in ("thumb_offset", "cover_sha256", "collaborators", "trial", "threads")},
         sha256=container["sha256"],
         size_bytes=container["size_bytes"],
         duration_s=container["duration_s"],

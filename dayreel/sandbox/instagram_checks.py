@@ -5,6 +5,7 @@ of the last two years are answered.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -113,6 +114,38 @@ def check_parameters(fields: Document, spec: Mapping[str, str]) -> None:
             raise Refused(error(100, f"(#100) Param {name} must be an object"))
         if kind.startswith("list") and not _is_json(value, list):
             raise Refused(error(100, f"(#100) Param {name} must be an array"))
+
+
+def trial_of(fields: Document) -> str | None:
+    """Return how a trial reel ends, or None where it is not one."""
+    given = fields.get("trial_params")
+    if given is None:
+        return None
+    return str((json.loads(given) if isinstance(given, str) else given).get("graduation_strategy"))
+
+
+def check_extras(world: SandboxWorld, fields: Document) -> None:
+    """Refuse co-authors and a trial that Instagram would not take (protocol reference, 4.2 and 4.5).
+
+    Raises:
+        Refused: code 100, for a trial with the subcode that production code knows.
+    """
+    names = words_of(fields.get("collaborators", ""))
+    if len(names) > 3 or not all(re.fullmatch(r"[A-Za-z0-9._]{1,30}", name) for name in names):  # noqa: PLR2004
+        raise Refused(error(100, "(#100) Param collaborators must be at most 3 usernames of Instagram accounts"))
+    trial = trial_of(fields)
+    if trial not in (None, "MANUAL", "SS_PERFORMANCE"):
+        raise Refused(error(100, "(#100) graduation_strategy must be one of {MANUAL, SS_PERFORMANCE}"))
+    # Instagram's help: trial reels are for professional accounts with 1,000 followers or more (second-hand).
+    if trial is not None and world.pace("instagram_followers") < 1000:  # noqa: PLR2004
+        raise Refused(error(100, "This account is not eligible for trial reels.", subcode=2207081))
+
+
+def cover_problem(picture: bytes) -> str | None:
+    """Return why a picture cannot be a cover, with the subcode of Meta's error codes; None where it can."""
+    if len(picture) > 8 * 1024 * 1024:
+        return "2207004: the image is too large to download. It should be less than 8 MiB."
+    return None if picture.startswith(b"\xff\xd8\xff") else "2207005: the image format is not supported."
 
 
 def words_of(value: Any) -> list[str]:

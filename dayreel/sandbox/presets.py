@@ -21,10 +21,14 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         # locked private until 2026-11-02; what older projects meet since is documented nowhere: the harder case.
         "youtube_api_enabled": False,
         "youtube_locked_private": True,
+        # Custom thumbnails take a channel whose phone number is verified (YouTube's help, and its answer to others).
+        "youtube_verified": False,
         # Instagram: an app in development, or with standard access, serves only people with a role on it. The reference
         # pages say 50 posts in 24 hours, the guide 100.
         "instagram_app_live": False,
         "instagram_has_role": False,
+        # A new account has few followers; trial reels take 1,000 (Instagram's help, second-hand).
+        "instagram_followers": 12,
         "instagram_quota_total": 50,
         # fal, 2026-11-29: two requests at once at first, rising to 40 with what was bought; others wait in the queue.
         "fal_concurrency": 2,

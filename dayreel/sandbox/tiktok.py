@@ -470,6 +470,7 @@ def _settle_one(world: SandboxWorld, publish: Document) -> Document:
         caption=post_info.get("title", ""),
         privacy=post_info["privacy_level"],
         ai_label=bool(post_info.get("is_aigc")),
+        cover_ms=post_info.get("video_cover_timestamp_ms", 0),
         sha256=publish["sha256"],
         size_bytes=publish["size_bytes"],
         duration_s=publish["duration_s"],

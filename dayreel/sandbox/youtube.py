@@ -23,7 +23,7 @@ from dayreel.sandbox.media_check import inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 from dayreel.sandbox.youtube_analytics import LATE_S, reports
-from dayreel.sandbox.youtube_changes import delete_video, own_video, set_thumbnail
+from dayreel.sandbox.youtube_changes import add_to_playlist, delete_video, items_of_playlist, own_video, set_thumbnail
 from dayreel.sandbox.youtube_checks import (
     SCOPE,
     TOKEN_LIFE_S,
@@ -80,6 +80,7 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("GET", f"{v3}/channels", "account"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,
             ("GET", "/youtubeanalytics/v2/reports", "reports"): partial(reports, typical_views=TYPICAL_VIEWS),
+            ("POST", f"{v3}/playlistItems", "playlist"): add_to_playlist,
         },
         special_faults=SPECIAL_FAULTS,
         pace={
@@ -88,6 +89,8 @@ def mount(world: SandboxWorld) -> list[Route]:
             "youtube_api_enabled": True,
             "youtube_locked_private": False,
             "youtube_has_channel": True,
+            "youtube_verified": True,
+            "youtube_playlists": "PLsandboxcrafts",
             "youtube_channel_suspended": False,
             "youtube_analytics_enabled": True,
             "youtube_analytics_lag_s": LATE_S,
@@ -374,7 +377,11 @@ def _video(call: Call, post: Document) -> Document:
             "favoriteCount": "0",
             "commentCount": str(counted.comments),
         },
-        "contentDetails": {"duration": f"PT{seconds // 60}M{seconds % 60}S", "definition": "hd"},
+        "contentDetails": {
+            "duration": f"PT{seconds // 60}M{seconds % 60}S",
+            "definition": "hd",
+            "hasCustomThumbnail": "thumbnail_sha256" in post,
+        },
         "processingDetails": {"processingStatus": processing},
     }
 
@@ -389,6 +396,7 @@ def _snippet(post: Document) -> Document:
         "channelTitle": "Sandbox Creator",
         "tags": snippet.get("tags", []),
         "categoryId": snippet.get("categoryId", "22"),
+        **{name: snippet[name] for name in ("defaultLanguage", "defaultAudioLanguage") if name in snippet},
     }
 
 
@@ -475,7 +483,7 @@ async def playlist_items(call: Call) -> Response:
     checked(call, "playlistItems.list")
     query, parts = call.request.query_params, _parts(call)
     if query.get("playlistId") != credentials.YOUTUBE_UPLOADS_ID:
-        raise Refused(error(404, "playlistNotFound", "The playlist cannot be found.", domain="youtube.playlistItem"))
+        return items_of_playlist(call, query.get("playlistId", ""))
     given, token = query.get("maxResults", "5"), query.get("pageToken", "0")
     if not given.isdigit() or int(given) > _MAX_IDS:
         raise Refused(error(400, "invalidValue", "Values must be within the range: [0, 50]", domain="global"))

@@ -118,7 +118,8 @@ def _check_video(body: Document, *, needs_title: bool) -> None:
     publish_at, privacy = status.get("publishAt"), status.get("privacyStatus", "public")
     is_title = isinstance(title, str) and 0 < len(title.strip()) <= 100 and not re.search("[<>]", title)  # noqa: PLR2004
     is_text = isinstance(description, str) and len(description.encode()) <= 5000 and not re.search("[<>]", description)  # noqa: PLR2004
-    is_tags = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and len(",".join(tags)) <= 500  # noqa: PLR2004
+    is_tags = isinstance(tags, list) and all(map(_is_tag, tags)) and _counted(tags) <= 500  # noqa: PLR2004
+    languages = [snippet[name] for name in ("defaultLanguage", "defaultAudioLanguage") if name in snippet]
     rules = (
         (
             is_title or not needs_title,
@@ -127,12 +128,26 @@ def _check_video(body: Document, *, needs_title: bool) -> None:
         ),
         (is_text, "invalidDescription", "The request metadata specifies an invalid video description."),
         (is_tags, "invalidTags", "The request metadata specifies invalid video keywords."),
+        (
+            all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", word) for word in languages),
+            "invalidVideoMetadata",
+            "The request metadata is invalid: a language is not one of BCP-47.",
+        ),
         (_is_category(snippet.get("categoryId", "22")), "invalidCategoryId", "The categoryId is invalid."),
         (not publish_at or privacy == "private", "invalidPublishAt", "publishAt needs privacyStatus private."),
     )
     for is_fine, reason, message in rules:
         if not is_fine:
             raise Refused(error(400, reason, message))
+
+
+def _is_tag(tag: object) -> bool:
+    return isinstance(tag, str) and len(tag.strip()) > 0 and len(tag) <= 30 and not re.search("[<>]", tag)  # noqa: PLR2004
+
+
+def _counted(tags: list[str]) -> int:
+    """Return the length that the reference of `snippet.tags[]` describes: quotes around words with a space, commas."""
+    return len(",".join(f'"{tag}"' if " " in tag else tag for tag in tags))
 
 
 def _is_category(value: object) -> bool:

@@ -29,7 +29,7 @@ from pydantic_core import CoreSchema
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.choices import UnusableVendorError, VendorOf
 from dayreel.schemas.person import name_key
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import FrameCover, PostFields
 from dayreel.schemas.strict import Strict
 from dayreel.vendors.models import PICTURES, Effort
 from dayreel.vendors.record import Vendor
@@ -399,6 +399,11 @@ class Channel(Strict):
             raise ValueError("active_until is before active_from")
         if self.video.provider != "clips" and self.prompts is None:
             raise ValueError(f"segments from {self.video.provider} need `prompts`")
+        # An intro and an outro make it longer; how long footage is, only its files say.
+        if self.video.provider != "clips" and self.brand.intro is None and self.brand.outro is None:
+            for platform, fields in self.platforms.chosen().items():
+                if isinstance(fields, FrameCover) and (fields.cover_at_s or 0) >= self.segments.total_s:
+                    raise ValueError(f"{platform}.cover_at_s is after the end of a video of {self.segments.total_s} s")
         if self.captions == "words" and self.narration is None:
             raise ValueError("captions from words need a `narration`")
         if self.ideas.provider == "calendar" and (self.learn_from_results or _wants(self.experiment, "idea")):

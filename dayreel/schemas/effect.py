@@ -6,11 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-EffectKind = Literal["llm", "narration", "segment", "post", "notification", "delete"]
+EffectKind = Literal["llm", "narration", "segment", "post", "thumbnail", "playlist", "notification", "delete"]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
 
 OUT: Final[tuple[EffectState, ...]] = ("sent", "confirmed", "unknown")
 """States of an effect in which it is out, or may be."""
+
+FOLLOW_UPS: Final[tuple[EffectKind, ...]] = ("thumbnail", "playlist")
+"""Acts on a post that is out. The post stands, whatever becomes of them."""
 
 RecordHandle = Callable[[dict[str, Any]], None]
 """Commits what the vendor gave us to continue from, before the next call."""

@@ -1,7 +1,9 @@
 """Reading `channels/*.yaml`: which there are, `extends:`, validation in words. The shape: `schemas.channel`."""
 
+import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.channel import CHANNEL_ID, Channel, is_address
+from dayreel.schemas.posts import COVER_HASH, PictureCover, PostFields
 from dayreel.stores.yaml_problems import VendorProblem, problem_of
 from dayreel.yaml_documents import Problem, Unreadable, lines_of, parsed
 
@@ -155,9 +158,12 @@ class ChannelFiles:
             where = lines[("id",)]
             return None, [Problem(*where, "id", f"write it as `id: {document['id']}`, on a line of its own")]
         try:
-            return Channel.model_validate({**document, "name": name}), []
+            channel = Channel.model_validate({**document, "name": name})
         except ValidationError as error:
             return None, [problem_of(Channel, path.name, lines, fault) for fault in error.errors(include_url=False)]
+        covers = {platform: with_cover_hash(self.folder, own) for platform, own in channel.platforms.chosen().items()}
+        platforms = channel.platforms.model_copy(update={"root": covers})
+        return channel.model_copy(update={"platforms": platforms}), []
 
     def _merged(self, path: Path, lines: dict[tuple[Any, ...], tuple[str, int]], *, depth: int) -> dict[str, Any]:
         node, document = parsed(path)
@@ -180,12 +186,38 @@ def _is_left_out(problems: list[Problem]) -> bool:
     return bool(problems) and all(isinstance(problem, VendorProblem) for problem in problems)
 
 
+def with_cover_hash(folder: Path, fields: PostFields) -> PostFields:
+    """Return the fields of a post with the hash of their cover's bytes, so that an approval is for those.
+
+    As they are where there is no such file: `named_files` finds that out.
+    """
+    if not isinstance(fields, PictureCover) or fields.cover_path is None:
+        return fields
+    try:
+        facts = (folder / fields.cover_path).stat()
+        sha256 = _sha256_of(folder / fields.cover_path, facts.st_mtime_ns, facts.st_size)
+    except OSError:
+        return fields
+    return fields.model_copy(update={"cover_file": f"{fields.cover_path}{COVER_HASH}{sha256}"})
+
+
+@lru_cache(maxsize=500)
+def _sha256_of(path: Path, _changed_at_ns: int, _size_bytes: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def named_files(folder: Path, channel: Channel) -> dict[str, Path]:
     """Return every file and folder that a channel names, by its field, whether it is there or not."""
     named = {
         "ideas.file": channel.ideas.file,
         "video.folder": channel.video.folder,
         **{f"video.{field}": path for field, path in channel.video.pictures.items() if not is_address(path)},
+        **{
+            f"platforms.{platform}.cover_file": fields.cover_path
+            for platform, fields in channel.platforms.chosen().items()
+            if isinstance(fields, PictureCover)
+        },
         "brand.watermark": channel.brand.watermark,
         "brand.intro": channel.brand.intro,
         "brand.outro": channel.brand.outro,

@@ -23,6 +23,7 @@ from dayreel.rules.pricing import usd
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.reviewing.post_settings import parse_settings
 from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.start_work import continuing_of, making_of
 from dayreel.tui.dialogs import AskLine, Confirm, EditCaption, length_of
@@ -46,6 +47,7 @@ class ReviewScreen(LiveScreen[ContentReview]):
         Binding("a", "approve", "Approve"),
         Binding("r", "reject", "Reject"),
         Binding("e", "edit", "Edit"),
+        Binding("s", "settings", "Fields"),
         Binding("w", "waive", "Waive"),
         Binding("h", "hold", "Hold"),
         Binding("c", "recall", "Recall"),
@@ -62,7 +64,7 @@ class ReviewScreen(LiveScreen[ContentReview]):
         super().__init__()
         self.content_id = content_id
         self._newer: ContentReview | None = None
-        self._own_edit: Scope | None = None
+        self._own_edit: Scope | int | None = None  # what it is then, or the version of the row that it changes
         self._drawn: tuple[str | None, int] | None = None
 
     def body(self) -> ComposeResult:
@@ -77,7 +79,8 @@ class ReviewScreen(LiveScreen[ContentReview]):
 
     def accept(self, view: ContentReview) -> None:
         """Keep what the person is reading when what a decision is for has changed underneath."""
-        if self.view is None or scope_of(view) in (scope_of(self.view), self._own_edit):
+        is_own = self.view is not None and self.view.row.version == self._own_edit == view.row.version - 1
+        if self.view is None or is_own or scope_of(view) in (scope_of(self.view), self._own_edit):
             self._newer = None
             super().accept(view)
             return
@@ -94,8 +97,9 @@ class ReviewScreen(LiveScreen[ContentReview]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim the keys of what is not possible now."""
         del parameters
-        if action in _VERDICT_OF:
-            return True if self.view is not None and action in self.view.possible else None
+        if action in _VERDICT_OF or action == "settings":
+            event = "edit" if action == "settings" else action
+            return True if self.view is not None and event in self.view.possible else None
         if action == "waive":
             return self.view is not None and bool(self.view.failed_checks)
         if action == "update":
@@ -226,6 +230,19 @@ class ReviewScreen(LiveScreen[ContentReview]):
 
         self.ask(EditCaption(seen.row.caption or "", seen.words_for), record)
 
+    def action_settings(self) -> None:
+        """Ask for a field of a post that is to hold for this content alone, then record it."""
+        seen = self.view
+        if seen is None or not seen.words:
+            return
+
+        def record(typed: str) -> None:
+            self._own_edit = seen.row.version
+            self._decide(seen, "edited", typed=typed)
+
+        question = f"A field of a post of {seen.row.id}, for it alone:"
+        self.ask(AskLine(question, placeholder=f"{seen.words[0].platform}.hashtags=#loom, #wool"), record)
+
     def action_play(self) -> None:
         """Open the final video in the desktop's player."""
         video = None if self.view is None else self.view.file("final video")
@@ -239,7 +256,13 @@ class ReviewScreen(LiveScreen[ContentReview]):
         self.query_one("#page", VerticalScroll).scroll_end(animate=False)
 
     def _decide(
-        self, seen: ContentReview, verdict: DecisionVerdict, *, caption: str | None = None, note: str | None = None
+        self,
+        seen: ContentReview,
+        verdict: DecisionVerdict,
+        *,
+        caption: str | None = None,
+        typed: str | None = None,
+        note: str | None = None,
     ) -> None:
         person = self.terminal.link.person
 
@@ -253,6 +276,7 @@ class ReviewScreen(LiveScreen[ContentReview]):
                 revision=seen.row.revision,
                 seen=seen.seen,
                 caption=caption,
+                settings=None if typed is None else parse_settings([typed]),
                 note=note,
             )
             more = " Another person has to approve it too." if row.verdict == "endorsed" else ""

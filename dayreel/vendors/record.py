@@ -63,10 +63,14 @@ class Proof:
 
 @dataclass(frozen=True)
 class PlatformLimits:
-    """What a platform takes of a video file, and of posts a day; None means that no limit is known.
+    """What a platform takes of a video file, of what goes with it, and of posts a day; None: no limit is known.
 
     Attributes:
+        tag_characters, tags_characters: of one tag, and of all together, counted as the platform does.
+        collaborators: how many accounts may be named as co-authors.
+        cover_formats, cover_bytes: of a picture file as the cover, `jpeg` and `png`; empty where it takes none.
         source: where the limits were read, and when.
+        extras_source: likewise of tags, collaborators and covers.
     """
 
     max_size_bytes: int | None = None
@@ -78,7 +82,13 @@ class PlatformLimits:
     max_width: int | None = None
     takes_edit_lists: bool = True
     posts_per_day: int | None = None
+    tag_characters: int | None = None
+    tags_characters: int | None = None
+    collaborators: int | None = None
+    cover_formats: tuple[str, ...] = ()
+    cover_bytes: int | None = None
     source: Source | None = None
+    extras_source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,8 @@ class Platform:
 
     Attributes:
         fields: the shape of its part of a channel file; has `hashtags` and `ai_disclosure` at least.
+        follow_ups: what is done with a post once it is out, each an act of its own: by the kind of the effect what is
+            asked for, as JSON. Gets the post's fields; its client is a `FollowsUp`.
         by_hand: whether people post from what is left there: nothing leaves this machine, so that it needs no
             permission first, there are no counters, and the channel's title stands above the text.
         consents: how an account is connected in a browser; the first one where nobody chooses.
@@ -186,6 +198,7 @@ class Platform:
     captions: CaptionRules
     limits: PlatformLimits = PlatformLimits()
     token: TokenRenewal | None = None
+    follow_ups: Callable[[Mapping[str, Any]], Mapping[str, dict[str, Any]]] | None = None
     by_hand: bool = False
     consents: tuple[Consent, ...] = ()
     colour: str | None = None

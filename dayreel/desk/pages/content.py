@@ -18,6 +18,7 @@ from dayreel.rules.gates import closed
 from dayreel.services.making.open_content import open_new_take
 from dayreel.services.publishing.plan_posts import Plan, plan_posts
 from dayreel.services.reviewing.decide import Via, decide
+from dayreel.services.reviewing.post_settings import parse_settings
 from dayreel.services.reviewing.waive import waive_check
 from dayreel.services.upkeep.retry_content import regenerate_segment
 from dayreel.services.upkeep.start_work import continuing_of, making_of, publishing_of
@@ -46,6 +47,10 @@ def decide_by(verdict: DecisionVerdict) -> PageHandler:
     def record(request: PageRequest) -> Response:
         content_id, caption = request.path("content_id"), request.field("caption")
         note = request.field("note").strip()[:2000] or None
+        typed = [
+            f"{name.removeprefix('set.')}={request.field(name)}" for name in request.form if name.startswith("set.")
+        ]
+        settings = parse_settings(typed) if verdict == "edited" else {}
         if verdict == "rejected" and note is None:
             raise UsageError("A rejection needs a reason.", next_step="Say in a few words what is wrong.")
         try:
@@ -57,7 +62,8 @@ def decide_by(verdict: DecisionVerdict) -> PageHandler:
                 via=_via(request),
                 seen=_seen(request),
                 revision=_revision(request),
-                caption=caption if verdict == "edited" else None,
+                caption=(caption or None if settings else caption) if verdict == "edited" else None,
+                settings=settings or None,
                 note=note,
             )
         except (StaleState, BusyError, UsageError) as error:
@@ -136,7 +142,7 @@ def retry(request: PageRequest) -> Response:
     status = review_of(request.desk.project, content_id).status
     if not status.can_continue:
         raise UsageError(f"{content_id} cannot go on: it is {status.standing}.", next_step="Load the page again.")
-    if status.has_failed_post and not request.may("operator"):
+    if (status.has_failed_post or status.has_left) and not request.may("operator"):
         raise GateClosedError("Publishing takes the role operator.", next_step="Ask an admin of this desk.")
     request.note("retry", content_id)
     request.desk.start(request.project, continuing_of(content_id), request.person.name)

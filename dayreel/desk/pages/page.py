@@ -36,7 +36,7 @@ from dayreel.services.project import Project
 NOTICES = {
     "approved": "Approved. It goes out in the channel's next window.",
     "rejected": "Rejected.",
-    "edited": "The caption is saved. It waits for approval.",
+    "edited": "Saved. It waits for approval as it is now.",
     "endorsed": "Your approval is recorded. It takes another person's before it goes out.",
     "held": "On hold: it does not go out and does not expire until somebody decides again.",
     "recalled": "Recalled: it waits for review again.",

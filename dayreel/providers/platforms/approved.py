@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
+from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,12 +17,13 @@ from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, 
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.rules.captions import FormattedCaption, carries_marker, format_caption
 from dayreel.schemas.effect import RecordHandle
-from dayreel.schemas.posts import PostFields
+from dayreel.schemas.posts import FrameCover, PostFields
 from dayreel.vendors.record import PlatformLimits
 
 Fields = TypeVar("Fields", bound=BaseModel)
 Answer = TypeVar("Answer")
 _BLOCK_BYTES = 1024 * 1024
+_MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 
 
 def read_fields(model: type[Fields], request: PostRequest) -> Fields:
@@ -57,6 +59,62 @@ def require_within_limits(platform: str, limits: PlatformLimits, request: PostRe
     raise UsageError(
         f"The video of {request.content_id!r} {wrong}.", next_step="Change the channel's segments and make it again."
     )
+
+
+def cover_ms(request: PostRequest, fields: FrameCover) -> int | None:
+    """Return the moment of the frame that is the cover, in milliseconds; None where none is asked for.
+
+    Raises:
+        UsageError: the video is over by then.
+    """
+    if fields.cover_at_s is None:
+        return None
+    if fields.cover_at_s >= request.duration_s:
+        raise UsageError(
+            f"The cover of {request.content_id!r} is to be the frame at {fields.cover_at_s:g} s, and its video lasts "
+            f"{request.duration_s:g} s.",
+            next_step=f"`dayreel review edit {request.content_id} --set PLATFORM.cover_at_s=SECONDS`, then approve it "
+            "again.",
+        )
+    return round(fields.cover_at_s * 1000)
+
+
+def cover_problem(path: Path, limits: PlatformLimits) -> str | None:
+    """Return why a picture cannot be a cover on a platform, as a clause; None where it can."""
+    try:
+        with path.open("rb") as file:
+            start, size = file.read(8), file.seek(0, 2)
+    except OSError as error:
+        return "it is not there" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error.strerror})"
+    if not any(start.startswith(_MAGIC[kind]) for kind in limits.cover_formats):
+        return f"it is not {' or '.join(kind.upper() for kind in limits.cover_formats)}"
+    if limits.cover_bytes is not None and size > limits.cover_bytes:
+        return f"it has {size} bytes, and at most {limits.cover_bytes} are taken"
+    return None
+
+
+def read_cover(cover: Path | None, sha256: str | None, limits: PlatformLimits, *, whose: str) -> bytes | None:
+    """Return the picture that was approved as the cover; None where there is none.
+
+    Args:
+        sha256: of the approved bytes; None or empty where they are made of the approved video.
+        whose: the post it is the cover of, for people.
+
+    Raises:
+        UsageError: it is missing, is not what was approved, or is nothing that the platform takes.
+    """
+    if cover is None:
+        return None
+    problem = cover_problem(cover, limits)
+    data = b"" if problem else cover.read_bytes()
+    if not problem and sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        problem = "it is not the picture that was approved"
+    if problem:
+        raise UsageError(
+            f"The cover {str(cover)!r} of {whose} is not sent: {problem}.",
+            next_step="Put the approved picture back, or choose another one and approve again.",
+        )
+    return data
 
 
 def sent_caption(platform: str, request: PostRequest, fields: PostFields) -> FormattedCaption:

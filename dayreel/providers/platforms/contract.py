@@ -24,6 +24,7 @@ class PostRequest:
     Attributes:
         fields: the channel's fields for this platform (privacy, AI disclosure, ...), as JSON.
         marker: a token of this content alone; the caption ends with it where it was approved so.
+        cover: the picture that `fields` name as the cover, with the hash of its bytes; or one made of the video.
     """
 
     content_id: str
@@ -35,6 +36,7 @@ class PostRequest:
     caption: str
     fields: dict[str, Any]
     marker: str
+    cover: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,35 @@ class CountsFollowers(Protocol):
 
         Raises:
             TransientError, PermanentError: not readable.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowsUp(Protocol):
+    """A platform where something is done with a post once it is out, see `vendors.record.Platform.follow_ups`."""
+
+    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, cover: Path | None) -> dict[str, Any]:
+        """Do one of them, once; return what is worth keeping.
+
+        Args:
+            permit: names the act by its effect's kind.
+            asked: what is asked for, as the record's `follow_ups` has it.
+            cover: the picture, for a thumbnail.
+
+        Raises:
+            UsageError: it cannot be asked for as it is.
+            TransientError: it certainly did not happen, and may be repeated.
+            PermanentError: refused.
+            UnknownOutcomeError: it may have happened.
+        """
+        ...
+
+    def is_followed_up(self, kind: str, asked: dict[str, Any], *, post_id: str) -> bool | None:
+        """Return whether it has happened, None where the platform does not say. Sends nothing.
+
+        Raises:
+            TransientError, PermanentError: could not look.
         """
         ...
 

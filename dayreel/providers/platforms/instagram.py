@@ -6,11 +6,14 @@ upload the bytes; Instagram-Login tokens need a public URL, which `public_url` o
 The wire is `instagram_graph.py`, error codes are in `instagram_errors.py`, captions in `dayreel.rules.captions`.
 """
 
+import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from dayreel.clock import Clock, poll
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
@@ -19,7 +22,9 @@ from dayreel.providers.platforms import instagram_consent, renewal
 from dayreel.providers.platforms.approved import (
     Progress,
     approved_file,
+    cover_ms,
     doubt_remains,
+    read_cover,
     read_fields,
     require_within_limits,
     sent_caption,
@@ -39,7 +44,7 @@ from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.proofs import prove_scopes
 from dayreel.providers.public_urls.contract import PublicUrl
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PlatformAccount, PostFields
+from dayreel.schemas.posts import PictureCover, PlatformAccount, optional_field
 from dayreel.vendors.access import Access
 from dayreel.vendors.models import Source
 from dayreel.vendors.record import (
@@ -65,11 +70,20 @@ LIMITS: Final = PlatformLimits(
     max_width=1920,
     takes_edit_lists=False,
     posts_per_day=100,
+    collaborators=3,
+    cover_formats=("jpeg",),
+    cover_bytes=8_000_000,
     source=Source(
         source="Meta's content-publishing guide; the size by Meta's own sample of June 2026 (older pages: 300 MB)",
         checked_on=date(2026, 11, 29),
     ),
+    extras_source=Source(
+        source="Meta's error codes (covers) and guide, as public code and documentation quote it (collaborators)",
+        checked_on=date(2026, 12, 1),
+        second_hand=True,
+    ),
 )
+_USERNAME = re.compile(r"[A-Za-z0-9._]{1,30}")
 _PAGE_SCOPES: Final = (
     "instagram_basic",
     "instagram_content_publish",
@@ -87,10 +101,33 @@ _PUBLISHED_BEFORE: dict[str, Any] = {"published": "before"}
 _PAGES = 8
 
 
-class InstagramPost(PostFields):
+class InstagramPost(PictureCover):
     """How a content is posted as an Instagram Reel."""
 
+    COVER_SUFFIXES: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg")
+
     share_to_feed: bool = Field(default=True, description="show the reel in the feed too")
+    cross_post_to_threads: bool = optional_field("post it on the account's Threads profile too", default=False)
+    collaborators: tuple[str, ...] = optional_field(
+        "usernames that are invited as co-authors, 3 at most; each may decline", default=()
+    )
+    trial: Literal["MANUAL", "SS_PERFORMANCE"] | None = optional_field(
+        "a trial reel, which followers do not see at first: until its owner shares it with them in the app (MANUAL), "
+        "or also when it does well (SS_PERFORMANCE)"
+    )
+
+    @field_validator("collaborators")
+    @classmethod
+    def _are_usernames(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.removeprefix("@") for name in names)
+        for name in names:
+            if not _USERNAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a username of Instagram")
+        if len({name.casefold() for name in names}) < len(names):
+            raise ValueError("an account is named twice")
+        if LIMITS.collaborators is not None and len(names) > LIMITS.collaborators:
+            raise ValueError(f"{len(names)} accounts, and Instagram takes {LIMITS.collaborators}")
+        return names
 
 
 class InstagramPlatform:
@@ -102,6 +139,7 @@ class InstagramPlatform:
         graph_url: `https://graph.facebook.com`, or `https://graph.instagram.com` for Instagram Login.
         rupload_url: where bytes go when the container's answer names no address itself.
         public_url: opens a public address for a file, for Instagram Login; open until the container is FINISHED.
+        cover_url: likewise for a picture that is the cover, with either login: Instagram takes no bytes of one.
         poll_interval_s: Meta recommends once a minute.
         deadline_s: how long one call of `post` waits for processing.
     """
@@ -120,6 +158,7 @@ class InstagramPlatform:
         rupload_url: str | None = None,
         api_version: str = API_VERSION,
         public_url: PublicUrl | None = None,
+        cover_url: PublicUrl | None = None,
         poll_interval_s: float = 60,
         deadline_s: float = 300,
     ) -> None:
@@ -138,6 +177,7 @@ class InstagramPlatform:
         self._insights = Insights(self._graph)
         self._account_id = account_id
         self._public_url = public_url
+        self._cover_url = cover_url
         self._clock = clock
         self._poll_interval_s = poll_interval_s
         self._deadline_s = deadline_s
@@ -268,16 +308,28 @@ class InstagramPlatform:
 
     def _container_fields(self, request: PostRequest, video_url: str | None) -> dict[str, Any]:
         fields = read_fields(InstagramPost, request)
+        has_cover = read_cover(request.cover, fields.cover_sha256, LIMITS, whose=request.content_id) is not None
+        if has_cover and self._cover_url is None:
+            raise ConfigurationError(
+                "Instagram fetches a cover from a public URL, and none is set up.",
+                next_step="Set up S3/R2 or the tunnel; or choose a frame with `cover_at_s`.",
+            )
         require_within_limits("instagram", LIMITS, request)
         self._require_a_way_to_send()
         caption = sent_caption("instagram", request, fields)
         source = {"video_url": video_url} if self._public_url else {"upload_type": "resumable"}
+        cover = {
+            "cover_url": "{public URL of the cover}" if has_cover else None,
+            "thumb_offset": None if has_cover else cover_ms(request, fields),
+        }
         return {
             "media_type": "REELS",
             **source,
             "caption": caption.text,
             "share_to_feed": fields.share_to_feed,
             "is_ai_generated": fields.ai_disclosure,
+            **{name: value for name, value in cover.items() if value},
+            **_optional_parameters(fields),
         }
 
     def _require_a_way_to_send(self) -> None:
@@ -289,18 +341,23 @@ class InstagramPlatform:
 
     def _fill_new_container(self, request: PostRequest, fields: dict[str, Any], progress: Progress) -> None:
         # An unfinished container from before is invisible and dies within a day; how to resume it is not documented.
-        if self._public_url is None:
+        # Meta fetches only while an address is open, so a resumed post starts over unless it is FINISHED.
+        with ExitStack() as addresses:
+            if request.cover is not None and self._cover_url is not None:
+                fields = {**fields, "cover_url": addresses.enter_context(self._cover_url(request.cover))}
+            if self._public_url is None:
+                made = self._make_container(fields)
+                container, uri = str(made["id"]), made.get("uri")
+                self._begin(progress, container, uri)
+                self._graph.upload(request, container=container, uri=uri)
+                progress.commit(uploaded=request.cover is None)
+                if request.cover is not None:
+                    self._wait_until_finished(container)
+                return
+            with approved_file(request):
+                pass  # what is served is opened right after; both ways keep the file they opened
+            fields = {**fields, "video_url": addresses.enter_context(self._public_url(request.video))}
             made = self._make_container(fields)
-            container, uri = str(made["id"]), made.get("uri")
-            self._begin(progress, container, uri)
-            self._graph.upload(request, container=container, uri=uri)
-            progress.commit(uploaded=True)
-            return
-        with approved_file(request):
-            pass  # what is served is opened right after; both ways keep the file they opened
-        with self._public_url(request.video) as video_url:
-            made = self._make_container({**fields, "video_url": video_url})
-            # Meta fetches only while the address is open, so a resumed post starts over unless it is FINISHED.
             self._begin(progress, str(made["id"]), None)
             self._wait_until_finished(str(made["id"]))
 
@@ -463,6 +520,16 @@ class InstagramPlatform:
         return read_pages(page, most_pages=_PAGES, since=since)
 
 
+def _optional_parameters(fields: InstagramPost) -> dict[str, Any]:
+    """Return what a container is sent of co-authors, Threads and trials; nothing of what is not asked for."""
+    optional = {
+        "cross_post_to_threads": fields.cross_post_to_threads,
+        "collaborators": list(fields.collaborators),
+        "trial_params": fields.trial and {"graduation_strategy": fields.trial},
+    }
+    return {name: value for name, value in optional.items() if value}
+
+
 def _container_error(container: str, state: str, words: str) -> ProviderError:
     if state in ("EXPIRED", _GONE):
         return TransientError(
@@ -517,12 +584,17 @@ def connect(access: Access) -> InstagramPlatform:
     """Return the account of this world; the token's prefix shows which login it is from."""
     token = access.secret("INSTAGRAM_ACCESS_TOKEN")
     is_login = token.startswith(_LOGIN_TOKEN)
+
+    def cover_url(cover: Path) -> AbstractContextManager[str]:
+        return _public_url(access)(cover)  # set up only where there is a cover: an account without one needs no bucket
+
     return InstagramPlatform(
         access_token=token,
         account_id=access.secret("INSTAGRAM_ACCOUNT_ID"),
         clock=access.clock,
         graph_url=access.url(f"https://{_LOGIN_HOST if is_login else 'graph.facebook.com'}", "/instagram/graph"),
         public_url=_public_url(access) if is_login else None,
+        cover_url=cover_url,
         poll_interval_s=0.5 if access.sandbox_url is not None else 60,
     )
 
@@ -583,8 +655,8 @@ def prove(access: Access, _models: Sequence[str]) -> Proof:
     return prove_scopes(f"{detail}, Facebook Login", _PAGE_SCOPES, token_facts.get("scopes") or ())
 
 
-def rehearse(access: Access, _fields: InstagramPost) -> Proof:
-    """Make a container that stays empty, so that it can never be published: may the app publish for the account?"""
+def rehearse(access: Access, fields: InstagramPost) -> Proof:
+    """Make a container that stays empty, so that it can never be published: may the app publish so for the account?"""
     token = access.secret("INSTAGRAM_ACCESS_TOKEN")
     if token.startswith(_LOGIN_TOKEN):
         return Proof("Instagram Login takes no container without a video, so none was tried")
@@ -599,7 +671,7 @@ def rehearse(access: Access, _fields: InstagramPost) -> Proof:
         "POST",
         f"{access.secret('INSTAGRAM_ACCOUNT_ID')}/media",
         attempted="make an Instagram container, without a video",
-        json={"media_type": "REELS", "upload_type": "resumable"},
+        json={"media_type": "REELS", "upload_type": "resumable", **_optional_parameters(fields)},
     )
     return Proof("a container is taken on")
 

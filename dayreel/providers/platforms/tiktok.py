@@ -19,6 +19,7 @@ from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_
 from dayreel.providers.platforms import renewal
 from dayreel.providers.platforms.approved import (
     Progress,
+    cover_ms,
     doubt_remains,
     read_fields,
     require_within_limits,
@@ -47,7 +48,7 @@ from dayreel.providers.platforms.tiktok_metrics import (
 )
 from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PlatformAccount, PostFields
+from dayreel.schemas.posts import FrameCover, PlatformAccount
 from dayreel.vendors.access import Access
 from dayreel.vendors.models import Source
 from dayreel.vendors.record import (
@@ -78,7 +79,7 @@ _STATUS = "/v2/post/publish/status/fetch/"
 _FOLLOWING = "follow the TikTok post"
 
 
-class TikTokPost(PostFields):
+class TikTokPost(FrameCover):
     """How a content is posted on TikTok. `privacy` has no default there by TikTok's rules: it must be chosen.
 
     With `mode: inbox` TikTok gets the video alone; its owner finishes the post in the app, with caption and privacy.
@@ -240,7 +241,7 @@ class TikTokPlatform:
                 next_step="Choose another `privacy`, or switch `paid_partnership` off if it is none.",
             )
         chunks = plan_chunks(request.size_bytes, chunk_bytes=self._chunk_bytes)
-        caption = sent_caption("tiktok", request, fields)
+        caption, cover = sent_caption("tiktok", request, fields), cover_ms(request, fields)
         source = {
             "source": "FILE_UPLOAD",
             "video_size": request.size_bytes,
@@ -259,6 +260,7 @@ class TikTokPlatform:
                 "brand_content_toggle": fields.paid_partnership,
                 "brand_organic_toggle": fields.promotes_own_brand,
                 "is_aigc": fields.ai_disclosure,
+                **({} if cover is None else {"video_cover_timestamp_ms": cover}),
             },
             "source_info": source,
         }

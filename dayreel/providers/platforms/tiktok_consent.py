@@ -85,8 +85,15 @@ def _standing(access: Access, token: str) -> tuple[str, str, tuple[str, ...]]:
     offered = [str(option) for option in creator.get("privacy_level_options") or ()]
     # Only a private account offers its posts to followers (protocol reference, 5.2).
     kind = "private account" if "FOLLOWER_OF_CREATOR" in offered else "public account"
+    seen_by_others = [option for option in offered if option != "SELF_ONLY"]
+    if not seen_by_others:
+        return (
+            kind,
+            "audited or not: the account offers posts for its owner alone, so TikTok cannot be asked",
+            (_UNAUDITED,),
+        )
     try:
-        announce_nothing(api, next((option for option in offered if option != "SELF_ONLY"), None))
+        announce_nothing(api, seen_by_others[0])
     except ProviderError as error:
         if error.code == "unaudited_client_can_only_post_to_private_accounts":
             return kind, "not audited by TikTok", (_UNAUDITED,)

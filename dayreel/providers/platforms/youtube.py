@@ -9,17 +9,27 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from dayreel.clock import Clock, poll
-from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.errors import (
+    ConfigurationError,
+    PermanentError,
+    ProviderError,
+    TransientError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from dayreel.providers.http import Http, reveal
 from dayreel.providers.listings import ListedItem, Listing, Match, begun_at, is_post, moment, read_pages
 from dayreel.providers.platforms.approved import (
     Progress,
+    cover_ms,
     doubt_remains,
+    read_cover,
     read_fields,
     require_within_limits,
     sent_caption,
@@ -48,7 +58,7 @@ from dayreel.providers.platforms.youtube_errors import BY_REASON, BY_UPLOAD_FAIL
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT, ask_session, send_bytes, start_session
 from dayreel.providers.proofs import prove_scopes
 from dayreel.schemas.effect import Permit, RecordHandle
-from dayreel.schemas.posts import PlatformAccount, PostFields
+from dayreel.schemas.posts import COVER_HASH, PictureCover, PlatformAccount, optional_field
 from dayreel.vendors.access import Access
 from dayreel.vendors.models import Source
 from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, Setting, Vendor
@@ -59,19 +69,48 @@ LIMITS: Final = PlatformLimits(
     max_duration_s=180,
     max_fps=60,
     posts_per_day=100,
+    tag_characters=30,
+    tags_characters=500,
+    cover_formats=("jpeg", "png"),
+    cover_bytes=2_000_000,
     source=Source(
         source="the discovery document, YouTube's rules for Shorts, and its quota page: uploads a day and project",
         checked_on=date(2026, 11, 29),
     ),
+    extras_source=Source(
+        source="YouTube's reference of videos (tags) and help on thumbnails (2 MB; the discovery document says 50 MB)",
+        checked_on=date(2026, 12, 1),
+        second_hand=True,
+    ),
 )
+CATEGORIES: Final = {
+    "1": "film and animation",
+    "2": "cars and vehicles",
+    "10": "music",
+    "15": "pets and animals",
+    "17": "sports",
+    "19": "travel and events",
+    "20": "gaming",
+    "22": "people and blogs",
+    "23": "comedy",
+    "24": "entertainment",
+    "25": "news and politics",
+    "26": "how-to and style",
+    "27": "education",
+    "28": "science and technology",
+    "29": "nonprofits and activism",
+}
+"""What a video may be filed under, as `videoCategories.list` has it for most regions (UNVERIFIED for each of them)."""
+_LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 _SCOPES: Final = ("youtube.upload", "youtube.readonly")
+_FOLLOW_UP_PATHS: Final = {"thumbnail": "/upload/youtube/v3/thumbnails/set", "playlist": "/youtube/v3/playlistItems"}
 _BATCH = 50
 _PAGES = 4
 _LENGTH = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 _BROKEN = ("failed", "rejected", "deleted")
 
 
-class YouTubePost(PostFields):
+class YouTubePost(PictureCover):
     """How a content is posted as a YouTube Short. Left out, YouTube would publish; so `privacy` is explicit."""
 
     privacy: Literal["public", "unlisted", "private"] = Field("private", description="who sees the post")
@@ -79,6 +118,48 @@ class YouTubePost(PostFields):
     category_id: str = Field("24", description="YouTube's category; 24 is entertainment")
     notify_subscribers: bool = Field(default=True, description="subscribers get a notification")
     hashtags: tuple[str, ...] = Field(("#Shorts",), description="added to the description")
+    tags: tuple[str, ...] = optional_field(
+        "keywords; together at most 500 characters, with a comma between two and quotes around those with a space",
+        default=(),
+    )
+    language: str | None = optional_field("of title and description, such as `en` or `pt-BR`", pattern=_LANGUAGE)
+    audio_language: str | None = optional_field("that is spoken, such as `en` or `pt-BR`", pattern=_LANGUAGE)
+    playlist_id: str | None = optional_field(
+        "the playlist that the video is added to once it is out, by its id (`PL...`)", pattern=r"^[A-Za-z0-9_-]{2,64}$"
+    )
+
+    @field_validator("category_id")
+    @classmethod
+    def _is_a_category(cls, category: str) -> str:
+        if category not in CATEGORIES:
+            known = ", ".join(f"{number} {name}" for number, name in CATEGORIES.items())
+            raise ValueError(f"{category!r} is not a category of YouTube; those are: {known}")
+        return category
+
+    @field_validator("tags")
+    @classmethod
+    def _fit(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        for tag in tags:
+            if not tag.strip() or re.search('[<>,"]', tag) or len(tag) > (LIMITS.tag_characters or len(tag)):
+                raise ValueError(
+                    f'{tag!r} has no letter, one of < > , ", or more than {LIMITS.tag_characters} characters'
+                )
+        size = tags_length(tags)
+        if LIMITS.tags_characters is not None and size > LIMITS.tags_characters:
+            raise ValueError(f"the tags have {size} characters together, and YouTube takes {LIMITS.tags_characters}")
+        return tags
+
+
+def tags_length(tags: Sequence[str]) -> int:
+    """Return how YouTube counts tags: with commas between them, and quotes around each that has a space."""
+    return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(0, len(tags) - 1)
+
+
+def follow_ups(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is done with a video once it is out: its thumbnail, its playlist (`Platform.follow_ups`)."""
+    cover = {name: fields[name] for name in ("cover_file", "cover_at_s") if fields.get(name) is not None}
+    playlist = {"playlist_id": fields["playlist_id"]} if fields.get("playlist_id") else {}
+    return {kind: asked for kind, asked in (("thumbnail", cover), ("playlist", playlist)) if asked}
 
 
 class YouTubePlatform:
@@ -189,6 +270,12 @@ class YouTubePlatform:
             PlannedCall("POST", f"{self._api.url}/upload/youtube/v3/videos?{query}", body, "opens the upload"),
             *puts,
             PlannedCall("GET", f"{self._api.url}/youtube/v3/videos?part=status,processingDetails&id={{video}}", {}),
+            *(
+                PlannedCall(
+                    "POST", f"{self._api.url}{_FOLLOW_UP_PATHS[kind]}", asked, "once it is out, an act of its own"
+                )
+                for kind, asked in follow_ups(request.fields).items()
+            ),
         ]
 
     def open_upload(self, fields: YouTubePost) -> None:
@@ -252,6 +339,42 @@ class YouTubePlatform:
         except PermanentError as error:
             return PostFinding("unclear", f"YouTube does not let us look: {error.message}")
 
+    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, cover: Path | None) -> dict[str, Any]:
+        """Set a thumbnail or add to a playlist, see `FollowsUp.follow_up`."""
+        if permit.key.kind == "thumbnail":
+            sha256 = str(asked.get("cover_file") or "").partition(COVER_HASH)[2]
+            picture = read_cover(cover, sha256, LIMITS, whose=f"YouTube video {post_id}")
+            if picture is None:
+                raise UsageError(f"There is no picture for YouTube video {post_id}.")
+            kind = "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"
+            params, headers = {"videoId": post_id, "uploadType": "media"}, {"Content-Type": kind}
+            return self._act("thumbnail", "set the YouTube thumbnail", params=params, headers=headers, data=picture)
+        if self.is_followed_up("playlist", asked, post_id=post_id):
+            return {"was_there": True}
+        video = {"kind": "youtube#video", "videoId": post_id}
+        body = {"snippet": {"playlistId": asked["playlist_id"], "resourceId": video}}
+        return self._act("playlist", "add the video to the YouTube playlist", params={"part": "snippet"}, json=body)
+
+    def _act(self, kind: str, attempted: str, **sent: Any) -> dict[str, Any]:
+        url = f"{self._api.url}{_FOLLOW_UP_PATHS[kind]}"
+        reply = self._api.send("POST", url, attempted=attempted, is_publishing=True, **sent)
+        if not reply.ok:
+            raise self._api.error(reply, is_publishing=True)
+        made = reply.document()
+        return {name: made[name] for name in ("kind", "id") if name in made}
+
+    def is_followed_up(self, kind: str, asked: dict[str, Any], *, post_id: str) -> bool | None:
+        """Look whether a video has its thumbnail or is in its playlist, see `FollowsUp.is_followed_up`."""
+        if kind == "playlist":
+            params: dict[str, str | int] = {"part": "snippet", "playlistId": asked["playlist_id"], "videoId": post_id}
+            attempted = "look whether the video is in the YouTube playlist"
+            return bool(self._api.call("/youtube/v3/playlistItems", attempted=attempted, params=params).get("items"))
+        params = {"part": "contentDetails", "id": post_id}
+        attempted = "look whether the YouTube video has a thumbnail"
+        videos = self._api.call("/youtube/v3/videos", attempted=attempted, params=params).get("items") or []
+        has_one = (videos[0].get("contentDetails") or {}).get("hasCustomThumbnail") if videos else None
+        return None if has_one is None else bool(has_one)
+
     def counters(self, post_ids: Sequence[str]) -> list[Counters]:
         """Return the counters of these videos; what is switched off (likes, comments) is None."""
         page = self._api.call(
@@ -275,9 +398,22 @@ class YouTubePlatform:
     def _video_body(self, request: PostRequest) -> tuple[dict[str, Any], dict[str, str | int]]:
         fields = read_fields(YouTubePost, request)
         require_within_limits("youtube", LIMITS, request)
+        # A cover that could not be set afterwards is refused before anything is out.
+        read_cover(request.cover, fields.cover_sha256, LIMITS, whose=request.content_id)
+        cover_ms(request, fields)
         caption = sent_caption("youtube", request, fields)
+        optional = {
+            "tags": list(fields.tags),
+            "defaultLanguage": fields.language,
+            "defaultAudioLanguage": fields.audio_language,
+        }
         body = {
-            "snippet": {"title": caption.title, "description": caption.text, "categoryId": fields.category_id},
+            "snippet": {
+                "title": caption.title,
+                "description": caption.text,
+                "categoryId": fields.category_id,
+                **{name: value for name, value in optional.items() if value},
+            },
             "status": {
                 "privacyStatus": fields.privacy,
                 "selfDeclaredMadeForKids": fields.made_for_kids,
@@ -579,6 +715,11 @@ VENDOR: Final = Vendor(
             "100 uploads a day and project; a new channel's own limit is smaller",
             "Verify the channel's phone number at youtube.com/verify.",
         ),
+        Proof(
+            "",
+            "custom thumbnails need a verified account: a cover is refused after the video is out, which stays out",
+            "Verify the channel's phone number at youtube.com/verify; `dayreel retry ID` then sets the cover alone.",
+        ),
     ),
     where_to_look="YouTube Studio, Content, newest first",
     order=3,
@@ -594,6 +735,7 @@ VENDOR: Final = Vendor(
             source=Source(source="YouTube's reference of videos", checked_on=date(2026, 11, 20)),
         ),
         limits=LIMITS,
+        follow_ups=follow_ups,
         consents=(CONSENT,),
         colour="#0072b2",
         metrics=METRICS,

@@ -83,7 +83,10 @@ CONSENT: Final = Consent(
     authorize=("https://accounts.google.com/o/oauth2/v2/auth", "/google/auth"),
     token=TOKEN_URL,
     scopes=(f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly"),
-    optional={f"{_SCOPE}{ANALYTICS_SCOPE}": LOST},
+    optional={
+        f"{_SCOPE}{ANALYTICS_SCOPE}": LOST,
+        f"{_SCOPE}youtube.force-ssl": "adding videos to a playlist (`playlist_id`)",
+    },
     loopback="http",
     register="not for an OAuth client of the type Desktop app; for one of the type Web application at "
     "console.cloud.google.com, Google Auth Platform, Clients, Authorized redirect URIs",

@@ -7,7 +7,10 @@ from typing import Any
 
 from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
-_CONNECT = "Connect the channel again and allow youtube.upload and youtube.readonly: `dayreel connect youtube`."
+_CONNECT = (
+    "Connect the channel again and allow youtube.upload and youtube.readonly, for a playlist youtube.force-ssl too: "
+    "`dayreel connect youtube`."
+)
 _INPUT = ErrorRow("refuse", "YouTube does not take this field", "Correct the caption or the channel's YouTube fields.")
 _QUOTA = ErrorRow(
     "retry",
@@ -72,6 +75,23 @@ BY_REASON: dict[str, ErrorRow] = {
         ),
         _INPUT,
     ),
+    "thumbnailForbidden": ErrorRow(
+        "refuse",
+        "custom thumbnails need a verified account",
+        "Verify the channel's phone number at youtube.com/verify; `dayreel retry` then sets the thumbnail alone.",
+    ),
+    "invalidImage": ErrorRow(
+        "refuse", "YouTube does not take this picture", "Use a JPEG or PNG of at most 2 MB; the video stays out."
+    ),
+    "videoNotFound": ErrorRow("refuse", "YouTube does not show the video", "Look in YouTube Studio: was it deleted?"),
+    "playlistNotFound": ErrorRow(
+        "refuse",
+        "there is no such playlist",
+        "Correct `playlist_id`: it stands in the playlist's address after `list=`. The video stays out.",
+    ),
+    "playlistContainsMaximumNumberOfVideos": ErrorRow(
+        "refuse", "the playlist is full", "Choose another playlist in `playlist_id`; the video stays out."
+    ),
     "forbiddenPrivacySetting": _SETTING,
     "forbiddenLicenseSetting": _SETTING,
     "backendError": ErrorRow(
@@ -126,6 +146,12 @@ def reason_of(body: dict[str, Any], *, status: int) -> str:
         return error
     if not isinstance(error, dict):
         return str(status)
+    # Of a channel that is not verified only the domain differs.
+    if any(
+        (detail.get("domain"), detail.get("reason")) == ("youtube.thumbnail", "forbidden")
+        for detail in _dicts(error.get("errors"))
+    ):
+        return "thumbnailForbidden"
     # The `ErrorInfo` beside it is more exact than "forbidden", where it is one that we know.
     for detail in (*_dicts(error.get("details")), *_dicts(error.get("errors"))):
         if detail.get("reason") in BY_REASON and detail.get("reason") != "forbidden":

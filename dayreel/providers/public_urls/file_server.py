@@ -24,7 +24,7 @@ LIFETIME_S: Final = 3600.0
 _BLOCK_BYTES: Final = 256 * 1024
 _SILENCE_S: Final = 60
 _RANGE: Final = re.compile(r"^bytes=(\d*)-(\d*)$")
-_TYPES: Final = {".mp4": "video/mp4", ".mov": "video/quicktime", ".jpg": "image/jpeg"}
+_TYPES: Final = {".mp4": "video/mp4", ".mov": "video/quicktime", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ next block deletes it, where the key may list the bucket. A lifecycle rule on `d
 """
 
 import logging
+import mimetypes
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ class PresignedS3:
         )
 
     def _upload(self, client: Any, video: Path, key: str) -> None:
-        as_video = {"ContentType": "video/mp4"}
+        as_video = {"ContentType": mimetypes.guess_type(video.name)[0] or "video/mp4"}
         self._asked(
             f"upload the video to bucket {self._bucket!r}",
             lambda: client.upload_file(str(video), self._bucket, key, ExtraArgs=as_video, Config=s3_sdk.in_parts()),

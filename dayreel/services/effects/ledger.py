@@ -32,7 +32,7 @@ from dayreel.errors import (
 from dayreel.processes import in_words, this_process
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
+from dayreel.schemas.effect import FOLLOW_UPS, NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
 from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
 from dayreel.services.effects.other_time import is_counted, refuse_held
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
@@ -297,7 +297,9 @@ class EffectLedger:
             self._settle(effect_id, "sent", error=str(error), cost_usd=None)
         # Of a post, also a request that can never be sent as it is: a video that is gone, or longer than is taken. Each
         # try would find it wrong again.
-        elif isinstance(error, PermanentError) or (intent.key.kind == "post" and isinstance(error, _WRONG)):
+        elif isinstance(error, PermanentError) or (
+            intent.key.kind in ("post", *FOLLOW_UPS) and isinstance(error, _WRONG)
+        ):
             self._settle(effect_id, "refused", error=str(error), cost_usd=Decimal(0), result=_refusal(error))
         elif isinstance(error, StoreError) and not intent.records_first:
             # It may have been sent, and its handle could not be written down.
@@ -614,6 +616,8 @@ def _words(key: EffectKey) -> str:
         "narration": "buy the narration of",
         "segment": "buy segment",
         "post": "post to",
+        "thumbnail": "set the thumbnail on",
+        "playlist": "add to a playlist on",
         "notification": "notify",
         "delete": "delete from",
     }

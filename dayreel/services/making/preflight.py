@@ -12,17 +12,20 @@ from decimal import Decimal
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError, GateClosedError, StoreError
 from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.providers.platforms.approved import cover_problem
 from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.answers import effort_of
 from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel, VideoSource
+from dayreel.schemas.posts import PictureCover
 from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.channel_files import named_files
 from dayreel.vendors.model_list import ModelList
+from dayreel.vendors.registry import platform_named
 
 NO_SPACE_BYTES = 500 * 10**6
 """Below this a day cannot be made."""
@@ -48,6 +51,11 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
         )
     find_ffmpeg(project.settings.ffmpeg)
     require_files(project.settings, channel)
+    if covers := cover_problems(project.settings, channel):
+        raise ConfigurationError(
+            f"Channel {channel.name!r}: {'; '.join(covers)}.",
+            next_step=f"Put another picture there, or correct channels/{channel.name}.yaml; nothing was bought.",
+        )
     today = local_day(project.clock.now(), channel.timezone)
     for _, problem in usable(project.models, channel, today):
         if problem is not None:
@@ -88,6 +96,16 @@ def require_files(settings: Settings, channel: Channel, part: str = "") -> None:
                 f"Channel {channel.name!r} names {str(path)!r} as its {field}, and that is not there.",
                 next_step=f"Put it there, or correct channels/{channel.name}.yaml; then the same command continues.",
             )
+
+
+def cover_problems(settings: Settings, channel: Channel) -> list[str]:
+    """Return in words which pictures a channel names as covers that a platform does not take."""
+    problems = []
+    for platform, fields in channel.platforms.chosen().items():
+        path = fields.cover_path if isinstance(fields, PictureCover) else None
+        if path and (problem := cover_problem(settings.channels_dir / path, platform_named(platform).limits)):
+            problems.append(f"{path!r} cannot be the cover on {platform}: {problem}")
+    return problems
 
 
 def usable(models: ModelList, channel: Channel, today: date) -> Iterator[tuple[str, ConfigurationError | None]]:

@@ -7,6 +7,7 @@ What goes out is what that transaction still finds, and the approval must be for
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
@@ -23,9 +24,11 @@ from dayreel.rules.post_words import post_caption, post_marker
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.effect import OUT, Effect, EffectKey, Permit, RecordHandle
 from dayreel.schemas.manifest import Manifest
+from dayreel.schemas.posts import PictureCover
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.project import Project
+from dayreel.services.publishing.follow_ups import follow_up, intend_follow_ups
 from dayreel.services.publishing.gate_facts import ask_account, facts_of, record_account
 from dayreel.services.transitions import advance, note_post_step
 from dayreel.stores.catalog.tables import effects, platform_posts
@@ -66,6 +69,7 @@ def publish_post(
     if done is not None:
         with project.catalog.write() as connection:
             _finish_when_all_are_out(project, connection, channel, content_id)
+        follow_up(project, content_id, platform, provider)
         return done
     # Over the network, so before any transaction: a vendor that hangs must not hold the catalog.
     account = ask_account(project, provider)
@@ -120,6 +124,7 @@ def publish_post(
         note_post(project, content_id, platform, state=_shown_state(project, key), error=str(error))
         raise
     settle_post(project, content_id, platform, _receipt(effect))
+    follow_up(project, content_id, platform, provider)
     return replace(_existing_post(project, content_id, platform), fresh=True)
 
 
@@ -213,6 +218,7 @@ def settle_post(
                 updated_at=now,
             )
         )
+        intend_follow_ups(project, connection, content_id, platform)
         _finish_when_all_are_out(project, connection, channel, content_id)
 
 
@@ -296,11 +302,19 @@ def _request(
         caption=caption.text,
         fields=fields,
         marker=post_marker(row.id),
+        cover=_cover(project, channel, platform),
     )
 
 
+def _cover(project: Project, channel: Channel, platform: Platform) -> Path | None:
+    fields = channel.platforms.chosen()[platform]
+    path = fields.cover_path if isinstance(fields, PictureCover) else None
+    return None if path is None else project.settings.channels_dir / path
+
+
 def _as_json(request: PostRequest) -> dict[str, Any]:
-    return {**vars(request), "video": request.video.name}
+    # What the cover is stands in the fields, with the hash of its bytes.
+    return {**{name: value for name, value in vars(request).items() if name != "cover"}, "video": request.video.name}
 
 
 def _key(request: PostRequest, platform: Platform) -> EffectKey:
@@ -365,7 +379,8 @@ def _refuse_words(
     project: Project, channel: Channel, row: ContentRow, platform: Platform, account: str, refusal: UnfitWordsError
 ) -> None:
     """Let a post fail whose words its platform does not take: until they are edited it would be due at every tick."""
-    words = fingerprint(video=row.video_sha256, caption=row.caption, fields=bound_fields(channel)[platform])
+    as_it_goes = as_approved(channel, row, None)
+    words = fingerprint(video=row.video_sha256, caption=row.caption, fields=bound_fields(as_it_goes)[platform])
     with project.catalog.write("money") as connection:
         newest = newest_verdict(connection, row.id)
         if newest is None or newest.verdict != "approved" or _out(connection, row.id, platform, lock=True) is not None:

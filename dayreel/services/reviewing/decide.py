@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import null as sql_null
 
 from dayreel.errors import GateClosedError, StaleState, UsageError
 from dayreel.queries.accounts import newest_accounts
@@ -35,6 +36,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.person import LOGIN, name_key
 from dayreel.services.project import Project, login_name
+from dayreel.services.reviewing.post_settings import FieldChanges, own_fields
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import content, decisions, state_transitions
 
@@ -52,6 +54,7 @@ def decide(
     via: Via,
     revision: int | None = None,
     caption: str | None = None,
+    settings: FieldChanges | None = None,
     note: str | None = None,
     seen: ReviewSnapshot | None = None,
 ) -> DecisionRow:
@@ -63,10 +66,11 @@ def decide(
     Args:
         revision: the revision of the final video the person saw; left out, the one there is now.
         seen: everything the person saw, caption and platform fields too; for faces that show a page.
-        caption: the new caption, for `edited` only.
+        caption: the new caption, for `edited` only; left out, it stays.
+        settings: for `edited` only: fields of its posts that hold for this content alone from now on.
 
     Raises:
-        UsageError: no such content, it waits for no such decision, or the caption cannot be kept.
+        UsageError: no such content, it waits for no such decision, or the caption or a field cannot be kept.
         GateClosedError: `by` may not decide on this channel, a failed check is not waived, or another take of the day
             is under way or out.
         StaleState: the person saw another revision, or somebody else decided first; says who and when.
@@ -75,7 +79,7 @@ def decide(
     channel = project.channels.load(parse_content_id(content_id).channel)
     # An approval is for every word that goes out and every check, which takes the manifest; the bucket is not asked in
     # the transaction.
-    manifest = fetched_manifest(project, content_id) if verdict == "approved" else None
+    manifest = fetched_manifest(project, content_id) if verdict == "approved" or settings else None
     with project.catalog.write("decisions") as connection:
         row = get_content(connection, content_id)
         # As the project knows this person: two accounts of one were once counted as two people.
@@ -83,12 +87,24 @@ def decide(
         saw_this(connection, row, seen.revision if seen else revision)
         _still_possible(connection, row, verdict)
         as_it_goes = as_approved(channel, row, newest_verdict(connection, row.id))
-        bound = None if manifest is None else approval_scope(row, as_it_goes, manifest.idea)
+        bound = None
+        if verdict == "approved" and manifest is not None:
+            bound = approval_scope(row, as_it_goes, manifest.idea)
         _saw_all_of_it(connection, row, channel, seen, bound)
-        if manifest is not None:
+        if bound is not None and manifest is not None:
             _require_quality(connection, row, manifest)
             _require_only_take(connection, row, project.settings.world)
-        return _record(project, connection, channel, row, verdict, bound, by=by, via=via, caption=caption, note=note)
+        if verdict == "edited":
+            final = manifest.final_video if manifest else None
+            duration_s = final.duration_s if final else None
+            own = own_fields(project, channel, row, settings, duration_s) if settings else row.post_fields
+            edit = {"caption": row.caption if caption is None and settings else kept_caption(caption or "")}
+            connection.execute(
+                update(content).where(content.c.id == row.id).values(**edit, post_fields=own or sql_null())
+            )
+            row = get_content(connection, content_id)
+            as_it_goes = as_approved(channel, row, None)
+        return _record(project, connection, as_it_goes, row, verdict, bound, by=by, via=via, note=note)
 
 
 def fetched_manifest(project: Project, content_id: str) -> Manifest:
@@ -231,10 +247,8 @@ def _record(
     *,
     by: str,
     via: Via,
-    caption: str | None,
     note: str | None,
 ) -> DecisionRow:
-    words = kept_caption(caption or "") if verdict == "edited" else row.caption or ""
     now = project.clock.now()
     trigger: Trigger = "approval" if verdict == "approved" else "manual"
     recorded, event = str(verdict), EVENTS[verdict]
@@ -242,15 +256,13 @@ def _record(
         recorded, event = "endorsed", "endorse"
     deadline = _deadline(channel, row, event, now)
     advance(connection, "content", row.id, event, at=now, actor=by, trigger=trigger, notes=note, **deadline)
-    if verdict == "edited":
-        connection.execute(update(content).where(content.c.id == row.id).values(caption=words))
     connection.execute(
         insert(decisions).values(
             content_id=row.id,
             verdict=recorded,
             revision=row.revision,
             video_sha256=row.video_sha256,
-            caption=words,
+            caption=row.caption or "",
             fields=bound_fields(channel),
             decided_by=by,
             via=via,

@@ -35,7 +35,7 @@ from dayreel.schemas.check import Check
 from dayreel.schemas.content import VideoPrompt
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
-from dayreel.services.making.preflight import NO_SPACE_BYTES, usable
+from dayreel.services.making.preflight import NO_SPACE_BYTES, cover_problems, usable
 from dayreel.services.making.render_segments import segment_request
 from dayreel.services.notify_people import notifier_name
 from dayreel.services.ports import who_listens
@@ -224,6 +224,9 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
             os.path.relpath(path, settings.root): path for path in named_files(settings.channels_dir, channel).values()
         }
         missing = [part for part, path in wanted.items() if not path.exists()]
+        if not missing and (covers := cover_problems(settings, channel)):
+            step = "Put another picture there, or choose a frame with `cover_at_s`."
+            checks.append(Check(f"covers of {name}", "fail", "; ".join(covers), step))
         if missing:
             step = "Put it there, or correct its path (relative to the channel file)."
             checks.append(Check(f"sources of {name}", "fail", f"{', '.join(missing)} is not there", step))

@@ -19,6 +19,7 @@ from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.services.footage_hooks import FootageChore, footage_hooks
 from dayreel.services.project import Project
+from dayreel.services.publishing.follow_ups import due_follow_ups, follow_up
 from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
@@ -31,7 +32,7 @@ from dayreel.services.upkeep.search_accounts import search_accounts
 from dayreel.services.upkeep.stalled_work import notify_stalled, stalled_work
 from dayreel.stores.catalog.tables import content, platform_posts
 
-CHORES: Final = ("reconcile", "reviews", "messages", "budgets", "stalled", "backup", "bills")
+CHORES: Final = ("reconcile", "follow_ups", "reviews", "messages", "budgets", "stalled", "backup", "bills")
 WATCH: Final = "watch"
 """Reporting what should exist and does not. Whoever looks decides when that is due: they know of Dagster too."""
 MOST_EFFECTS = 100
@@ -90,7 +91,7 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         )
     if is_backup_due(project):
         chores.append(Chore("backup", f"backup:{backoff_slot(now, now)}", "the day's backup of the catalog"))
-    chores += _bills(project, now)
+    chores += [*_bills(project, now), *_follow_ups(project, now)]
     for name, chore in _of_footage(project).items():
         due = chore.due(project, target)
         if due is not None:
@@ -121,6 +122,11 @@ def do_chore(project: Project, name: str, *, notifier: Notifier, health: Schedul
                 for effect in reconcile(project, limit=MOST_EFFECTS)
             ),
         ],
+        "follow_ups": lambda: [
+            problem
+            for content_id, platform in due_follow_ups(project)
+            for problem in follow_up(project, content_id, platform, project.connect(platform))
+        ],
         "reviews": lambda: remind_or_expire(project, notifier=notifier),
         "messages": lambda: send_waiting(project, notifier=notifier),
         "budgets": lambda: notify_budgets(project, notifier=notifier),
@@ -139,6 +145,12 @@ def _bills(project: Project, now: datetime) -> list[Chore]:
     unread = [vendor.name for vendor in due_bills(project)]
     key = f"{fingerprint(unread=unread)[:12]}:{backoff_slot(now, due_since(project))}"
     return [Chore("bills", f"bills:{key}", f"what {', '.join(unread)} bill")] if unread else []
+
+
+def _follow_ups(project: Project, now: datetime) -> list[Chore]:
+    posts = [f"{content_id} on {platform}" for content_id, platform in due_follow_ups(project)]
+    key = f"{fingerprint(posts=posts)[:12]}:{backoff_slot(now, now)}"
+    return [Chore("follow_ups", f"follow_ups:{key}", ", ".join(posts))] if posts else []
 
 
 def _of_footage(project: Project) -> Mapping[str, FootageChore]:

@@ -15,12 +15,12 @@ from sqlalchemy import select
 
 from dayreel.errors import BusyError, ConfigurationError, PermanentError, ProviderError, TransientError, UsageError
 from dayreel.providers.notifiers.contract import Notifier
-from dayreel.providers.platforms.contract import PlatformProvider, PostFinding, PostRequest, Receipt
+from dayreel.providers.platforms.contract import FollowsUp, PlatformProvider, PostFinding, PostRequest, Receipt
 from dayreel.providers.speech.contract import LOOKS_UP, LookedUpSpeech, SpeechRequest
 from dayreel.providers.video.contract import Lookup, SegmentRequest, VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
-from dayreel.schemas.effect import Effect, EffectState
+from dayreel.schemas.effect import FOLLOW_UPS, Effect, EffectState
 from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.project import Project
@@ -137,6 +137,7 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
 def _reconcile(project: Project, effect: Effect) -> Reconciled:
     try:
         looks = {"llm": _write_off, "narration": _look_up_narration, "segment": look_up_segment, "post": _look_up_post}
+        looks |= dict.fromkeys(FOLLOW_UPS, _look_up_follow_up)
         return looks.get(effect.key.kind, _look_up_message)(project, effect)
     except BusyError as error:
         return _reconciled(effect, "at_work", str(error))
@@ -269,6 +270,21 @@ def _look_up_post(project: Project, effect: Effect) -> Reconciled:
         outcome: ReconcileOutcome = "refused" if is_refused else "goes_on"
         return _reconciled(effect, outcome, finding.evidence, f"dayreel {verb} {effect.key.content_id}")
     return _park(project, effect, finding.evidence)
+
+
+def _look_up_follow_up(project: Project, effect: Effect) -> Reconciled:
+    kind, target = effect.key.kind, effect.key.target
+    platform = project.connect(target)
+    if not isinstance(platform, FollowsUp):
+        return _park(project, effect, f"{target} cannot be asked about a {kind}")
+    has_happened = platform.is_followed_up(kind, effect.request, post_id=str(effect.request["post_id"]))
+    if has_happened is None:
+        return _park(project, effect, f"{target} does not say what became of the {kind}")
+    if not has_happened:
+        return _release_once_settled(project, effect, f"{target} shows no such {kind}")
+    evidence = f"{target} shows the {kind}"
+    project.ledger.record_outcome(effect.id, "confirmed", evidence, cost_usd=Decimal(0))
+    return _reconciled(effect, "confirmed", evidence)
 
 
 def _look_up_message(project: Project, effect: Effect) -> Reconciled:

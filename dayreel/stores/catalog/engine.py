@@ -29,7 +29,7 @@ from dayreel.errors import ConfigurationError, DiskFullError, StoreError
 from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watch
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0016"
+HEAD = "0017"
 
 NEWS = "dayreel_news"
 """The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""

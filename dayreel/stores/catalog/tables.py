@@ -59,6 +59,7 @@ content = Table(
     Column("idea", Text),
     Column("topic", String(100)),
     Column("caption", Text),
+    Column("post_fields", JSON),
     Column("video_sha256", String(64)),
     Column("storage_path", Text, nullable=False),
     Column("final_video_path", Text),
@@ -76,7 +77,7 @@ content = Table(
     CheckConstraint(_one_of("state", CONTENT_STATES), name="state"),
     Index("idx_content_state", "state"),
     Index("idx_content_created_at", "created_at"),
-    info={"row": "one video of one channel on one day (a take): state, revision, caption, deadline"},
+    info={"row": "one video of one channel on one day (a take): state, revision, caption, own post fields, deadline"},
 )
 
 platform_posts = Table(

@@ -35,6 +35,17 @@ def test_a_decision_shows_its_number_and_a_second_is_refused(
     assert "'ada' approved it at" in capsys.readouterr().err
 
 
+def test_fields_of_a_post_are_set_at_the_prompt(review: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert review("edit", ID, "--set", "instagram.cover_at_s=1.5", "--set", "instagram.collaborators=loom.house") == 0
+    assert review("list") == 0
+    shown = capsys.readouterr().out
+    assert "cover_at_s: 1.5" in shown
+    assert "collaborators: loom.house" in shown
+    assert review("edit", ID) == 2
+    assert review("edit", ID, "--set", "collaborators=loom.house") == 2
+    assert "Write PLATFORM.FIELD=VALUE" in capsys.readouterr().err
+
+
 def test_a_rejection_is_not_unknowingly_reversed_by_another(
     review: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

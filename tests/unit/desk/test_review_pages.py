@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -100,6 +101,27 @@ def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, project
     ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Clay.\r\nPatience.")
     assert content_row(project, CONTENT).caption == "Clay.\nPatience."
     assert content_row(project, CONTENT).state == "review_pending"
+
+
+def test_fields_are_set_for_one_content_alone(ana: Browser, project: Project) -> None:
+    page = ana.open(PAGE)
+    shown = dict(re.findall(r'<input id="set\.(\S+)" name="set\.\S+" value="([^"]*)"', page))
+    assert shown["instagram.collaborators"] == ""
+    typed = {f"set.{name}": value for name, value in {**shown, "instagram.collaborators": "loom.house, ana"}.items()}
+    choices = {"set.instagram.share_to_feed": "yes", "set.instagram.trial": "MANUAL"}
+    assert ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(page), **typed, **choices).status_code == 303
+    row = content_row(project, CONTENT)
+    assert row.post_fields == {"instagram": {"collaborators": ["loom.house", "ana"], "trial": "MANUAL"}}
+    assert (row.caption, row.state) == ("Clay, patience", "review_pending")
+    page = ana.open(PAGE)
+    assert "loom.house, ana" in page
+    wrong = ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(page), **{"set.instagram.collaborators": "a, b, c, d"})
+    assert wrong.status_code == 400
+    assert "Instagram takes 3" in unescape(wrong.text)
+    ana.submit(
+        f"{PAGE}/edit", PAGE, seen=seen_on(page), **{"set.instagram.collaborators": "", "set.instagram.trial": ""}
+    )
+    assert content_row(project, CONTENT).post_fields is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from dayreel.services.reviewing.decide import decide
 from dayreel.services.reviewing.review_cards import card_of
 from dayreel.tui.review import _page
 from tests.fakes.desk import desk_on, person
-from tests.fakes.project import channel_of, reviewable, write_channel
+from tests.fakes.project import channel_of, content_row, reviewable, write_channel
 
 MakeProject = Callable[..., Project]
 PLATFORMS = {
@@ -87,7 +87,10 @@ def test_every_face_shows_every_word_that_is_bound(
     make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = make_project(channels={"crafts": {"title": "Things made by hand", "platforms": PLATFORMS}})
+    own = {"youtube": {"tags": "loombird, warp and weft"}, "instagram": {"cover_at_s": "1.25"}}
     row, channel = reviewable(project), channel_of(project)
+    decide(project, row.id, "edited", by="ana", via="cli", settings=own)
+    row = content_row(project, row.id)
     monkeypatch.chdir(tmp_path)
     assert run(["review", "list"]) == 0
     prompt = capsys.readouterr().out
@@ -108,7 +111,8 @@ def test_every_face_shows_every_word_that_is_bound(
         name: (words["title"], words["text"]) for name, words in (bound.words or {}).items()
     }
     for face in (prompt, page, queue, terminal, slack, discord.replace("\\", "")):
-        assert "SELF_ONLY" in face
+        for setting in ("SELF_ONLY", "loombird", "warp and weft", "1.25"):
+            assert setting in face
 
 
 def test_a_card_is_stale_once_a_title_has_changed(make_project: MakeProject) -> None:

@@ -19,9 +19,12 @@ METHODS = {
     "videos": ("insert", "update", "delete", "list", "batchGetStats"),
     "thumbnails": ("set",),
     "channels": ("list",),
-    "playlistItems": ("list",),
+    "playlistItems": ("list", "insert"),
 }
-SCHEMAS = ("Video", "VideoSnippet", "VideoStatus", "VideoRecordingDetails", "VideoLocalization")
+SCHEMAS = (
+    *("Video", "VideoSnippet", "VideoStatus", "VideoRecordingDetails", "VideoLocalization"),
+    *("PlaylistItem", "PlaylistItemSnippet", "ResourceId"),
+)
 ROOT = Path(str(googleapiclient.__file__)).parent / "discovery_cache" / "documents"
 
 

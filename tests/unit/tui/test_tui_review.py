@@ -39,18 +39,24 @@ def test_editing_and_approving_needs_only_the_keyboard(make_project: MakeProject
         await until(app, "Caption, without")
         await keyboard.press("end", "!", "ctrl+s")
         await until(app, "Clay, patience!", "edited by alma via tui", gone="Press u")
+        await keyboard.press("s")
+        await until(app, "A field of a post of")
+        await keyboard.press(*"instagram.cover_at_s=1", "enter")
+        await until(app, "cover_at_s: 1", gone="Press u")
         await keyboard.press("a")
         await until(app, f"Approve revision 1 of {row.id}")
-        assert decisions_of(project) == [("edited", 1, "alma", "tui", None)]
+        assert decisions_of(project) == [("edited", 1, "alma", "tui", None)] * 2
         await keyboard.press("y")
         await until(app, "revision 1, approved", "Recorded: revision 1 approved by alma")
         await keyboard.press("escape")
         await until(app, "approved (1)", "by alma")
 
     run(terminal(project), story)
-    assert decisions_of(project) == [("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)]
+    edited, approved = ("edited", 1, "alma", "tui", None), ("approved", 1, "alma", "tui", None)
+    assert decisions_of(project) == [edited, edited, approved]
     now = content_row(project, row.id)
     assert (now.state, now.caption) == ("approved", "Clay, patience!")
+    assert now.post_fields == {"instagram": {"cover_at_s": 1.0, "cover_file": None}}
 
 
 def test_a_rejection_carries_its_reason(make_project: MakeProject) -> None:

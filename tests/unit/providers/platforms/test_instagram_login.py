@@ -1,5 +1,6 @@
 """Instagram Login: what its token begins with chooses the host and a public address instead of uploaded bytes."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,28 @@ def test_a_reel_is_posted_through_a_temporary_public_url(world: RunningSandbox, 
     (post,) = world.effects()["posts"]
     assert post["sha256"] == request.video_sha256
     assert "127.0.0.1" not in str(recorder.handles), "an address that opens the file is in no handle"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("token", [credentials.INSTAGRAM_LOGIN_TOKEN, credentials.INSTAGRAM_FACEBOOK_TOKEN])
+def test_a_cover_is_fetched_once_it_proves_to_be_the_approved(
+    world: RunningSandbox, video: Path, tmp_path: Path, token: str
+) -> None:
+    cover, bytes_ = tmp_path / "jar.jpg", b"\xff\xd8\xff\xe0 a jar"
+    cover.write_bytes(bytes_)
+    sha256 = hashlib.sha256(bytes_).hexdigest()
+    fields = {"cover_file": f"jar.jpg#sha256={sha256}", "cover_at_s": 1.0}
+    request = make_request("instagram", video, fields=fields, cover=cover)
+    variables = access(world.url, token=token).variable
+    made = instagram.connect(Access("sandbox", variables, world.url, WaitingClock(world.advance), Path()))
+    for wrong, why in ((b"GIF89a", "not JPEG"), (bytes_ + b"!", "not the picture that was approved")):
+        cover.write_bytes(wrong)
+        with pytest.raises(UsageError, match=why):
+            made.post(make_permit("post", "instagram"), request, handle={}, record=Recorder())
+    cover.write_bytes(bytes_)
+    assert made.post(make_permit("post", "instagram"), request, handle={}, record=Recorder()).state == "posted"
+    (post,) = world.effects()["posts"]
+    assert (post["cover_sha256"], post["thumb_offset"]) == (sha256, 0)
 
 
 def test_a_video_that_is_not_the_approved_one_gets_no_address(world: RunningSandbox, video: Path) -> None:

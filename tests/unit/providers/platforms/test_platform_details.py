@@ -10,11 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms import tiktok_consent
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.providers.platforms.instagram import InstagramPlatform
 from dayreel.providers.platforms.instagram_insights import REEL_METRICS
 from dayreel.providers.platforms.tiktok import TikTokPlatform
 from dayreel.providers.platforms.youtube import YouTubePlatform
+from dayreel.vendors.access import Access
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Asked, Say, scripted
 from tests.unit.providers.platforms.posting import FIELDS, Recorder, WaitingClock, make_request
@@ -464,3 +466,13 @@ def test_a_video_outside_the_limits_is_refused_before_sending(
     for changes in ({"duration_s": 5000.0}, {"size_bytes": 1 << 50}, {"duration_s": 0.1}):
         with pytest.raises(UsageError, match="takes"):
             platform.plan(make_request(platform.name, video, **changes))
+
+
+def test_an_account_for_its_owner_alone_is_not_asked_more() -> None:
+    """Whether TikTok has audited the app shows only where others could see a post."""
+    offered = {"data": {"privacy_level_options": ["SELF_ONLY"]}, "error": {"code": "ok"}}
+    with scripted(Say(200, offered)) as server:
+        access = Access("sandbox", lambda _name: None, server.url, WaitingClock(), Path())
+        kind, app, _advice = tiktok_consent._standing(access, "act.x")
+        assert len(server.asked) == 1
+    assert (kind, app[:15]) == ("public account", "audited or not:")

@@ -3,21 +3,25 @@
 The measure is the same throughout: `/_world/effects` holds exactly one live post, whatever happened on the way.
 """
 
+import hashlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
-from dayreel.providers.platforms.contract import CountsFollowers, CountsInDepth
+from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.providers.platforms.contract import CountsFollowers, CountsInDepth, FollowsUp
 from dayreel.providers.platforms.tiktok_chunks import MIN_CHUNK_BYTES
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT
+from dayreel.schemas.effect import EffectKind
 from dayreel.schemas.metric import FOLLOWERS, METRICS
 from dayreel.vendors.registry import platform_named
 from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.providers.platforms.posting import (
+    FIELDS,
     MARKER,
     PLATFORMS,
     STEPS,
@@ -68,6 +72,91 @@ def test_a_post_is_public_once_and_is_what_was_approved(name: str, sandbox: Runn
         assert receipt.post_id == live["id"]
         assert receipt.url == live["url"]
     assert recorder.handles, "nothing was committed before the next call"
+
+
+EXTRAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "instagram": (
+        {"cover_at_s": 1.25, "collaborators": ["@loom.house"], "trial": "MANUAL", "cross_post_to_threads": True},
+        {"thumb_offset": 1250, "collaborators": ["loom.house"], "trial": "MANUAL", "threads": True},
+    ),
+    "tiktok": ({"cover_at_s": 1.25}, {"cover_ms": 1250}),
+    "youtube": (
+        {"tags": ["quiet loom", "wool"], "language": "en", "audio_language": "pt-BR", "category_id": "26"},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_what_goes_with_a_post_arrives(name: str, sandbox: RunningSandbox, video: Path) -> None:
+    fields, shown = EXTRAS[name]
+    request = make_request(name, video, fields={**FIELDS[name], **fields})
+    make_platform(name, sandbox).post(make_permit("post", name), request, handle={}, record=Recorder())
+    (live,) = live_posts(sandbox, name)
+    assert live.items() >= shown.items()
+    if name == "youtube":
+        asked = {"tags": ["quiet loom", "wool"], "defaultLanguage": "en", "defaultAudioLanguage": "pt-BR"}
+        assert live["snippet"].items() >= {**asked, "categoryId": "26"}.items()
+
+
+def test_a_video_gets_its_thumbnail_and_its_playlist(sandbox: RunningSandbox, video: Path, tmp_path: Path) -> None:
+    cover, bytes_ = tmp_path / "jar.png", b"\x89PNG\r\n\x1a\n a jar"
+    cover.write_bytes(bytes_)
+    youtube = make_platform("youtube", sandbox)
+    assert isinstance(youtube, FollowsUp)
+    request = make_request("youtube", video)
+    post_id = str(youtube.post(make_permit("post", "youtube"), request, handle={}, record=Recorder()).post_id)
+    listed = {"playlist_id": "PLsandboxcrafts"}
+    shown = {"cover_file": f"jar.png#sha256={hashlib.sha256(bytes_).hexdigest()}"}
+
+    def follow_up(kind: EffectKind, asked: dict[str, Any]) -> dict[str, Any]:
+        return youtube.follow_up(make_permit(kind, "youtube"), asked, post_id=post_id, cover=cover)
+
+    with pytest.raises(PermanentError, match=r"youtube\.force-ssl"):
+        follow_up("playlist", listed)
+    sandbox.pace(youtube_verified=False, youtube_scopes="youtube.upload youtube.readonly youtube.force-ssl")
+    with pytest.raises(PermanentError, match="custom thumbnails need a verified account") as refused:
+        follow_up("thumbnail", shown)
+    assert "youtube.com/verify" in str(refused.value)
+    with pytest.raises(PermanentError, match="there is no such playlist"):
+        make_platform("youtube", sandbox).follow_up(  # type: ignore[attr-defined]  # a `FollowsUp`, as above
+            make_permit("playlist", "youtube"), {"playlist_id": "PLother"}, post_id=post_id, cover=None
+        )
+    sandbox.pace(youtube_verified=True)
+    again = make_platform("youtube", sandbox)
+    assert isinstance(again, FollowsUp)
+    for kind, asked in (("thumbnail", shown), ("playlist", listed)):
+        assert again.is_followed_up(kind, asked, post_id=post_id) is False
+        again.follow_up(make_permit(kind, "youtube"), asked, post_id=post_id, cover=cover)  # type: ignore[arg-type]
+        assert again.is_followed_up(kind, asked, post_id=post_id) is True
+    assert again.follow_up(make_permit("playlist", "youtube"), listed, post_id=post_id, cover=None) == {
+        "was_there": True
+    }
+    (live,) = live_posts(sandbox, "youtube")
+    assert live["thumbnail_sha256"] == hashlib.sha256(bytes_).hexdigest()
+    cover.write_bytes(bytes_ + b"!")
+    with pytest.raises(UsageError, match="not the picture that was approved"):
+        again.follow_up(make_permit("thumbnail", "youtube"), shown, post_id=post_id, cover=cover)
+
+
+def test_an_account_with_few_followers_posts_no_trial(sandbox: RunningSandbox, video: Path) -> None:
+    sandbox.pace(instagram_followers=999)
+    request = make_request("instagram", video, fields={**FIELDS["instagram"], "trial": "SS_PERFORMANCE"})
+    with pytest.raises(PermanentError, match="may not post trial reels") as refused:
+        make_platform("instagram", sandbox).post(
+            make_permit("post", "instagram"), request, handle={}, record=Recorder()
+        )
+    assert "Leave trial reels off" in str(refused.value)
+    assert not live_posts(sandbox, "instagram")
+
+
+@pytest.mark.parametrize("name", ["instagram", "tiktok"])
+def test_a_cover_after_the_end_is_refused_unsent(name: str, sandbox: RunningSandbox, video: Path) -> None:
+    request = make_request(name, video, fields={**FIELDS[name], "cover_at_s": 4.0})
+    recorder = Recorder()
+    with pytest.raises(UsageError, match="its video lasts 4 s"):
+        make_platform(name, sandbox).post(make_permit("post", name), request, handle={}, record=recorder)
+    assert not recorder.handles
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

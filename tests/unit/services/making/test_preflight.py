@@ -10,6 +10,7 @@ from dayreel.errors import ConfigurationError, MediaError, StoreError
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.preflight import NO_SPACE_BYTES, preflight
 from dayreel.services.project import Project
+from dayreel.services.setting_up.examine import check_sources
 from dayreel.services.upkeep.retry_content import reopen_refused
 from tests.fakes.language_model import FakeLanguageModel, answer, idea
 from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, write_channel
@@ -40,6 +41,34 @@ def choose_what_replaces_it(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
+    ("platform", "picture", "words"),
+    [
+        ("instagram", b"\x89PNG\r\n\x1a\n", "'cover.jpg' cannot be the cover on instagram: it is not JPEG"),
+        ("youtube", b"\xff\xd8\xff" + bytes(2_000_000), "it has 2000003 bytes, and at most 2000000 are taken"),
+    ],
+    ids=["another format", "too large"],
+)
+def test_a_cover_that_is_not_taken_is_found_before_buying(
+    make_project: MakeProject, platform: str, picture: bytes, words: str
+) -> None:
+    project = make_project(channels={"crafts": {"platforms": {platform: {"cover_file": "cover.jpg"}}}})
+    (project.settings.channels_dir / "cover.jpg").write_bytes(picture)
+    with pytest.raises(ConfigurationError, match=words):
+        make_idea(project, channel_of(project), DAY, model=FakeLanguageModel())
+    assert ledger_rows(project) == []
+    (check,) = [
+        check for check in check_sources(project.settings, project.channels.load_all()) if check.verdict == "fail"
+    ]
+    assert words in check.found
+
+
+def test_a_cover_after_the_end_is_refused_in_the_file(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"tiktok": {"privacy": "SELF_ONLY", "cover_at_s": 15}}}})
+    with pytest.raises(ConfigurationError, match="after the end of a video of 15 s"):
+        channel_of(project)
+
+
+@pytest.mark.parametrize(
     ("changes", "words", "way_on"),
     [
         (
@@ -52,6 +81,11 @@ def choose_what_replaces_it(project: Project) -> None:
             {"video": {"provider": "fal", "model": "fal-ai/nobody"}},
             r"'fal-ai/nobody' has no price.* Add a row to models\.yaml",
             add_a_row,
+        ),
+        (
+            {"platforms": {"youtube": {"cover_file": "cover.png"}}},
+            r"cover\.png' as its platforms\.youtube\.cover_file.* Put it there",
+            lambda project: (project.settings.channels_dir / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n"),
         ),
         (
             {"prompts": {"provider": "anthropic", "model": "gone"}},

@@ -1,5 +1,6 @@
 """What a person said: durable, about what they saw, and one of two at once learns of the other."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -34,6 +35,7 @@ from tests.fakes.project import CRAFTS, channel_of, content_row, make_project, r
 from tests.waiting import wait_until
 
 ID = "crafts-2026-11-20"
+JPEG = b"\xff\xd8\xff\xe0 a jar"
 TWO = {"approvals": 2, "who": ["ana", "ben"]}
 MakeProject = Callable[..., Project]
 
@@ -126,6 +128,55 @@ def test_whoever_saw_other_platform_fields_is_refused(project: Project) -> None:
     with pytest.raises(StaleState, match=r"the platform fields in channels/crafts\.yaml"):
         say(project, "approved", seen=old)
     assert all_decisions(project) == []
+
+
+def test_fields_for_one_content_alone_are_bound(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}, "youtube": {"tags": ["craft"]}}}})
+    reviewable(project)
+    first = say(project, "approved")
+    before, old = first.fields, seen(project)
+    edited = say(project, "edited", settings={"youtube": {"tags": "loom, warp and weft", "language": "en"}})
+    row = content_row(project, ID)
+    assert (edited.caption, row.caption, row.state) == (first.caption, first.caption, "review_pending")
+    assert row.post_fields == {"youtube": {"tags": ["loom", "warp and weft"], "language": "en"}}
+    with pytest.raises(StaleState, match="edited"):
+        say(project, "approved", seen=old)
+    approved = say(project, "approved")
+    assert approved.fields["instagram"] == before["instagram"]
+    assert approved.fields["youtube"] == {**before["youtube"], "tags": ["loom", "warp and weft"], "language": "en"}
+    # The channel's own words again: nothing is kept for this content alone.
+    say(project, "edited", settings={"youtube": {"tags": "craft", "language": ""}})
+    assert content_row(project, ID).post_fields is None
+    assert say(project, "approved").fields == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"tiktok": {"cover_at_s": "1"}}, "does not publish to 'tiktok'"),
+        ({"instagram": {"covre": "1"}}, "has no field 'covre'"),
+        ({"instagram": {"cover_at_s": "99"}}, "has no frame at 99 s"),
+        ({"instagram": {"collaborators": "a, b, c, d"}}, "Instagram takes 3"),
+        ({"instagram": {"hashtags": "#a\u202eb"}}, "which nobody sees"),
+        ({"instagram": {"cover_file": "../.env.jpg"}}, "not a path below the folder"),
+        ({"instagram": {"cover_file": "none.jpg"}}, "is not there"),
+    ],
+)
+def test_a_field_that_does_not_fit_changes_nothing(project: Project, settings: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        say(project, "edited", settings=settings)
+    assert (all_decisions(project), content_row(project, ID).post_fields) == ([], None)
+
+
+def test_an_approval_is_for_the_bytes_of_a_cover(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {"cover_file": "jar.jpg"}}}})
+    picture = project.settings.channels_dir / "jar.jpg"
+    picture.write_bytes(JPEG)
+    reviewable(project)
+    approved = say(project, "approved").fields["instagram"]
+    assert approved["cover_file"] == f"jar.jpg#sha256={hashlib.sha256(JPEG).hexdigest()}"
+    picture.write_bytes(JPEG + b"!")
+    assert bound_fields(channel_of(project))["instagram"] != approved
 
 
 def test_changed_hashtags_are_refused_if_the_page_showed_them(project: Project) -> None:

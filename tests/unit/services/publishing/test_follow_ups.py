@@ -1,0 +1,146 @@
+"""What is done with a post once it is out: at most once, and the post stands whatever becomes of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
+from dayreel.providers.platforms.contract import PostFinding, Receipt
+from dayreel.queries.contents import ContentStatus, status_of
+from dayreel.schemas.effect import FOLLOW_UPS, Permit
+from dayreel.services.project import Project
+from dayreel.services.publishing.publish_post import Posted, publish_post
+from dayreel.services.reviewing.decide import decide
+from dayreel.services.upkeep.chores import do_chore, due_chores
+from dayreel.services.upkeep.reconcile import SETTLING, reconcile
+from dayreel.services.upkeep.retry_content import reopen_refused
+from tests.fakes.clock import FakeClock
+from tests.fakes.notifier import FakeNotifier
+from tests.fakes.platform import FakePlatform, Killed
+from tests.fakes.project import channel_of, ledger_rows, reviewable
+
+ID = "crafts-2026-11-20"
+JPEG = b"\xff\xd8\xff\xe0 a jar"
+BOTH = {"cover_file": "jar.jpg", "playlist_id": "PLcrafts"}
+MakeProject = Callable[..., Project]
+UNVERIFIED = PermanentError(attempted="set the YouTube thumbnail", answer="HTTP 403", next_step="Verify the channel.")
+LOST = UnknownOutcomeError(attempted="set the YouTube thumbnail", answer="no answer")
+BUSY = TransientError(attempted="set the YouTube thumbnail", answer="HTTP 503")
+
+
+class Following(FakePlatform):
+    """A YouTube whose acts after a post go as `outcomes` say, one after the other; then all work."""
+
+    def __init__(self, *outcomes: BaseException, is_there: bool | None = None, **more: Any) -> None:
+        super().__init__("youtube", **more)
+        self.outcomes, self.is_there = list(outcomes), is_there
+        self.done: list[tuple[str, str, bytes | None]] = []
+
+    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, cover: Path | None) -> dict[str, Any]:
+        if self.outcomes:
+            raise self.outcomes.pop(0)
+        self.done.append((permit.key.kind, post_id, None if cover is None else cover.read_bytes()))
+        return {"playlist": asked.get("playlist_id")}
+
+    def is_followed_up(self, kind: str, asked: dict[str, Any], *, post_id: str) -> bool | None:
+        return self.is_there
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def project(make_project: MakeProject, clock: FakeClock) -> Project:
+    return approved(make_project, clock, BOTH)
+
+
+def approved(make_project: MakeProject, clock: FakeClock, fields: dict[str, Any], **more: Any) -> Project:
+    project = make_project(channels={"crafts": {"platforms": {"youtube": fields}}}, clock=clock)
+    (project.settings.channels_dir / "jar.jpg").write_bytes(JPEG)
+    reviewable(project, **more)
+    decide(project, ID, "approved", by="ana", via="cli")
+    return project
+
+
+def publish(project: Project, platform: Following) -> Posted:
+    project.providers["youtube"] = platform
+    return publish_post(project, channel_of(project), ID, "youtube", provider=platform)
+
+
+def follow_ups(project: Project) -> dict[str, str]:
+    return {row["kind"]: row["state"] for row in ledger_rows(project) if row["kind"] in FOLLOW_UPS}
+
+
+def status(project: Project) -> ContentStatus:
+    return status_of(project).contents[0]
+
+
+def test_a_thumbnail_and_a_playlist_follow_the_post_once(project: Project) -> None:
+    platform = Following()
+    assert publish(project, platform).state == "posted"
+    assert platform.done == [("thumbnail", "p-c1", JPEG), ("playlist", "p-c1", None)]
+    assert follow_ups(project) == {"thumbnail": "confirmed", "playlist": "confirmed"}
+    publish(project, platform)
+    assert (len(platform.done), len(platform.world.live)) == (2, 1)
+    assert (status(project).row.state, status(project).posts[0].error) == ("posted", None)
+
+
+def test_a_refused_thumbnail_is_tried_again_alone(project: Project) -> None:
+    platform = Following(UNVERIFIED)
+    assert publish(project, platform).state == "posted"
+    shown = status(project)
+    assert (shown.row.state, shown.posts[0].state, shown.next_step) == ("posted", "posted", f"dayreel retry {ID}")
+    assert "Verify the channel." in str(shown.posts[0].error)
+    assert "The post is out; `dayreel retry crafts-2026-11-20` tries that alone." in str(shown.posts[0].error)
+    publish(project, platform)
+    assert [kind for kind, *_ in platform.done] == ["playlist"], "what was refused waits for a person"
+    assert reopen_refused(project, ID) == 1
+    publish(project, platform)
+    assert [kind for kind, *_ in platform.done] == ["playlist", "thumbnail"]
+    assert (len(platform.world.live), status(project).posts[0].error, status(project).next_step) == (1, None, None)
+
+
+@pytest.mark.parametrize("lost", [LOST, Killed()])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_lost_one_is_looked_up_first(project: Project, clock: FakeClock, lost: Any, is_there: bool) -> None:
+    platform = Following(lost, is_there=is_there)
+    try:
+        publish(project, platform)
+    except Killed:
+        clock.sleep(3600)
+    publish(project, platform)
+    assert follow_ups(project)["thumbnail"] == "unknown"
+    assert [kind for kind, *_ in platform.done] == ["playlist"]
+    clock.sleep(SETTLING.total_seconds() + 1)
+    reconcile(project)
+    assert follow_ups(project)["thumbnail"] == ("confirmed" if is_there else "intended")
+    publish(project, platform)
+    assert [kind for kind, *_ in platform.done] == ["playlist", *([] if is_there else ["thumbnail"])]
+    assert len(platform.world.live) == 1
+
+
+def test_they_wait_until_the_post_is_out(project: Project, clock: FakeClock) -> None:
+    """YouTube takes a Short's thumbnail once the video is processed; a chore does it then."""
+    receipt = Receipt("posted", "p-c1", "https://youtube.example/p-c1", {})
+    platform = Following(BUSY, BUSY, BUSY, steps=["processing"], sees=PostFinding("live", "it is there", receipt))
+    assert publish(project, platform).state == "processing"
+    assert (follow_ups(project), platform.done) == ({}, [])
+    reconcile(project)
+    assert follow_ups(project) == {"thumbnail": "intended", "playlist": "intended"}
+    for _ in range(2):
+        (chore,) = [chore for chore in due_chores(project, target="fake") if chore.name == "follow_ups"]
+        do_chore(project, chore.name, notifier=FakeNotifier())
+    assert [kind for kind, *_ in platform.done] == ["playlist", "thumbnail"]
+    assert not [chore for chore in due_chores(project, target="fake") if chore.name == "follow_ups"]
+
+
+def test_a_frame_of_the_video_is_a_thumbnail(make_project: MakeProject, clock: FakeClock, tiny_clip: Path) -> None:
+    project = approved(make_project, clock, {"cover_at_s": 0.5}, video=tiny_clip.read_bytes(), duration_s=1)
+    platform = Following()
+    publish(project, platform)
+    ((kind, _, picture),) = platform.done
+    assert (kind, str(picture)[:6]) == ("thumbnail", str(b"\xff\xd8\xff")[:6])
