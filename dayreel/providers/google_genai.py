@@ -1,4 +1,4 @@
-"""Google's Gemini API through google-genai, for the models that write and those that make video: client, errors, proof.
+"""Google's Gemini API through google-genai, for models that write: client, errors, proof.
 
 What is asked, and what an answer means, is the vendor file's. The SDK is an extra of the package, and is imported when
 something is asked. Protocol facts: SDK 3.6.1; ai.google.dev, "API errors" and "Billing", read on 2026-12-01 in stored
@@ -82,7 +82,7 @@ def connect_client(access: Access, *, timeout_s: float) -> "Client":
         from dayreel.providers.sdk_client import http_client  # noqa: PLC0415  brings httpx2
     except ImportError as error:
         raise ConfigurationError(
-            f"Gemini and Veo need the package google-genai, which cannot be imported ({error}).", next_step=_INSTALL
+            f"Gemini needs the package google-genai, which cannot be imported ({error}).", next_step=_INSTALL
         ) from None
     options = genai.types.HttpOptions(
         base_url=access.url(BASE_URL, MOUNTED_AT),
