@@ -17,35 +17,59 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import Dialect, create_engine, event, text
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, text
 
 from dayreel.stores.catalog.engine import HEAD, Catalog
 from dayreel.stores.catalog.tables import metadata
 
-_STATEMENTS: dict[Any, Any] = {}
 _OPENED: list[Catalog] = []
 
 
-def quick_catalog(url: str) -> Catalog:
-    """Return a catalog that trusts the power to stay on: waiting for the disk is most of what a test would do.
+@cache
+def share_compiled_statements() -> None:
+    """Let the SQLite engines of this process, Dagster's too, share what SQLAlchemy has compiled for any of them.
 
-    On SQLite all of a process share what SQLAlchemy has compiled: a statement takes longer to compile than to run.
+    A statement takes longer to compile than to run, and nearly every test opens a database of its own.
     """
+    first = create_engine("sqlite://")
+    first.connect().close()  # by which its dialect learns what this SQLite can do
+    first.dispose()
+    prepare = Engine.__init__
+    statements: dict[Any, Any] = {}
+
+    def prepare_shared(self: Engine, pool: Any, dialect: Any, *others: Any, **options: Any) -> None:
+        prepare(self, pool, dialect, *others, **options)
+        if type(dialect) is type(first.dialect):
+            self.dialect = first.dialect
+            self.update_execution_options(compiled_cache=statements)
+
+    Engine.__init__ = prepare_shared  # type: ignore[method-assign]
+
+
+@cache
+def share_migrations() -> None:
+    """Let the databases of this process share what Alembic reads of their steps; Dagster has some for each instance."""
+    read: dict[str | None, ScriptDirectory] = {}
+    from_config = ScriptDirectory.from_config
+
+    def read_once(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in read:
+            read[folder] = from_config(config)
+        return read[folder]
+
+    ScriptDirectory.from_config = read_once  # type: ignore[method-assign]
+
+
+def quick_catalog(url: str) -> Catalog:
+    """Return a catalog that trusts the power to stay on: waiting for the disk is most of what a test would do."""
     catalog = Catalog(url)
     _OPENED.append(catalog)
     if catalog.is_sqlite:
         event.listen(catalog.engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous = OFF"))
-        catalog.engine.dialect = _sqlite_dialect()
-        catalog.engine.update_execution_options(compiled_cache=_STATEMENTS)
     return catalog
-
-
-@cache
-def _sqlite_dialect() -> Dialect:
-    engine = create_engine("sqlite://")
-    engine.connect().close()  # by which the dialect learns what this SQLite can do
-    engine.dispose()
-    return engine.dialect
 
 
 def give_back_connections() -> None:

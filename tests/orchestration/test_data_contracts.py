@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from dayreel.marts.database import schema_of
+from dayreel.marts.tables import check_content
 from dayreel.schemas.content import PromptSet
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.mart import KEY_CHECK, NULL_CHECK, ROWS_CHECK, Mart
@@ -71,15 +72,18 @@ def first_prompt_alone(manifest: Manifest) -> dict[str, Any]:
 # Stage, the check that names it, and what somebody has done to the manifest.
 OF_CONTENTS: tuple[tuple[str, str, Corrupt], ...] = (
     ("ideas", "texts_are_not_empty", lambda manifest: idea(manifest, caption="   ")),
-    ("ideas", "texts_are_not_empty", lambda manifest: idea(manifest, topic="  ")),
-    ("ideas", "texts_are_not_empty", lambda manifest: idea(manifest, idea=" " * 12)),
-    ("prompts", "texts_are_not_empty", lambda manifest: prompts(manifest, audio_prompt="")),
     ("prompts", "texts_are_not_empty", lambda manifest: prompts(manifest, video_prompt=" ")),
     ("prompts", "one_per_segment", first_prompt_alone),
     ("raw_segments", "segments_count_from_one", lambda manifest: segments(manifest, sequence=3)),
     ("raw_segments", "pictures_have_a_size", lambda manifest: segments(manifest, duration_s=0.0)),
     ("raw_segments", "files_differ", lambda manifest: segments(manifest, file=manifest.segments[0].file)),
     ("final_video", "picture_has_a_size", lambda manifest: final_video(manifest, width=0)),
+)
+# The other texts that the same checks look at.
+OF_TEXTS: tuple[tuple[str, Corrupt], ...] = (
+    ("ideas", lambda manifest: idea(manifest, topic="  ")),
+    ("ideas", lambda manifest: idea(manifest, idea=" " * 12)),
+    ("prompts", lambda manifest: prompts(manifest, audio_prompt="")),
 )
 
 
@@ -197,6 +201,20 @@ def test_a_corrupt_content_stops_what_is_made_of_it(
     stages = ("ideas", "prompts", "raw_segments", "final_video")
     begun = {event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key}
     assert begun == set(stages[: stages.index(stage) + 1])
+
+
+@pytest.mark.parametrize(("stage", "corrupt"), OF_TEXTS)
+def test_every_text_of_a_content_is_looked_at(
+    crafts: Deployment, stage: str, corrupt: Callable[[Manifest], dict[str, Any]]
+) -> None:
+    content_id = f"crafts-{today()}"
+    path = crafts.settings.content_dir / content_id / "metadata.json"
+    before = path.read_bytes()
+    with crafts.project() as project:
+        project.contents.update(content_id, **corrupt(project.contents.manifest(content_id)))
+        checks = check_content(project, stage, content_id)
+    path.write_bytes(before)
+    assert [check.name for check in checks if not check.passed] == ["texts_are_not_empty"]
 
 
 def test_a_post_without_its_time_is_red(made: Deployment, instance: dg.DagsterInstance) -> None:

@@ -49,12 +49,14 @@ WARM = (
 
 def main(folder: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
     """Play the seeds."""
+    from tests.fakes.catalogs import share_compiled_statements
     from tests.world.kill_matrix.plan import plan_of
     from tests.world.kill_matrix.sandbox import WorldProcess
     from tests.world.kill_matrix.scenario import Stage
 
     for name in WARM:
         importlib.import_module(name)
+    share_compiled_statements()  # children inherit what the rehearsal has compiled
     folder.mkdir(parents=True)
     template = make_deployment(folder / "template")
     catalogs = None if postgres == "-" else _catalogs(postgres, folder.name)
