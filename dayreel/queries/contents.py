@@ -213,11 +213,11 @@ def status_of(
     """
     with records.catalog.read() as connection:
         rows = list_contents(connection, day=day, channels=channels, states=states, limit=limit)
+        unknown = read_unknown_outcomes(records, connection)
         if limit is not None:
-            unknown = read_unknown_outcomes(records, connection).here
-            older = {outcome.content_id for outcome in unknown if outcome.content_id} - {row.id for row in rows}
+            older = {outcome.content_id for outcome in unknown.here if outcome.content_id} - {row.id for row in rows}
             rows += list_contents(connection, day=day, channels=channels, states=states, ids=sorted(older))
-        return read_status(records, connection, rows)
+        return read_status(records, connection, rows, unknown)
 
 
 def urgent_first(contents: Iterable[ContentStatus]) -> list[ContentStatus]:
@@ -226,17 +226,23 @@ def urgent_first(contents: Iterable[ContentStatus]) -> list[ContentStatus]:
 
 
 def read_status(
-    records: Records, connection: Connection, rows: Sequence[ContentRow], *, all_renders: bool = False
+    records: Records,
+    connection: Connection,
+    rows: Sequence[ContentRow],
+    unknown: UnknownOutcomes | None = None,
+    *,
+    all_renders: bool = False,
 ) -> Status:
     """Return where these contents stand, in their order, read inside the caller's transaction.
 
     Args:
+        unknown: every unknown outcome, where the caller has read them in this transaction.
         all_renders: how far their segments are even of what is posted; else the history would be read for nothing.
     """
     ids = [row.id for row in rows]
     costs, newest, posts = costs_of(connection, ids), newest_verdicts(connection, ids), _posts(connection, ids)
     renders = renders_of(connection, [row.id for row in rows if all_renders or row.state != "posted"])
-    unknown = read_unknown_outcomes(records, connection)
+    unknown = unknown or read_unknown_outcomes(records, connection)
     newest_takes = _newest_takes(connection, ids)
     failed, obstacles = _failed_checks(records, connection, rows), _obstacles(records, connection, rows)
     by_content: dict[str | None, tuple[UnknownOutcome, ...]] = {}

@@ -157,7 +157,7 @@ def dashboard(records: Records, *, limit: int = 100) -> Dashboard:
             room = max(limit - len(rows), 0)
             newest = list_contents(connection, states=(state,), limit=room + len(doubtful))
             rows += [row for row in newest if row not in doubtful][:room]
-        contents = urgent_first(read_status(records, connection, rows).contents)
+        contents = urgent_first(read_status(records, connection, rows, alarms.unknown).contents)
         days = tuple(open_days(records, connection))
     totals = over + Counter(status.standing for status in contents if status.standing not in _OVER)
     groups = (
