@@ -11,6 +11,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from dayreel.errors import ConfigurationError, GateClosedError, PermanentError, ProviderError, UsageError
 from dayreel.queries.connections import ConnectedAccount, connected_accounts
@@ -35,6 +36,7 @@ from dayreel.services.setting_up.examine import check_accounts
 from dayreel.services.setting_up.set_up import keep_answers
 from dayreel.services.upkeep.report_silences import find_silences
 from dayreel.settings import Settings
+from dayreel.stores.catalog.tables import connections
 from dayreel.stores.token_vault import TokenVault, new_key
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import platform_named, vendor_named
@@ -103,6 +105,18 @@ def test_a_fresh_app_ends_in_proved_tokens(project: Project, platform: str, way:
     with project.catalog.read() as connection:
         act = recent_acts(connection)[0]
     assert (act.act, act.target, act.actor, act.via) == ("connect", platform, "test", "cli")
+
+
+def test_the_doctor_names_scopes_that_are_asked_for_only_since(project: Project) -> None:
+    connect(project, "youtube", "google")
+    before = [f"https://www.googleapis.com/auth/youtube.{name}" for name in ("upload", "readonly")]
+    with project.catalog.write() as connection:
+        connection.execute(update(connections).values(granted=before, missing=[]))
+    (check,) = check_accounts(project.settings, project.clock.now())
+    assert (check.verdict, "without https://www.googleapis.com/auth/yt-analytics.readonly" in check.found) == (
+        "ok",
+        True,
+    )
 
 
 @pytest.mark.parametrize(("platform", "way"), WAYS)
