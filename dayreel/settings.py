@@ -100,6 +100,15 @@ class Settings(BaseSettings):
         return f"http://{f'[{host}]' if ':' in host else host}:{self.desk_port}"
 
     @property
+    def callback_origin(self) -> str | None:
+        """Where vendors may call the desk back: its public https address, in the sandbox world the one on this machine.
+
+        None where there is neither.
+        """
+        is_public = self.desk_url is not None and self.desk_url.startswith("https://")
+        return self.desk_address if is_public or self.world == "sandbox" else None
+
+    @property
     def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of the proxies whose headers about a person and an address are believed."""
         return tuple(ip_network(text) for text in self.desk_trusted_proxies.replace(",", " ").split())

@@ -13,7 +13,7 @@ from dayreel.schemas.mart import WINDOW_DAYS
 from dayreel.services.making.code_versions import OF_WHAT_HAPPENED
 from dayreel.services.measure_accounts import followers_on, measure_accounts
 from dayreel.services.measure_posts import ONLY_DUE, gaps_of, measure_posts, measured_on
-from dayreel.vendors.registry import posted_by_hand
+from dayreel.vendors.registry import without_counters
 from pipeline_assets.contracts import check_specs, column_schema
 from pipeline_assets.freshness import measured
 from pipeline_assets.metadata import runbook, table
@@ -27,7 +27,7 @@ ALL_ANSWERED = "Every platform answered for every post."
 
 def build_snapshots(channels: Sequence[Channel], partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Return the snapshots asset over the posts of all channels."""
-    by_hand = posted_by_hand()
+    by_hand = without_counters()
     platforms = sorted({name for channel in channels for name in channel.platforms.chosen() if name not in by_hand})
     # Without the last parameter the first month cannot load.
     window = dg.TimeWindowPartitionMapping(

@@ -1,11 +1,14 @@
-"""Presses from chats, mounted at `/callbacks/NAME`: proven, answered within three seconds, done afterwards.
+"""Presses from chats, at `/callbacks/NAME`: proven, answered within three seconds, done afterwards. And reports of what
+became of a post, at `/callbacks/NAME/KEY`, see `services.upkeep.take_report`: they decide nothing.
 
 Nobody is logged in here: the signature says that it is the vendor, the vendor says who pressed, and
 `services.reviewing.chat_review` whether that person may decide. Before the signature nothing of a body is read. What is
 refused gets a 4xx without a reason and changes nothing; the reason is in the log.
 """
 
+import json
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.background import BackgroundTask
@@ -29,9 +32,11 @@ from dayreel.services.reviewing.chat_review import (
     notify_privately,
     require_caption,
 )
+from dayreel.services.upkeep.take_report import ContradictionError, UnknownKeyError, take_report
 from dayreel.vendors.registry import chat_named, vendor_named
 
 _LOG = logging.getLogger("dayreel.chat")
+_MOST_REPORT_BYTES = 100_000
 
 
 class _NotTakenError(Exception):
@@ -41,8 +46,40 @@ class _NotTakenError(Exception):
 
 
 def callback_routes(project: Project) -> list[Route]:
-    """Return the address to give to each chat."""
-    return [Route("/{chat}", Receiver(project).take, methods=["POST"])]
+    """Return the address to give to each chat, and the one that goes out with each post that is confirmed later."""
+    return [
+        Route("/{chat}", Receiver(project).take, methods=["POST"]),
+        Route("/{platform}/{key}", _take_reports(project), methods=["POST"]),
+    ]
+
+
+def _take_reports(project: Project) -> Callable[[Request], Awaitable[Response]]:
+    async def take(request: Request) -> Response:
+        platform, key = request.path_params["platform"], request.path_params["key"]
+        try:
+            document = json.loads(await read_body(request, _MOST_REPORT_BYTES))
+            if not isinstance(document, dict):
+                return _no(400, platform, "the body is not a JSON object")
+            return JSONResponse(vars(await run_in_threadpool(take_report, project, platform, key, document)))
+        except (ValueError, RecursionError):
+            return _no(400, platform, "the body cannot be read as JSON")
+        except DayreelError as error:
+            return _report_refused(platform, error)
+
+    return take
+
+
+def _report_refused(platform: str, error: DayreelError) -> Response:
+    """Return why a report was not taken: to whoever has the key, not to who has not. The key itself is never logged."""
+    if isinstance(error, UnknownKeyError):
+        return _no(404, platform, str(error))
+    if isinstance(error, OversizedError):
+        return _no(413, platform, "the body is too large")
+    if not isinstance(error, UsageError):
+        return _no(503, platform, str(error))
+    status = 409 if isinstance(error, ContradictionError) else 422
+    _LOG.warning("a report of %r was refused with %d: %s", platform, status, error)
+    return JSONResponse({"error": error.message, "next_step": error.next_step}, status)
 
 
 @dataclass(frozen=True)

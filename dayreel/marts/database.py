@@ -26,7 +26,7 @@ from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS, ColumnKind, Table
 from dayreel.stores.catalog.tables import metadata
 from dayreel.stores.catalog.types import Moment, Usd
-from dayreel.vendors.registry import posted_by_hand
+from dayreel.vendors.registry import without_counters
 
 ARROW: dict[ColumnKind, Any] = {
     "text": pa.string(), "int": pa.int64(), "float": pa.float64(), "usd": pa.decimal128(12, 6), "day": pa.date32(),
@@ -58,7 +58,7 @@ class MartDatabase:
         self._connection = duckdb.connect(":memory:", config={"threads": 1, "python_enable_replacements": False})
         self._connection.execute("SET TimeZone = 'UTC'")
         for name, value in {
-            "world": records.settings.world, "window_days": WINDOW_DAYS, "posted_by_hand": posted_by_hand(),
+            "world": records.settings.world, "window_days": WINDOW_DAYS, "without_counters": without_counters(),
             "not_answered": NOT_ANSWERED,
         }.items():  # fmt: skip
             self._connection.execute(f"SET VARIABLE {name} = ?", [value])

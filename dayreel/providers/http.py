@@ -248,6 +248,7 @@ class Http:
         json: Any = None,
         data: Body | None = None,
         reference: str | None = None,
+        follows_redirects: bool = True,
     ) -> Reply:
         """Send one request and return the whole answer, whatever its status.
 
@@ -255,6 +256,7 @@ class Http:
             attempted: a clause for messages: "submit segment 2 to fal".
             has_side_effects: True when the call pays, publishes or changes something: a lost answer leaves doubt.
             reference: the vendor's id of what this is about, where there is one.
+            follows_redirects: False where the address is a key; a call with side effects follows none anyhow.
 
         Raises:
             TransientError: never connected; or the answer to a read was lost.
@@ -277,7 +279,7 @@ class Http:
                 json=json,
                 data=data,
                 timeout=self._timeout,
-                allow_redirects=not has_side_effects and method in ("GET", "HEAD"),
+                allow_redirects=follows_redirects and not has_side_effects and method in ("GET", "HEAD"),
                 stream=True,
                 auth=_keep_headers,
             )

@@ -118,6 +118,11 @@ def measure(text: str, unit: CaptionUnit) -> int:
     return len(text.encode())
 
 
+def hashtags_in(text: str) -> list[str]:
+    """Return the hashtags of a text, each with its `#`, in their order."""
+    return [f"#{word}" for word in _HASHTAG.findall(text)]
+
+
 def carries_marker(text: str, marker: str) -> bool:
     """Say whether `text` holds `marker` as a token of its own, not merely as the beginning of a longer one."""
     return bool(marker) and re.search(rf"(?<![\w-]){re.escape(marker)}(?![\w-])", text) is not None

@@ -2,9 +2,6 @@
 
 import asyncio
 import re
-import urllib.error
-import urllib.parse
-import urllib.request
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +31,7 @@ from dayreel.sandbox.instagram_checks import (
     words_of,
 )
 from dayreel.sandbox.media_check import MediaFacts, inspect
-from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, receive_file, routes, sha256_of
+from dayreel.sandbox.wire import BrokenOff, Call, Handler, Place, Refused, fetch_here, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 
 LIMIT_BYTES: Final = 1_000_000_000  # Meta's own sample, June 2026
@@ -260,15 +257,9 @@ def _fetch(world: SandboxWorld, container_id: str, url: str) -> None:
 
 def _download(url: str, path: Path) -> str | None:
     """Write what an address of this machine answers into `path`; return why that was not possible, or None."""
-    host = urllib.parse.urlsplit(url).hostname
     try:
-        if host not in ("127.0.0.1", "localhost", "::1"):
-            raise OSError(f"{host} is not on this machine")
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=30) as answer, path.open("wb") as file:
-            while block := answer.read(1 << 20):
-                file.write(block)
-    except (OSError, ValueError, urllib.error.URLError) as caught:
+        fetch_here(url, path)
+    except (OSError, ValueError) as caught:
         return f"2207052: the media could not be fetched from this URI ({caught})"
     return None
 

@@ -43,6 +43,8 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,
+        # Make: a scenario that was just built is off until it is switched on.
+        "automation_switched_on": False,
         # Google: an app begins in testing, and its refresh tokens then end after 7 days ("Refresh token expiration").
         "youtube_testing": True,
         # Two APIs, each enabled by hand; and a token from before somebody has asked for the analytics scope.

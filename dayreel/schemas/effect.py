@@ -1,6 +1,6 @@
 """Shapes around acts on the outside world: what is asked for, the permit to do it, how it stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,8 +15,15 @@ OUT: Final[tuple[EffectState, ...]] = ("sent", "confirmed", "unknown")
 FOLLOW_UPS: Final[tuple[EffectKind, ...]] = ("thumbnail", "playlist")
 """Acts on a post that is out. The post stands, whatever becomes of them."""
 
-RecordHandle = Callable[[dict[str, Any]], None]
-"""Commits what the vendor gave us to continue from, before the next call."""
+RecordHandle = Callable[[dict[str, Any]], Mapping[str, Any] | None]
+"""Commits what the vendor gave us to continue from, before the next call. What it returns is the handle as it stands
+now, to which the vendor's own callbacks may have added; None where nothing can have been added.
+"""
+
+DELIVERIES: Final = "deliveries"
+"""In a handle: by which keys a vendor may call back, and until when (`rules.deliveries`)."""
+REPORTS: Final = "reports"
+"""In a handle: what a vendor has said in its callbacks, by delivery."""
 
 NO_CONTENT: Final = "(none)"
 """Stands for the content of a message that is about none. No content can have this id; the catalog stores NULL, and

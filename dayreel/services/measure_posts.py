@@ -24,7 +24,7 @@ from dayreel.schemas.metric import METRICS
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import retry_transient
 from dayreel.stores.catalog.tables import content, metric_snapshots, platform_posts, processing_logs
-from dayreel.vendors.registry import posted_by_hand
+from dayreel.vendors.registry import without_counters
 
 PULL_TIMES = (time(7, 30), time(13, 30), time(19, 30))
 """When posts are measured by themselves, in the project's zone: at each of them, those that are due."""
@@ -74,7 +74,7 @@ def measurable_posts(project: Project, day: date) -> list[RowMapping]:
             platform_posts.c.state == "posted",
             platform_posts.c.post_id.is_not(None),
             platform_posts.c.posted_on > day - timedelta(days=WINDOW_DAYS),
-            platform_posts.c.platform.not_in(posted_by_hand()),
+            platform_posts.c.platform.not_in(without_counters()),
         )
         .order_by(platform_posts.c.id)
     )

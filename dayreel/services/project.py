@@ -68,6 +68,7 @@ class Project(Records):
             sandbox_url=ensure_sandbox(self.settings, self.clock) if sandbox else None,
             clock=self.clock,
             root=self.settings.root,
+            callback_origin=self.settings.callback_origin,
         )
 
     def connect(self, vendor: str, variables: Mapping[str, str] | None = None) -> Any:

@@ -22,6 +22,7 @@ class Access:
             stand-ins' own keys, never real ones.
         sandbox_url: base URL of the sandbox world, None in the live one.
         root: the project root, for vendors that are folders.
+        callback_origin: where a vendor can call back to this project's desk; None where it cannot be reached.
     """
 
     world: World
@@ -29,6 +30,7 @@ class Access:
     sandbox_url: str | None
     clock: Clock
     root: Path
+    callback_origin: str | None = None
 
     def secret(self, name: str) -> str:
         """Return a key or an id.

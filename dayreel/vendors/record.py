@@ -189,6 +189,10 @@ class Platform:
             asked for, as JSON. Gets the post's fields; its client is a `FollowsUp`.
         by_hand: whether people post from what is left there: nothing leaves this machine, so that it needs no
             permission first, there are no counters, and the channel's title stands above the text.
+        has_counters: whether it reports how posts do; by hand there are none anyway.
+        read_report: reads what is called back at `/callbacks/NAME/...` about a post, as a
+            `providers.platforms.contract.PostReport`; raises ValueError with a sentence for the sender. Left out,
+            nobody calls back.
         consents: how an account is connected in a browser; the first one where nobody chooses.
         colour: of its line in charts, as `#rrggbb`.
         metrics: what it reports of a post, and of the account.
@@ -200,6 +204,8 @@ class Platform:
     token: TokenRenewal | None = None
     follow_ups: Callable[[Mapping[str, Any]], Mapping[str, dict[str, Any]]] | None = None
     by_hand: bool = False
+    has_counters: bool = True
+    read_report: Callable[[Mapping[str, Any]], Any] | None = None
     consents: tuple[Consent, ...] = ()
     colour: str | None = None
     metrics: tuple[PlatformMetric, ...] = ()

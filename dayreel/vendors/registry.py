@@ -147,9 +147,10 @@ def _installed(name: str) -> Vendor | None:
         return None
 
 
-def posted_by_hand() -> list[str]:
-    """Return the platforms from which people post by hand: they have no counters."""
-    return [vendor.name for vendor in vendors("platforms") if vendor.platform is not None and vendor.platform.by_hand]
+def without_counters() -> list[str]:
+    """Return the platforms that report nothing about posts: those posted to by hand are among them."""
+    platforms = [(vendor.name, vendor.platform) for vendor in vendors("platforms") if vendor.platform is not None]
+    return [name for name, platform in platforms if platform.by_hand or not platform.has_counters]
 
 
 def is_ours(vendor: Vendor) -> bool:

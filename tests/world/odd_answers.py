@@ -125,6 +125,8 @@ OWN_ERRORS: Mapping[str, tuple[Document, ...]] = {
         {"status": 400, "body": ""},
     ),
     "youtube/upload": (_google(403, "forbidden"), _google(403, "quotaExceeded"), _google(401, "authError")),
+    # Of another delivery, as a receiver that mixes them up would say it: its own words, and no refusal of this one.
+    "automation/hook": ({"status": 400, "body": {"status": "failed", "idempotency_key": "x", "reason": "no"}},),
     "slack/post": ({"status": 200, "body": {"ok": False, "error": "internal_error"}},),
     "discord/post": ({"status": 500, "body": {"code": 0, "message": "500: Internal Server Error"}},),
 }
@@ -143,7 +145,7 @@ KLING_PRICE = {
     "checked_on": "2026-11-30",
 }
 ROUTES = tuple(OWN_ERRORS)
-PLATFORMS = frozenset({"instagram", "tiktok", "youtube"})
+PLATFORMS = frozenset({"instagram", "tiktok", "youtube", "automation"})
 MODELS = frozenset({"anthropic", "openai"})
 
 
@@ -341,6 +343,10 @@ class Stage:
             write_workflow(root)
             (root / "prices.yaml").write_text(yaml.safe_dump([KLING_PRICE]), encoding="utf-8")
         approved = self._copy(made, "approved")
+        file = approved / "channels" / f"{CHANNEL}.yaml"
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document["platforms"]["automation"] = {}
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
         video = clips.render(clips.ClipWish("a video", seed=1, duration_s=3), self._room)
         with self._project(approved, clock) as project:
             row = reviewable(project, video=video.read_bytes(), duration_s=3, name=CHANNEL)

@@ -1,28 +1,22 @@
 """A plain webhook: one POST of JSON per message, signed where a secret is set. For whatever else people use.
 
-The receiver recognises a repeat by the header `Idempotency-Key`, which is the message's marker, and that it is ours by
-`X-Dayreel-Signature: v1=HEX`: HMAC-SHA256 with the secret over `v1:TIMESTAMP:BODY`, the timestamp in
-`X-Dayreel-Timestamp` (Unix seconds).
+How it is signed, and how the receiver recognises a repeat (by the message's marker), is `providers.signed_webhook`.
 """
 
-import hashlib
-import hmac
-import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from dayreel.clock import Clock
 from dayreel.errors import ConfigurationError, PermanentError
-from dayreel.providers.http import Http, reveal, secret_parts
+from dayreel.providers.http import reveal
 from dayreel.providers.notifiers.contract import Message
+from dayreel.providers.signed_webhook import SignedWebhook
 from dayreel.schemas.effect import NO_CONTENT, Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Setting, Vendor
 
-_SHORTEST_KEY: Final = 6
 NEXT_STEPS: Final[Mapping[int, str]] = {
     301: "Set WEBHOOK_URL to the address it redirects to; a message is never redirected.",
     302: "Set WEBHOOK_URL to the address it redirects to; a message is never redirected.",
@@ -52,40 +46,23 @@ class WebhookNotifier:
         Raises:
             ConfigurationError: the address is not an http or https one.
         """
-        self._url = reveal(url, name="WEBHOOK_URL")
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                "WEBHOOK_URL is not a valid address.", next_step="Write it like https://example.com/hook."
-            )
-        self._secret = reveal(secret, name="WEBHOOK_SECRET") if secret else ""
+        secret = reveal(secret, name="WEBHOOK_SECRET") if secret else None
+        self._webhook = SignedWebhook(
+            url=url, variable="WEBHOOK_URL", vendor="the webhook", clock=clock, secret=secret, timeout_s=timeout_s
+        )
         self._clock = clock
-        hidden = (self._secret, *secret_parts(self._url, shortest=_SHORTEST_KEY))
-        self._http = Http("the webhook", secrets=hidden, read_s=timeout_s, clock=clock)
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:
         """Send once; any 2xx is an acceptance. See the contract for the errors."""
-        now = self._clock.now()
         document = {
             "text": message.text,
             "marker": message.marker,
             "link": message.link,
             "content_id": None if permit.key.content_id == NO_CONTENT else permit.key.content_id,
-            "sent_at": now.isoformat(),
+            "sent_at": self._clock.now().isoformat(),
         }
-        body = json.dumps(document, ensure_ascii=False).encode()
-        stamp = str(int(now.timestamp()))
-        headers = {"Content-Type": "application/json", "Idempotency-Key": message.marker, "X-Dayreel-Timestamp": stamp}
-        if self._secret:
-            headers["X-Dayreel-Signature"] = sign(self._secret, stamp, body)
-        reply = self._http.send(
-            "POST",
-            self._url,
-            attempted=f"send a message about {permit.key.content_id} to the webhook",
-            has_side_effects=True,
-            data=body,
-            headers=headers,
-        )
+        attempted = f"send a message about {permit.key.content_id} to the webhook"
+        reply = self._webhook.post(document, key=message.marker, attempted=attempted)
         if not reply.ok:
             # Taken for a refusal whatever it is: nobody can look it up, and the receiver knows a repeat by its key.
             raise reply.error(reply.words, is_refused=True, next_step=NEXT_STEPS.get(reply.status, ""))
@@ -98,12 +75,6 @@ class WebhookNotifier:
             answer="a webhook cannot be asked",
             next_step="Look at its receiver.",
         )
-
-
-def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """Return the signature of a message, as its header has it."""
-    signed = b"v1:" + timestamp.encode() + b":" + body
-    return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 def connect(access: Access) -> WebhookNotifier:

@@ -208,9 +208,9 @@ class Progress:
         return dict(self._known)
 
     def commit(self, **changes: Any) -> None:
-        """Add `changes` and have the handle committed; returns once it is durable."""
+        """Add `changes` and have the handle committed; returns once it is durable, and knows what was added to it."""
         self._known.update(changes)
-        self._record(dict(self._known))
+        self._known.update(self._record(dict(self._known)) or {})
 
 
 @contextmanager

@@ -78,6 +78,16 @@ class PostFinding:
 
 
 @dataclass(frozen=True)
+class PostReport:
+    """What a platform has called back with about one delivery, see `Platform.read_report`."""
+
+    status: Literal["posted", "failed"]
+    post_id: str | None = None
+    url: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Quota:
     """How many more posts the platform takes now."""
 

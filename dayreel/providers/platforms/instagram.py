@@ -42,7 +42,7 @@ from dayreel.providers.platforms.instagram_graph import API_VERSION, GONE_CODES,
 from dayreel.providers.platforms.instagram_insights import METRICS, Insights
 from dayreel.providers.platforms.verdicts import explained, to_error
 from dayreel.providers.proofs import prove_scopes
-from dayreel.providers.public_urls.contract import PublicUrl
+from dayreel.providers.public_urls.contract import PublicUrl, connect_way, way_set_up
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import PictureCover, PlatformAccount, optional_field
 from dayreel.vendors.access import Access
@@ -58,7 +58,6 @@ from dayreel.vendors.record import (
     Variable,
     Vendor,
 )
-from dayreel.vendors.registry import vendor_named
 
 LIMITS: Final = PlatformLimits(
     max_size_bytes=1_000_000_000,
@@ -586,33 +585,23 @@ def connect(access: Access) -> InstagramPlatform:
     is_login = token.startswith(_LOGIN_TOKEN)
 
     def cover_url(cover: Path) -> AbstractContextManager[str]:
-        return _public_url(access)(cover)  # set up only where there is a cover: an account without one needs no bucket
+        return connect_way(access)(cover)  # set up only where there is a cover: an account without one needs no bucket
 
     return InstagramPlatform(
         access_token=token,
         account_id=access.secret("INSTAGRAM_ACCOUNT_ID"),
         clock=access.clock,
         graph_url=access.url(f"https://{_LOGIN_HOST if is_login else 'graph.facebook.com'}", "/instagram/graph"),
-        public_url=_public_url(access) if is_login else None,
+        public_url=connect_way(access) if is_login else None,
         cover_url=cover_url,
         poll_interval_s=0.5 if access.sandbox_url is not None else 60,
     )
 
 
-def _public_url(access: Access) -> PublicUrl:
-    # The tunnel needs no account, so it is what is used when nothing else is set up.
-    way: PublicUrl = vendor_named(_public_url_vendor(access.variable)).connect(access)
-    return way
-
-
-def _public_url_vendor(variable: Variable) -> str:
-    return "presigned_s3" if variable("STORAGE_BUCKET") else "quick_tunnel"
-
-
 def _public_url_vendors(variable: Variable) -> tuple[str, ...]:
     """Return who makes the video's public address: only Instagram Login fetches it from one."""
     is_login = (variable("INSTAGRAM_ACCESS_TOKEN") or "").startswith(_LOGIN_TOKEN)
-    return (_public_url_vendor(variable),) if is_login else ()
+    return (way_set_up(variable),) if is_login else ()
 
 
 def prove(access: Access, _models: Sequence[str]) -> Proof:

@@ -178,7 +178,7 @@ VENDOR: Final = Vendor(
     about="An object of a bucket (R2, S3, MinIO) behind a signed address.",
     connect=connect,
     settings=(
-        Setting("STORAGE_BUCKET", "R2 or S3 bucket, for Instagram Login", secret=False),
+        Setting("STORAGE_BUCKET", "R2 or S3 bucket, for Instagram Login and `automation`", secret=False),
         Setting("STORAGE_ACCESS_KEY_ID", "the bucket's API token"),
         Setting("STORAGE_SECRET_ACCESS_KEY", "the bucket's API token"),
         Setting(

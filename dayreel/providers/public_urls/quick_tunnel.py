@@ -28,8 +28,8 @@ from dayreel.vendors.record import Proof, Setting, Vendor
 
 INSTALL: Final = (
     "Install it: `brew install cloudflared` (macOS), the .deb or .rpm of github.com/cloudflare/cloudflared/releases "
-    "(Linux), or set DAYREEL_CLOUDFLARED to its path. Or use a bucket: set STORAGE_BUCKET and its keys. A "
-    "Facebook-Login token needs neither."
+    "(Linux), or set DAYREEL_CLOUDFLARED to its path. Or use a bucket: set STORAGE_BUCKET and its keys. "
+    "Instagram by Facebook Login needs neither."
 )
 _NAME: Final = re.compile(r"https://((?!api\.)[a-z0-9-]+\.trycloudflare\.com)")
 _TOO_MANY: Final = re.compile(r"\b(429|1015)\b")
@@ -68,7 +68,7 @@ class QuickTunnel:
         program = shutil.which(self._program)
         if program is None:
             raise ConfigurationError(
-                f"An Instagram-Login token needs a public address for the video, and {self._program!r} is not here.",
+                f"The platform fetches the video from a public address, and {self._program!r} is not here.",
                 next_step=INSTALL,
             )
         with (
@@ -211,7 +211,7 @@ VENDOR: Final = Vendor(
     settings=(
         Setting(
             "DAYREEL_CLOUDFLARED",
-            "path of cloudflared, for Instagram Login without a bucket",
+            "path of cloudflared, for Instagram Login and `automation` without a bucket",
             secret=False,
             required=False,
         ),

@@ -32,7 +32,7 @@ from dayreel.errors import (
 from dayreel.processes import in_words, this_process
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Layer
-from dayreel.schemas.effect import FOLLOW_UPS, NO_CONTENT, Effect, EffectKey, EffectState, Permit, RecordHandle
+from dayreel.schemas.effect import FOLLOW_UPS, NO_CONTENT, REPORTS, Effect, EffectKey, EffectState, Permit, RecordHandle
 from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
 from dayreel.services.effects.other_time import is_counted, refuse_held
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
@@ -156,10 +156,14 @@ class EffectLedger:
         handle: Mapping[str, Any] | None = None,
         result: Mapping[str, Any] | None = None,
         cost_usd: Decimal | None = None,
+        is_late: bool = False,
     ) -> None:
         """Write down what looking an effect up has shown; for `services.upkeep.reconcile` and people alone.
 
         Only an effect that is unknown, or sent by a process that is gone, can be ruled on: whoever is at work wins.
+
+        Args:
+            is_late: the vendor itself says that it was done, of one that was refused or let go meanwhile.
 
         Raises:
             BusyError: a living process is at it.
@@ -168,7 +172,8 @@ class EffectLedger:
             row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
             # A living process that is still sending knows more than anybody who looks: its answer may be seconds
             # away.
-            if row["state"] not in ("unknown", "sent") or (row["state"] == "sent" and self.is_at_work(row)):
+            is_open = row["state"] in (("intended", "refused") if is_late else ("unknown", "sent"))
+            if not is_open or (row["state"] == "sent" and self.is_at_work(row)):
                 raise BusyError(
                     f"Effect {effect_id} is {row['state']} now.", next_step="Look again: `dayreel reconcile`."
                 )
@@ -448,28 +453,32 @@ class EffectLedger:
             reraise=True,
         )
 
-        def record(patch: dict[str, Any]) -> None:
+        def record(patch: dict[str, Any]) -> Mapping[str, Any]:
             try:
-                retrying(write_down, patch)
+                handle: Mapping[str, Any] = retrying(write_down, patch)
             except StoreError as error:
                 ids = ", ".join(f"{name} {value}" for name, value in patch.items() if name.endswith("_id"))
                 raise StoreError(
                     f"{error.message} What was to be written down of effect {effect_id}: {ids or 'no id'}.",
                     next_step=f"Once it is back: `dayreel reconcile --effect {effect_id} --found ID`.",
                 ) from error
+            return handle
 
-        def write_down(patch: dict[str, Any]) -> None:
+        def write_down(patch: dict[str, Any]) -> Mapping[str, Any]:
+            # What was called back meanwhile is not in the patch, or older there.
+            own = {name: value for name, value in patch.items() if name != REPORTS}
             with self._catalog.write("money") as connection:
                 row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
                 is_ours = row["state"] == "sent" and row["owner"] == self._owner
+                handle = {**row["handle"], **own}
                 if is_ours:
                     connection.execute(
                         update(effects)
                         .where(effects.c.id == effect_id)
-                        .values(handle={**row["handle"], **patch}, lease_until_at=self._clock.now() + leases.LEASE)
+                        .values(handle=handle, lease_until_at=self._clock.now() + leases.LEASE)
                     )
                 else:
-                    self._keep_late(connection, row, intent, patch)
+                    self._keep_late(connection, row, intent, own)
             if not is_ours:
                 raise BusyError(
                     f"Effect {effect_id} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
@@ -478,6 +487,7 @@ class EffectLedger:
             if self._copies is not None and is_counted(intent.key):
                 # Where the catalog is lost, a copy without the handle would be taken for a proof that nothing happened.
                 self._copies.require(intent.key.content_id)
+            return handle
 
         return record
 

@@ -143,9 +143,9 @@ def _post(
     """
     sent_at, known = project.clock.now(), dict(handle)
 
-    def note(patch: dict[str, Any]) -> None:
-        record(patch)
-        known.update(patch)
+    def note(patch: dict[str, Any]) -> dict[str, Any]:
+        known.update(record(patch) or patch)
+        return dict(known)
 
     try:
         return provider.post(permit, request, handle=handle, record=note)

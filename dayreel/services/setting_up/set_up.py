@@ -72,7 +72,8 @@ def check_answers(settings: Settings, clock: Clock, vendor: str, answers: Mappin
         return answers.get(name) or settings.variable(name)
 
     # No models: which ones a channel may use is another question than whether the key works.
-    return prove(Access("live", variable, settings.sandbox_url, clock, settings.root), vendor, [])
+    access = Access("live", variable, settings.sandbox_url, clock, settings.root, settings.callback_origin)
+    return prove(access, vendor, [])
 
 
 def needs_token_key(settings: Settings, answers: Mapping[str, str]) -> bool:

@@ -20,7 +20,7 @@ from dayreel.providers.speech.contract import LOOKS_UP, LookedUpSpeech, SpeechRe
 from dayreel.providers.video.contract import Lookup, SegmentRequest, VideoGenerator
 from dayreel.queries.rows import posts_without_public_id
 from dayreel.queries.unknown_outcomes import read_unknown_outcomes, resolving_command
-from dayreel.schemas.effect import FOLLOW_UPS, Effect, EffectState
+from dayreel.schemas.effect import DELIVERIES, FOLLOW_UPS, REPORTS, Effect, EffectState
 from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle
 from dayreel.services.making.renders import end_render, made_clip
 from dayreel.services.project import Project
@@ -129,6 +129,27 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
         return _confirm_post(project, effect, Receipt("posted", reference, None), evidence)
     project.ledger.record_outcome(effect_id, "confirmed", evidence, result={**effect.result, "reference": reference})
     return _reconciled(effect, "confirmed", evidence)
+
+
+def settle_reported(project: Project, effect_id: int) -> Reconciled:
+    """Act on what a platform has called back with about a post, which stands in its handle by now.
+
+    It is looked up as by `reconcile`; a report that it is out counts also where it was refused, or let go, before. One
+    that it failed never takes back what was confirmed as posted.
+    """
+    effect = project.ledger.get(effect_id)
+    if effect.state in ("sent", "unknown"):
+        return _reconcile(project, effect)  # whoever is sending it sees the report as well
+    finding = _find_post(project, effect)
+    is_out = finding.receipt is not None and finding.receipt.state == "posted"
+    with project.catalog.read() as connection:
+        of_effect = select(platform_posts.c.state).where(platform_posts.c.effect_id == effect.id)
+        shown = connection.execute(of_effect).scalar()
+    if effect.state == "confirmed" and (is_out or shown == "processing"):
+        return _refresh(project, effect)
+    if is_out and finding.receipt is not None:
+        return _confirm_post(project, effect, finding.receipt, finding.evidence)
+    return _reconciled(effect, "confirmed" if effect.state == "confirmed" else "refused", finding.evidence)
 
 
 # -- one effect --------------------------------------------------------------------------------------------------
@@ -375,13 +396,18 @@ def _sent_at(effect: Effect) -> datetime:
 
 
 def _confirm_post(project: Project, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
-    project.ledger.record_outcome(effect.id, "confirmed", evidence, result=vars(receipt), cost_usd=Decimal(0))
+    is_late = effect.state in ("intended", "refused")
+    project.ledger.record_outcome(
+        effect.id, "confirmed", evidence, result=vars(receipt), cost_usd=Decimal(0), is_late=is_late
+    )
     settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _reconciled(effect, "confirmed", evidence)
 
 
 def _release(project: Project, effect: Effect, evidence: str, *, handle: Mapping[str, Any] | None = None) -> Reconciled:
-    project.ledger.record_outcome(effect.id, "intended", evidence, handle=handle or dict.fromkeys(effect.handle))
+    # By what was delivered before its vendor can still say that it is there after all.
+    let_go = {name: known if name in (DELIVERIES, REPORTS) else None for name, known in effect.handle.items()}
+    project.ledger.record_outcome(effect.id, "intended", evidence, handle=handle or let_go)
     key = effect.key
     if key.kind == "post":
         note_post(project, key.content_id, key.target, state="failed", error=evidence)

@@ -41,6 +41,7 @@ SAMPLES = {
     "tiktok": Sample(fields={"privacy": "SELF_ONLY"}, duration_s=4, cleared={"tiktok_private_account": True}),
     "youtube": Sample(fields={"privacy": "private"}, duration_s=4, cleared={"youtube_api_enabled": True}),
     "outbox": Sample(duration_s=4, count=lambda root: len(list((root / "outbox").iterdir()))),
+    "automation": Sample(duration_s=4, cleared={"automation_switched_on": True}),
     "quick_tunnel": Sample(),
     "presigned_s3": Sample(
         stand_in="tests.fakes.receivers:bucket", address="STORAGE_ENDPOINT", path="/s3", variables=BUCKET

@@ -9,7 +9,8 @@ import pytest
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.notifiers.contract import Message, Notifier
 from dayreel.providers.notifiers.ntfy import NtfyNotifier
-from dayreel.providers.notifiers.webhook import WebhookNotifier, sign
+from dayreel.providers.notifiers.webhook import WebhookNotifier
+from dayreel.providers.signed_webhook import sign
 from dayreel.schemas.effect import NO_CONTENT, EffectKey
 from tests.fakes.clock import FakeClock
 from tests.fakes.permits import make_permit

@@ -30,6 +30,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "tiktok": {"privacy": "PUBLIC_TO_EVERYONE", "ai_disclosure": True, "hashtags": ["#asmr"]},
     "youtube": {"privacy": "public", "ai_disclosure": True},
     "outbox": {"ai_disclosure": True},
+    "automation": {"ai_disclosure": True},
 }
 
 

@@ -223,6 +223,7 @@ def test_every_setting_of_a_new_developer_is_met_or_listed() -> None:
         "runway_concurrency": "one or two tasks at once",
         "runway_daily": "50 to 200 a day",
         "comfyui_custom_nodes": "its own nodes alone",
+        "automation_switched_on": "a new scenario switched off",
     }
     nobodys_work = {"tiktok_single_use_refresh"}  # dayreel keeps the new one
     assert met | set(by_words) | nobodys_work == set(PRESETS[NEW_DEVELOPER])
