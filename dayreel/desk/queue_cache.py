@@ -1,4 +1,5 @@
-"""What the desk's pages ask of files again and again, kept between requests. What is shown is `queries.queue`.
+"""What the desk's pages ask of files and the sandbox world again and again, kept between requests. What is shown is
+`queries.queue`.
 
 A final video and its idea are remembered by the video's hash, a channel as long as no channel file has changed.
 Deciding reads them again.
@@ -13,8 +14,11 @@ from dayreel.queries.rows import ContentRow
 from dayreel.records import Records
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo, Idea
+from dayreel.services.sandbox_world import running_preset
 
 _REMEMBERED = 2000
+_PRESET_S = 30
+"""So long a page believes what the sandbox world was asked for another one."""
 
 
 class QueueCache:
@@ -26,6 +30,14 @@ class QueueCache:
         self._made: OrderedDict[tuple[str, int, str], tuple[FinalVideo, Idea | None]] = OrderedDict()
         self._channels: dict[str, Channel] = {}
         self._stamp: tuple[tuple[str, int, int], ...] = ()
+        self._preset: tuple[float, str | None] | None = None
+
+    def preset(self) -> str | None:
+        """Return how the sandbox world meets this project, see `running_preset`."""
+        now = self._records.clock.monotonic()
+        if self._preset is None or now >= self._preset[0] + _PRESET_S:
+            self._preset = (now, running_preset(self._records.settings))
+        return self._preset[1]
 
     def made(self, row: ContentRow) -> tuple[FinalVideo | None, Idea | None]:
         """Return a content's final video and its idea, None where there is none or its manifest cannot be read now."""

@@ -29,6 +29,8 @@ SETTLED_AFTER: Final = timedelta(days=3)
 LAYER: Final = "billing"
 """Of the `processing_logs` that say why a bill could not be read."""
 _LATE: Final = timedelta(hours=36)
+_AROUND_MIDNIGHT: Final = timedelta(hours=1)
+"""What was sent so long before midnight may be billed on the next day: a video is billed once it is made."""
 _SNAPSHOT: Final = re.compile(r"-(\d{8}|\d{4}-\d\d-\d\d)$")
 _ZERO: Final = Decimal(0)
 
@@ -41,6 +43,7 @@ class BillLine:
         requests: purchases that are booked or held.
         held_usd: reserved for purchases whose outcome or price is not known yet; the vendor may bill them or not.
         billed_usd: None where the vendor's bill of that day was not read.
+        late_usd: of what is booked and held, what was sent so late that the next day's bill may have it.
     """
 
     world: str
@@ -51,6 +54,7 @@ class BillLine:
     booked_usd: Decimal = _ZERO
     held_usd: Decimal = _ZERO
     billed_usd: Decimal | None = None
+    late_usd: Decimal = _ZERO
 
     @property
     def difference_usd(self) -> Decimal | None:
@@ -70,6 +74,7 @@ class BillLine:
             booked_usd=self.booked_usd + other.booked_usd,
             held_usd=self.held_usd + other.held_usd,
             billed_usd=sum(billed, _ZERO) if billed else None,
+            late_usd=self.late_usd + other.late_usd,
         )
 
 
@@ -101,10 +106,14 @@ def bill_lines(connection: Connection, first: date, last: date) -> list[BillLine
         func.coalesce(effects.c.settled_usd, effects.c.reserved_usd) > 0,
     )
     for row in connection.execute(spending.order_by(effects.c.id)).mappings():
-        day = (row["sent_at"] or row["created_at"]).date()
+        sent_at = row["sent_at"] or row["created_at"]
+        day = sent_at.date()
         if first <= day <= last:
-            is_settled = row["settled_usd"] is not None
-            money = {"booked_usd": row["settled_usd"]} if is_settled else {"held_usd": row["reserved_usd"]}
+            name = "held_usd" if row["settled_usd"] is None else "booked_usd"
+            usd_of_it = row["reserved_usd"] if row["settled_usd"] is None else row["settled_usd"]
+            money = {name: usd_of_it}
+            if (sent_at + _AROUND_MIDNIGHT).date() != day:
+                money["late_usd"] = usd_of_it
             add(BillLine(row["world"], day, account_of(row["target"]), row["model"] or "", 1, **money))
     for row in connection.execute(select(bills).where(bills.c.day >= first, bills.c.day <= last)).mappings():
         whose = (row["world"], row["day"], row["vendor"])
@@ -119,8 +128,9 @@ def bill_lines(connection: Connection, first: date, last: date) -> list[BillLine
 def bill_differences(records: Records) -> list[BillLine]:
     """Return the settled days of vendors, all models together, on which booked and billed differ too much.
 
-    The same difference must be there over the day with both its neighbours: a purchase around midnight is booked on one
-    day and billed on the other.
+    What was sent shortly before midnight may be on either day's bill: a channel that buys then has a day without a bill
+    at its beginning, and a bill without a day at its end. The same difference must also be there over the day with both
+    its neighbours, as vendors settle late.
 
     Raises:
         StoreError: the catalog cannot be read.
@@ -134,11 +144,19 @@ def bill_differences(records: Records) -> list[BillLine]:
             Decimal(read_config(connection, f"bill.difference_{unit}").value) for unit in ("percent", "usd")
         )
     totals: dict[tuple[str, date], BillLine] = {}
+    late: dict[tuple[str, date], Decimal] = {}
     for line in lines:
+        key = (line.provider, line.day)
+        if line.world == records.settings.world:
+            late[key] = late.get(key, _ZERO) + line.late_usd
         if line.world == records.settings.world and line.billed_usd is not None:
-            key = (line.provider, line.day)
             totals[key] = totals[key] + line if key in totals else line
-    gaps = {key: total.difference_usd or _ZERO for key, total in totals.items()}
+
+    def gap(provider: str, of: date, total: BillLine) -> Decimal:
+        difference, before = total.difference_usd or _ZERO, late.get((provider, of - day), _ZERO)
+        return max(_ZERO, difference - before) if difference > 0 else min(_ZERO, difference + total.late_usd)
+
+    gaps = {key: gap(*key, total) for key, total in totals.items()}
 
     def is_too_much(provider: str, of: date) -> bool:
         around = sum((gaps.get((provider, of + day * step), _ZERO) for step in (-1, 0, 1)), _ZERO)

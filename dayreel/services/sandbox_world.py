@@ -159,6 +159,15 @@ def preset_of(url: str) -> str:
     return str(_asked("GET", f"{url}/_world").get("preset"))
 
 
+def running_preset(settings: Settings) -> str | None:
+    """Return the preset of this project's sandbox world; None in the live world, and where none runs."""
+    url = find_sandbox(settings) if settings.world == "sandbox" else None
+    try:
+        return None if url is None else preset_of(url)
+    except ConfigurationError:  # it has left since
+        return None
+
+
 def choose_preset(url: str, name: str) -> None:
     """Let the world at `url` begin with another preset.
 

@@ -140,6 +140,7 @@ class PageRequest:
             now=self.desk.project.clock.now(),
             notice=self.desk.notices.get(self.query("done")),
             world=self.desk.project.settings.world,
+            preset=self.desk.queue_cache.preset(),
             alarms=None if self.who is None else alarms(self.desk.project),
             questions=None if self.who is None else self._questions(),
             has_dagster=self.desk.dagster is not None,

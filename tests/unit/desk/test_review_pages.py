@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
+from dayreel.desk import queue_cache
 from dayreel.queries.prices import expected_day_cost
 from dayreel.queries.rows import newest_verdict
 from dayreel.schemas.content import VideoPrompt
@@ -38,6 +39,13 @@ def test_the_queue_shows_each_items_caption_cost_and_deadline(ana: Browser) -> N
     page = ana.open("/")
     for shown in (CONTENT, "Clay, patience", "$0.00", "revision 1", "in 1 d", "review pending"):
         assert shown in page
+
+
+def test_the_header_names_the_sandbox_worlds_preset(ana: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "sandbox</small>" in ana.open("/"), "none runs"
+    monkeypatch.setattr(queue_cache, "_PRESET_S", 0)
+    monkeypatch.setattr(queue_cache, "running_preset", lambda _settings: "new_developer")
+    assert "sandbox, new developer</small>" in ana.open("/")
 
 
 def test_a_page_holds_what_a_reviewer_needs(ana: Browser) -> None:

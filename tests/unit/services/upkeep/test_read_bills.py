@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,19 @@ def test_a_purchase_around_midnight_is_no_difference(project: Project, world: Ru
     assert [first.booked_usd, first.billed_usd] == [Decimal(9), Decimal(0)]
     assert [second.booked_usd, second.billed_usd] == [Decimal(0), Decimal(9)]
     assert bill_differences(project) == []
+
+
+def test_buying_before_every_midnight_is_no_difference(project: Project, world: RunningSandbox) -> None:
+    """Its first day was all booked and not billed, its last day's neighbour all billed and not booked."""
+    for day in (20, 21, 22):
+        book(project, "9.00", at=datetime(2026, 11, day, 23, 50, tzinfo=UTC))
+        world.ask(partial(SandboxWorld.set_now, moment=datetime(2026, 11, day + 1, 0, 10, tzinfo=UTC)))
+        bill(world, "fal", "9.00" if day < 22 else "12.00")
+    world.ask(lambda of: of.set_now(NINE))
+    pass_days(project, world, 6)
+    read_bills(project)
+    (difference,) = bill_differences(project)
+    assert difference.day == date(2026, 11, 23), "what nobody booked is one all the same"
 
 
 def test_a_day_is_read_again_until_it_is_a_week_old(project: Project, world: RunningSandbox) -> None:
