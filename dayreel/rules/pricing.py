@@ -91,6 +91,8 @@ def narration_price(model: ModelRow, text: str, duration_s: float | None = None)
     for tier in model.price:
         if tier.per_mchar_usd is not None:
             return _up(tier.per_mchar_usd * len(text.encode()) / _MILLION)
+        if tier.per_video_usd is not None:
+            return _up(tier.per_video_usd)
         if tier.per_second_usd is not None:
             longest_s = Decimal(len(text)) / _SLOWEST_SPEECH
             return _up(tier.per_second_usd * (longest_s if duration_s is None else Decimal(str(duration_s))))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dayreel.sandbox import bills, clips, credentials
+from dayreel.sandbox import bills, clips, credentials, fal_speech
 from dayreel.sandbox.fal_models import MODELS, Model, model_of
 from dayreel.sandbox.faults import Fault
 from dayreel.sandbox.wire import Call, Refused, routes
@@ -88,14 +88,18 @@ async def submit(call: Call) -> Response:
     _authorized(call)
     parts = call.request.path_params
     model_id = "/".join(part for part in (parts["owner"], parts["app"], parts.get("sub")) if part)
-    if model_id not in MODELS and "video" not in model_id:
+    if model_id not in MODELS and model_id not in fal_speech.MODELS and "video" not in model_id:
         raise Refused(JSONResponse({"detail": f"Application '{model_id}' not found"}, 404))
     arguments = await call.json()
     if arguments is None:
         raise Refused(infrastructure_error(400, "The request body is not a JSON object.", "bad_request"))
     digest = call.world.new_digest("fal")
     id_ = "-".join((digest[:8], digest[8:12], "4" + digest[13:16], "8" + digest[17:20], digest[20:32]))
-    problems = check(model_of(model_id, arguments), arguments)
+    problems = (
+        fal_speech.check(model_id, arguments)
+        if model_id in fal_speech.MODELS
+        else check(model_of(model_id, arguments), arguments)
+    )
     is_failing = call.has("completed_with_error")
     request = call.world.store.put(
         "fal_request",
@@ -135,6 +139,9 @@ async def submit(call: Call) -> Response:
 
 
 def _bill(world: SandboxWorld, request: Document) -> None:
+    if request["model"] in fal_speech.MODELS:
+        fal_speech.bill(world, request)
+        return
     arguments, model = request["arguments"], model_of(request["model"], request["arguments"])
     duration_s, resolution = duration_of(arguments, model), resolution_of(arguments, model)
     world.bill(
@@ -272,7 +279,7 @@ def seed_of(request: Document) -> int:
 
 def _start_rendering(world: SandboxWorld, request_id: str) -> None:
     request = world.store.get("fal_request", request_id)
-    if request is not None and not request["cancelled"]:
+    if request is not None and not request["cancelled"] and request["model"] not in fal_speech.MODELS:
         _RENDERINGS.begin(wish_of(request), world.folder("files", "clips"))
 
 
@@ -285,6 +292,7 @@ def phase(world: SandboxWorld, request: Document) -> str:
     if age < waits_s:
         return "IN_QUEUE"
     is_hopeless = request["problems"] or request["is_failing"]
+    is_hopeless = is_hopeless or request["model"] in fal_speech.MODELS  # there is nothing to be rendered
     is_there = is_hopeless or clips.is_rendered(wish_of(request), world.folder("files", "clips"))
     if not is_there:  # the clock was moved, or a restart lost the one who rendered
         _start_rendering(world, request["id"])
@@ -366,6 +374,9 @@ async def result(call: Call) -> Response:
     if request["is_failing"]:
         problem = _problem("", "The model could not generate a video", "internal_server_error", None)
         return JSONResponse({"detail": [{**problem, "loc": ["body"]}]}, 500, headers=headers)
+    if request["model"] in fal_speech.MODELS:
+        audio = {"url": f"{call.origin}/fal/files/{request['id']}/output.mp3", "content_type": "audio/mpeg"}
+        return JSONResponse({"audio": audio}, headers=headers)
     wish = wish_of(request)
     path = clips.render(wish, call.world.folder("files", "clips"))
     video = {
@@ -486,6 +497,10 @@ async def file(call: Call) -> Response:
     if call.request.headers.get("authorization"):
         raise Refused(JSONResponse({"detail": "Do not send your key to the file host."}, 400))
     request = call.world.store.get("fal_request", call.request.path_params["request_id"])
-    if request is None or request["problems"] or call.request.path_params["name"] != "output.mp4":
+    is_spoken = request is not None and request["model"] in fal_speech.MODELS
+    name = "output.mp3" if is_spoken else "output.mp4"
+    if request is None or request["problems"] or call.request.path_params["name"] != name:
         raise Refused(Response("Not Found", 404))
+    if is_spoken:
+        return Response(await fal_speech.sound(request), media_type="audio/mpeg")
     return await clips.deliver(call, wish_of(request), call.world.folder("files", "clips"))

@@ -42,7 +42,7 @@ from dayreel.providers.http import Http
 from dayreel.providers.llm.contract import Question
 from dayreel.providers.notifiers.contract import Card, Message, ReviewNotifier
 from dayreel.providers.platforms.contract import PostRequest
-from dayreel.providers.speech.contract import LOOKS_UP, SpeechRequest
+from dayreel.providers.speech.contract import LOOKS_UP, QueuedSpeech, SpeechRequest
 from dayreel.providers.video.contract import Lookup, SegmentRequest
 from dayreel.rules.signatures import UntrustedRequest, Verified
 from dayreel.sandbox.interactions import press
@@ -163,17 +163,19 @@ class Bench:
         calls: dict[Family, Callable[[], Any]] = {
             "llm": lambda: client.ask(_permit("llm", name), question),
             "video": lambda: self._make_or_list(client),
-            "speech": lambda: client.speak(
-                _permit("narration", name),
-                self.speech,
-                dest=self.root / "speech",
-            ),
+            "speech": lambda: self._speak(client),
             "notifiers": lambda: client.send(_permit("notification", name), Message("hello", marker="m-1")),
             "platforms": lambda: self._post(client),
             "public_urls": lambda: self._open(client),
             "lookup": lambda: client.movie("Hidden Falls", 2019),
         }
         return calls[self.record.family]()
+
+    def _speak(self, client: Any) -> Any:
+        permit = _permit("narration", self.record.name)
+        if isinstance(client, QueuedSpeech):
+            return client.submit(permit, self.speech)
+        return client.speak(permit, self.speech, dest=self.root / "speech")
 
     def _make_or_list(self, client: Any) -> Any:
         if not self.makes:  # own footage: there is nothing to make
@@ -369,6 +371,8 @@ def it_works(bench: Bench) -> None:
     answer = bench.act(client)
     if bench.record.stand_in or bench.sample.stand_in or bench.sample.count:
         _expect(bench.effects() == _acts(bench.record), f"{bench.effects()} effects after one call")
+    if isinstance(client, QueuedSpeech):
+        answer = client.collect(answer, bench.speech, dest=bench.root / "speech")
     if bench.record.family == "speech":
         _expect(answer.path.stat().st_size > 0 and answer.duration_s > 0, f"it says {answer}")
     if LOOKS_UP in bench.record.can:

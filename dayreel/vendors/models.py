@@ -41,7 +41,7 @@ class Price(_Shape):
     cached_input_per_mtok_usd: Decimal | None = Field(None, ge=0, description="of a question, read from the cache")
     cache_write_per_mtok_usd: Decimal | None = Field(None, ge=0, description="of a question, kept in the cache")
     per_second_usd: Decimal | None = Field(None, ge=0, description="per second of video, or of speech")
-    per_video_usd: Decimal | None = Field(None, ge=0, description="per video")
+    per_video_usd: Decimal | None = Field(None, ge=0, description="per video, or per narration")
     per_mchar_usd: Decimal | None = Field(None, ge=0, description="per million characters that are spoken")
 
     @model_validator(mode="after")
@@ -180,6 +180,9 @@ class Voice(ModelRow):
 
     family: Literal["speech"] = Field(description="`speech`")
     text_limit: int | None = Field(None, gt=0, description="characters of one narration")
+    fields: dict[Literal["text", "voice", "speed"], str] = Field(
+        {}, description="of voices on fal: what each is called there, a dot before what is inside"
+    )
 
 
 AnyModel = TextModel | VideoModel | Voice

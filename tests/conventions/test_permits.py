@@ -57,7 +57,7 @@ def test_every_vendor_asks_for_one(vendor: Any) -> None:
     takes = [
         [argument.arg for argument in node.args.args][:2]
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name == act
+        if isinstance(node, ast.FunctionDef) and node.name in (act, "submit")  # a voice may be queued, too
     ]
     # Own footage is cut, not bought.
     assert takes == ([] if vendor.name == "clips" else [["self", "permit"]])

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
+from dayreel.errors import PermanentError, TransientError
 from dayreel.providers.video.contract import Lookup
 from dayreel.schemas.content import SpokenWord
 from dayreel.schemas.effect import EffectKey, Permit
@@ -79,6 +80,38 @@ class LookedUpSpeech(SpeechProvider, Protocol):
             PermanentError: it is gone.
         """
         ...
+
+
+@runtime_checkable
+class QueuedSpeech(Protocol):
+    """A voice that takes a request and speaks later; it also looks up (`find`) and fetches (`collect`)."""
+
+    name: str
+
+    def submit(self, permit: Permit, request: SpeechRequest) -> dict[str, Any]:
+        """Submit once and return the handle of it; raises as `speak` does."""
+        ...
+
+    def find(self, key: EffectKey, request: SpeechRequest, *, sent_at: datetime) -> Lookup:
+        """See `LookedUpSpeech`."""
+        ...
+
+    def collect(self, handle: Mapping[str, Any], request: SpeechRequest, *, dest: Path) -> Speech:
+        """Wait for a request and fetch what was spoken, as `LookedUpSpeech`.
+
+        Raises:
+            SpeechFailed: its vendor could not speak it, and bills nothing; its handle is of no use any more.
+        """
+        ...
+
+
+class SpeechFailed(Exception):  # noqa: N818  `services.making.narrate` raises what is in it
+    """A vendor's own word that a request it took has failed, unbilled."""
+
+    def __init__(self, error: TransientError | PermanentError) -> None:
+        """Keep what to raise."""
+        super().__init__(str(error))
+        self.error = error
 
 
 def estimated_words(text: str, duration_s: float) -> tuple[SpokenWord, ...]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import httpx
     from fal_client import SyncRequestHandle
 
+KEY: Final = Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret")
 QUEUE_URL: Final = "https://queue.fal.run/"
 _NOT_FOUND: Final = 404
 _ERRORS: Final = 400
@@ -109,6 +110,7 @@ class FalVideo(TaskClient):
         root: what the paths of pictures are relative to.
         queue_url: the queue's address; a stand-in's may be plain http and have a path.
         api_url: the address of the Platform APIs, which list what was requested.
+        media: what a result is called: `video`, or `audio` of the voices.
         connect_s: how long a connection may take to stand, in seconds.
         read_s: how long the service may be silent, in seconds.
     """
@@ -125,6 +127,7 @@ class FalVideo(TaskClient):
         root: Path = Path(),
         queue_url: str = QUEUE_URL,
         api_url: str = fal_bill.API_URL,
+        media: str = "video",
         connect_s: float = 10,
         read_s: float = 60,
     ) -> None:
@@ -133,6 +136,7 @@ class FalVideo(TaskClient):
         super().__init__(models=models, root=root)
         self._queue_url = queue_url.rstrip("/")
         self._api_url = api_url.rstrip("/")
+        self._media = media
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._auth = {"Authorization": f"Key {self._key}"}
 
@@ -142,20 +146,20 @@ class FalVideo(TaskClient):
         return Http("fal", headers=self._auth, secrets=[self._key], connect_s=connect_s, read_s=read_s)
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
-        """Submit once. See the contract for the errors.
+        """Submit once. See the contract for the errors."""
+        self.check(request)
+        arguments = self._arguments(request, own_seed=own_seed(permit.key))
+        return self.submit_input(request.model, arguments, attempted=self._submitting(permit, request))
+
+    def submit_input(self, model: str, arguments: Mapping[str, Any], *, attempted: str) -> dict[str, Any]:
+        """Submit any model's input once, with a permit in the caller's hand. See the contract for the errors.
 
         Returns:
             `request_id`, `model` and the URLs the queue gave, which are for people: calls are addressed by the id, so
             that they still arrive when the service has moved to another address.
         """
-        self.check(request)
-        reply = self._http.send(
-            "POST",
-            f"{self._queue_url}/{request.model}",
-            attempted=self._submitting(permit, request),
-            has_side_effects=True,
-            json=self._arguments(request, own_seed=own_seed(permit.key)),
-        )
+        url = f"{self._queue_url}/{model}"
+        reply = self._http.send("POST", url, attempted=attempted, has_side_effects=True, json=arguments)
         if not reply.ok:
             raise _submit_refused(reply)
         answer = reply.document()
@@ -163,7 +167,7 @@ class FalVideo(TaskClient):
         urls: dict[str, Any] = {
             name: str(answer[name]) for name in ("status_url", "response_url", "cancel_url") if name in answer
         }
-        return {"request_id": request_id, "model": request.model, **urls}
+        return {"request_id": request_id, "model": model, **urls}
 
     def follow(self, handle: dict[str, Any]) -> Job:
         """Return where the request stands, now. See the contract for the errors."""
@@ -187,24 +191,27 @@ class FalVideo(TaskClient):
         return self._result(attached, handle)
 
     def find(self, key: EffectKey, request: SegmentRequest, *, sent_at: datetime) -> Lookup:
-        """Look for a request with exactly our input, our own seed in it, since it was sent. See the contract.
+        """Look for a request with exactly our input, our own seed in it, since it was sent. See the contract."""
+        # Pictures are left out: they are long, and a file may be gone by now.
+        bare = replace(request, first_frame=None, last_frame=None, reference=None)
+        return self.find_input(request.model, self._arguments(bare, own_seed=own_seed(key)), sent_at=sent_at)
+
+    def find_input(self, model: str, wanted: Mapping[str, Any], *, sent_at: datetime) -> Lookup:
+        """Look for a request whose input has all of `wanted`, since it was sent.
 
         fal says nowhere when a request is listed (while it queues, once it has ended, minutes later), so a list without
         it proves nothing.
         """
-        # Pictures are left out: they are long, and a file may be gone by now.
-        bare = replace(request, first_frame=None, last_frame=None, reference=None)
-        wanted = self._arguments(bare, own_seed=own_seed(key))
 
         def can_be_it(item: ListedItem) -> bool:
             is_in_time = item.made_at is None or item.made_at >= sent_at - CLOCK_SKEW
             return is_in_time and wanted.items() <= (item.raw.get("json_input") or {}).items()
 
-        listing = self._list([request.model], sent_at)
+        listing = self._list([model], sent_at)
         match = listing.match(can_be_it)
         candidates = match.candidates if listing.is_whole else ()  # another one may follow
-        handles = tuple({"request_id": item.id, "model": request.model} for item in candidates)
-        evidence = f"of the requests that fal lists for {request.model} since {sent_at:%Y-%m-%d %H:%M} UTC, {match}"
+        handles = tuple({"request_id": item.id, "model": model} for item in candidates)
+        evidence = f"of the requests that fal lists for {model} since {sent_at:%Y-%m-%d %H:%M} UTC, {match}"
         return Lookup(handles, proves_absence=False, evidence=evidence)
 
     def list_since(self, since: datetime | None) -> Listing:
@@ -307,7 +314,7 @@ class FalVideo(TaskClient):
             raise self._read_refused(error, attempted, attached.request_id) from None
         except (ValueError, KeyError, TypeError) as error:
             raise _unreadable(attempted, attached.request_id, error) from None
-        video = result.get("video") if isinstance(result, dict) else None
+        video = result.get(self._media) if isinstance(result, dict) else None
         url = video.get("url") if isinstance(video, dict) else None
         if not isinstance(url, str) or not url:
             raise self._made_nothing(attempted, attached.request_id)
@@ -342,12 +349,18 @@ class FalVideo(TaskClient):
 
 def connect(access: Access) -> FalVideo:
     """Return fal as the world of `access` has it."""
+    return connect_queue(access, media="video")
+
+
+def connect_queue(access: Access, *, media: str) -> FalVideo:
+    """Return fal for results of one kind, `video` or `audio`; needs FAL_KEY."""
     return FalVideo(
         key=access.secret("FAL_KEY"),
         models=ModelList(access.root),
         root=access.root,
         queue_url=access.url(QUEUE_URL, "/fal/queue/"),
         api_url=access.url(fal_bill.API_URL, "/fal/api/"),
+        media=media,
     )
 
 
@@ -460,7 +473,7 @@ VENDOR: Final = Vendor(
     about="Generated video through the fal queue: WAN, Kling, Veo, Seedance, MiniMax, LTX and any other model there.",
     connect=connect,
     settings=(
-        Setting("FAL_KEY", "fal.ai dashboard, Keys", sandbox="sandbox-fal-id:sandbox-fal-secret"),
+        KEY,
         *fal_bill.SETTINGS,
     ),
     bill=fal_bill.BILL,

@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import select
 
 from dayreel.errors import ConfigurationError, ContentRefusedError, ProviderError, UnknownOutcomeError, UsageError
-from dayreel.providers.speech.contract import LookedUpSpeech, SpeechProvider, SpeechRequest
+from dayreel.providers.speech.contract import LookedUpSpeech, QueuedSpeech, SpeechFailed, SpeechProvider, SpeechRequest
 from dayreel.queries.prices import narration_cost
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.schemas.content import NarrationTrack
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
-from dayreel.services.effects.intent import Done, Intent
+from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.services.effects.ledger import has_handle
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -34,7 +34,7 @@ FALLBACK = ("fallback_for", "because")
 """In the parameters of a narration that another voice has spoken: in whose place, and why."""
 
 
-def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProvider) -> StageResult:
+def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProvider | QueuedSpeech) -> StageResult:
     """Speak the narration of a channel's day, or return the one it has.
 
     Where the voice fails for good or stays away, the channel's `narration.fallback` speaks, and the record says so.
@@ -85,7 +85,12 @@ def _may_fall_back(project: Project, row: ContentRow, error: ProviderError) -> b
 
 
 def _spoken(
-    project: Project, channel: Channel, row: ContentRow, voice: NarrationVoice, text: str, speech: SpeechProvider
+    project: Project,
+    channel: Channel,
+    row: ContentRow,
+    voice: NarrationVoice,
+    text: str,
+    speech: SpeechProvider | QueuedSpeech,
 ) -> Product:
     paid: list[Effect] = []
     track = None
@@ -123,7 +128,7 @@ def _buy(
     row: ContentRow,
     voice: NarrationVoice,
     text: str,
-    speech: SpeechProvider,
+    speech: SpeechProvider | QueuedSpeech,
     *,
     sequence: int,
 ) -> Effect:
@@ -141,9 +146,17 @@ def _buy(
         records_first=most_usd == 0,  # a free voice may be asked twice: nothing is lost with its answer
     )
 
-    def act(permit: Permit, handle: dict[str, Any], _record: RecordHandle) -> Done:
+    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         dest = project.contents.folder(row.id) / "narration"
-        if has_handle(handle) and isinstance(speech, LookedUpSpeech):
+        if isinstance(speech, QueuedSpeech):
+            if not has_handle(handle):
+                handle = speech.submit(permit, request)
+                record(handle)
+            try:
+                spoken = speech.collect(handle, request, dest=dest)
+            except SpeechFailed as ended:
+                raise VendorFailed(ended.error) from None
+        elif has_handle(handle) and isinstance(speech, LookedUpSpeech):
             spoken = speech.collect(handle, request, dest=dest)
         else:
             spoken = speech.speak(permit, request, dest=dest)

@@ -35,6 +35,7 @@ SAMPLES = {
     "clips": Sample(),
     "edge": Sample(voice="en-GB-SoniaNeural"),
     "espeak": Sample(voice="en-us"),
+    "fal_speech": Sample(voice="Rachel", model="fal-ai/elevenlabs/tts/eleven-v3"),
     "openai_speech": Sample(voice="coral", model="gpt-4o-mini-tts"),
     "elevenlabs": Sample(voice="JBFqnCBsd6RMkjVDRZzb", model="eleven_multilingual_v2"),
     "instagram": Sample(duration_s=4, cleared={"instagram_has_role": True}),

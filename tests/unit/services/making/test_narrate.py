@@ -22,7 +22,7 @@ from dayreel.errors import (
     UsageError,
 )
 from dayreel.providers.speech import edge
-from dayreel.providers.speech.contract import LOOKS_UP, Speech, SpeechRequest
+from dayreel.providers.speech.contract import LOOKS_UP, Speech, SpeechFailed, SpeechRequest
 from dayreel.providers.video.contract import Lookup
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Idea, NarrationTrack
@@ -292,6 +292,40 @@ def test_a_lost_narration_that_is_kept_is_fetched(
     assert track is not None
     assert billed.contents.path(ID, track.file).read_bytes() == b"Wet clay rises"
     assert (len(speech.spoken), booked(billed)) == (1, [(1, "confirmed", COST, COST)])
+
+
+class QueuedVoice(KeptSpeech):
+    """A voice that speaks later: what `collects` holds comes first, one per look."""
+
+    def __init__(self, collects: list[Exception]) -> None:
+        super().__init__()
+        self.collects, self.submitted = collects, 0
+
+    def submit(self, _permit: Any, _request: SpeechRequest) -> dict[str, Any]:
+        self.submitted += 1
+        return {"history_item_id": "h-1"}
+
+    def collect(self, handle: Mapping[str, Any], request: SpeechRequest, *, dest: Path) -> Speech:
+        if self.collects:
+            raise self.collects.pop(0)
+        return super().collect(handle, request, dest=dest)
+
+
+def test_a_queued_narration_is_waited_for_and_bought_once(billed: Project, with_fallback: FakeSpeech) -> None:
+    voice = QueuedVoice([AWAY, AWAY, AWAY])
+    with pytest.raises(TransientError):
+        narrate(billed, channel_of(billed), DAY, speech=voice)
+    assert (with_fallback.spoken, booked(billed)) == ([], [(1, "sent", COST, None)]), "it may still be spoken"
+    track = narrate(billed, channel_of(billed), DAY, speech=voice).manifest.narration
+    assert track is not None
+    assert (track.provider, voice.submitted, booked(billed)) == ("edge", 1, [(1, "confirmed", COST, COST)])
+
+
+def test_a_queued_narration_that_failed_is_free_and_replaced(billed: Project, with_fallback: FakeSpeech) -> None:
+    voice = QueuedVoice([SpeechFailed(NO_VOICE)])
+    track = narrate(billed, channel_of(billed), DAY, speech=voice).manifest.narration
+    assert track is not None
+    assert (track.provider, booked(billed)[0][1:]) == ("espeak", ("refused", COST, Decimal(0)))
 
 
 def test_a_text_beyond_its_models_limit_is_not_bought(billed: Project) -> None:
