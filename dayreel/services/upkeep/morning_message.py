@@ -154,7 +154,8 @@ def send_morning(project: Project, health: SchedulerHealth | None, *, notifier: 
     today = project_today(project)
     if why_not_sent(project, today, target=notifier.name) or project.clock.now() < due_moments(project, today)[0]:
         return []
-    text = text_of(look_at_morning(project, health, target=notifier.name), project.settings.desk_address)
+    morning = look_at_morning(project, health, target=notifier.name)
+    text = text_of(morning, project.settings.desk_address, most_lines=_MOST_LINES)
     try:
         return [notify_once(project, None, _subject(today), text, notifier=notifier)]
     except BusyError as error:  # somebody else is sending it
@@ -220,8 +221,12 @@ def look_at_morning(project: Project, health: SchedulerHealth | None, *, target:
     )
 
 
-def text_of(morning: Morning, desk_address: str) -> str:
-    """Return the message: one sentence where all is well and nobody is waited for."""
+def text_of(morning: Morning, desk_address: str, *, most_lines: int | None = None) -> str:
+    """Return the message: one sentence where all is well and nobody is waited for.
+
+    Args:
+        most_lines: of one kind; the rest is counted. None lists all of them.
+    """
     shares = [
         f"{share} {name}"
         for share, name in (
@@ -241,14 +246,15 @@ def text_of(morning: Morning, desk_address: str) -> str:
         lines = [f"Everything that should exist {state}: {exists}; {money}."]
     else:
         lines = [f"{len(morning.missing)} missing or silent: {exists}; {money}."]
-        lines += _listed(f"- {_cut(silence.text)} {silence.next_step}".rstrip() for silence in morning.missing)
+        missing = (f"- {_cut(silence.text)} {silence.next_step}".rstrip() for silence in morning.missing)
+        lines += _listed(missing, most_lines)
     if morning.waiting:
         named = _in_words(morning.waiting)
         lines.append(f"Waits for a person: {named}. `dayreel review list`, or {desk_address}/")
     if morning.making:
         lines.append(f"Being made: {_in_words(morning.making)}.")
-    lines += _listed(f"Backfilled: {backfill}." for backfill in morning.backfills)
-    lines += _listed(f"Nothing is expected: {pause}." for pause in morning.paused)
+    lines += _listed((f"Backfilled: {backfill}." for backfill in morning.backfills), most_lines)
+    lines += _listed((f"Nothing is expected: {pause}." for pause in morning.paused), most_lines)
     return "\n".join(lines)
 
 
@@ -361,9 +367,12 @@ def _backfills(
         if not days:
             continue
         made = [day for day in days if _is_made(rows.get((name, day)))]
-        coming = {day for owner, day in health.under_way if owner == name}.intersection(days).difference(made)
+        open_days = [day for day in days if day not in made and f"video {name} {day}" not in named]
+        # A day that failed is made by nobody, though the others of its backfill are still to come.
+        failed = [day for day in open_days if (row := rows.get((name, day))) and row.state == "failed"]
+        coming = [day for day in open_days if (name, day) in health.under_way and day not in failed]
         backfills.append(Backfilled(name, days[0], days[-1], Share(len(made), len(days)), len(coming)))
-        left = [day for day in days if day not in (*made, *coming) and f"video {name} {day}" not in named]
+        left = [day for day in open_days if day not in coming]
         if left:
             text = f"{len(left)} days of {name} that were to be made afterwards are not: {_in_words(map(str, left))}."
             first, last = left[0], left[-1]
@@ -391,7 +400,8 @@ def _cut(text: str) -> str:
     return words if len(words) <= _LONGEST_TEXT else f"{words[:_LONGEST_TEXT]} ..."
 
 
-def _listed(lines: Iterable[str]) -> Sequence[str]:
+def _listed(lines: Iterable[str], most: int | None) -> Sequence[str]:
     lines = list(lines)
-    more = [f"... and {len(lines) - _MOST_LINES} more: `dayreel watch --morning`."] if len(lines) > _MOST_LINES else []
-    return [*lines[:_MOST_LINES], *more]
+    if most is None or len(lines) <= most:
+        return lines
+    return [*lines[:most], f"... and {len(lines) - most} more: `dayreel watch --morning`."]

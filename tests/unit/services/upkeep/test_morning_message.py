@@ -6,10 +6,11 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from dayreel.clock import day_begins, local_day
 from dayreel.errors import TransientError
+from dayreel.queries.expectations import Silence
 from dayreel.services.making.plan_days import pause_channel
 from dayreel.services.measure_posts import measurable_posts
 from dayreel.services.project import Project
@@ -18,7 +19,7 @@ from dayreel.services.upkeep.chores import MORNING, do_chore, due_chores
 from dayreel.services.upkeep.morning_message import Morning, is_morning_late, look_at_morning, send_morning, text_of
 from dayreel.services.upkeep.report_silences import Backfill, SchedulerHealth
 from dayreel.stores.catalog.engine import Catalog
-from dayreel.stores.catalog.tables import metric_snapshots, processing_logs
+from dayreel.stores.catalog.tables import content, metric_snapshots, processing_logs
 from tests.fakes.clock import FakeClock
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.rows import add_content, add_post, add_try
@@ -162,7 +163,12 @@ def test_a_backfill_says_how_many_of_its_days_are_made(project: Project) -> None
     head, *_, done = lines(project, backfills=[asked], under_way=asked.days)
     assert head.startswith("Everything that should exist exists or is being made: 2 of 2 videos")
     assert done == "Backfilled: crafts 2026-11-02 to 2026-11-04, 2 of 3 days; 1 more are being made."
-    add_content(project.catalog, "crafts-2026-11-04", "review_pending", at=EIGHT)
+    failed = add_content(project.catalog, "crafts-2026-11-04", "failed", at=EIGHT)
+    head, *_, done = lines(project, backfills=[asked], under_way=asked.days)
+    assert head.startswith("1 missing or silent"), "nobody makes it, though the backfill goes on"
+    assert done == "Backfilled: crafts 2026-11-02 to 2026-11-04, 2 of 3 days."
+    with project.catalog.write() as connection:
+        connection.execute(update(content).where(content.c.id == failed).values(state="review_pending"))
     head, *_, done = lines(project)
     assert head.startswith("Everything that should exist does: 2 of 2 videos")
     assert done == "Backfilled: crafts 2026-11-02 to 2026-11-04, 3 of 3 days."
@@ -173,6 +179,14 @@ def test_a_long_error_leaves_room_for_the_next_step(project: Project) -> None:
     failed = next(line for line in lines(project) if "failed" in line)
     assert failed.endswith("... `dayreel retry notes-2026-11-20-t2`")
     assert len(failed) < 300
+
+
+def test_a_long_list_is_cut_where_it_is_sent_alone(project: Project) -> None:
+    silent = [Silence(f"dagster stopped s{number}", f"s{number} is stopped.", "Start it.") for number in range(12)]
+    assert "- s11 is stopped. Start it." in lines(project, silences=silent)
+    notifier = FakeNotifier()
+    send_morning(project, SchedulerHealth(silences=silent), notifier=notifier)
+    assert "... and 2 more: `dayreel watch --morning`." in notifier.messages[0].text
 
 
 def test_a_kill_switch_and_an_unknown_outcome_are_named(project: Project) -> None:
