@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy import update
 
+from dayreel.clock import SystemClock
 from dayreel.errors import (
     ConfigurationError,
     ContentRefusedError,
@@ -36,8 +37,11 @@ from dayreel.services.upkeep import reconcile as reconcile_module
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.catalog.tables import effects
+from dayreel.vendors.access import Access
+from dayreel.vendors.registry import vendor_named
 from tests.fakes.clock import FakeClock
 from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, write_channel
+from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.speech import FakeSpeech
 
 VOICE = {"provider": "edge", "voice": "en-GB-SoniaNeural"}
@@ -326,6 +330,39 @@ def test_a_queued_narration_that_failed_is_free_and_replaced(billed: Project, wi
     track = narrate(billed, channel_of(billed), DAY, speech=voice).manifest.narration
     assert track is not None
     assert (track.provider, booked(billed)[0][1:]) == ("espeak", ("refused", COST, Decimal(0)))
+
+
+BILLED = {
+    "elevenlabs": {"model": "eleven_multilingual_v2", "voice": "JBFqnCBsd6RMkjVDRZzb"},
+    "fal_speech": {"model": "fal-ai/elevenlabs/tts/eleven-v3", "voice": "Rachel"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("vendor", "route"), [("elevenlabs", "speak"), ("fal_speech", "submit")])
+def test_a_lost_answer_of_a_stand_in_is_paid_once(
+    make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vendor: str, route: str
+) -> None:
+    project = make_project(channels={"crafts": {"narration": {"provider": vendor, **BILLED[vendor]}}})
+    speak_of(project, "Wet clay rises")
+    pace = {"fal_queue_s": 0, "fal_render_s": 0}
+    with RunningSandbox(tmp_path / "world", pace=pace) as world:
+        access = Access("sandbox", world.credentials.get, world.url, project.clock, project.settings.root)
+        voice = vendor_named(vendor).connect(access)
+        monkeypatch.setattr(Project, "connect", lambda _project, _name: voice)
+        assert isinstance(project.clock, FakeClock)
+        project.clock.move(seconds=(SystemClock().now() - project.clock.now()).total_seconds())
+        world.arm(vendor.partition("_")[0], route, "lose_answer", times=1)
+        with pytest.raises(UnknownOutcomeError):
+            narrate(project, channel_of(project), DAY, speech=voice)
+        assert [outcome.outcome for outcome in reconcile(project)] == ["goes_on"]
+        made = narrate(project, channel_of(project), DAY, speech=voice)
+        (billed,) = world.effects()["generations"]
+    track = made.manifest.narration
+    assert track is not None
+    assert [word.text for word in track.words] == ["Wet", "clay", "rises"]
+    assert made.record.cost_usd == Decimal(billed["cost_usd"]) == Decimal("0.0014")
+    assert (made.record.model, [row[1] for row in booked(project)]) == (BILLED[vendor]["model"], ["confirmed"])
 
 
 def test_a_text_beyond_its_models_limit_is_not_bought(billed: Project) -> None:
