@@ -38,7 +38,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "prompt_outputs_failed_validation": _WORKFLOW,
     "out_of_memory": "Make shorter segments or a lower resolution, use a smaller model, or free the GPU.",
     "execution_error": _WORKFLOW,
-    "interrupted": "Somebody stopped it at ComfyUI; it is made again.",
+    "interrupted": "Somebody stopped it.",
     "lost": "It is made again.",
 }
 """What ComfyUI says of a prompt, or what became of it, to what a person can do."""
@@ -170,18 +170,25 @@ class ComfyUIVideo(TaskClient):
     def fetch(self, url: str, dest: Path) -> None:
         """Download the finished file. See the contract for the errors."""
         attempted = f"fetch a segment from comfyui to {dest.name!r}"
-        is_there = url.startswith(f"{self._url}/")
-        self._http.download(url, dest, attempted=attempted, headers=self._headers if is_there else None)
+        headers = self._headers if url.startswith(f"{self._url}/") else {}
+        self._http.download(url, dest, attempted=attempted, headers=headers or None)
 
     def cancel(self, handle: dict[str, Any]) -> bool:
-        """Take it out of the queue, or interrupt it; False where it is over. See the contract for the errors."""
+        """Interrupt it; False where it is over, or still waits. See the contract for the errors.
+
+        What is taken out of the queue leaves no trace: whoever follows it would take it for lost, and make it again.
+        """
         own_id, attempted = str(handle["prompt_id"]), "stop a segment at comfyui"
         place, _entry = self._where(own_id, attempted=attempted)
-        if not place:
+        if place != "running":
             return False
-        path, wish = ("interrupt", {"prompt_id": own_id}) if place == "running" else ("queue", {"delete": [own_id]})
         reply = self._http.send(
-            "POST", f"{self._url}/{path}", attempted=attempted, has_side_effects=True, json=wish, reference=own_id
+            "POST",
+            f"{self._url}/interrupt",
+            attempted=attempted,
+            has_side_effects=True,
+            json={"prompt_id": own_id},
+            reference=own_id,
         )
         if not reply.ok:
             raise reply.error(reply.words, reference=own_id)
@@ -318,7 +325,8 @@ def _filled(part: Any, values: Mapping[str, Any]) -> Any:
 
 def _failed(code: str, words: str) -> Job:
     # Nothing is paid: what another try may mend is tried again, also after ComfyUI has unloaded its models for memory.
-    return Job("failed", error=f"{words}. {NEXT_STEPS[code]}", error_code=code, retry_helps=code != "execution_error")
+    repeats = code in ("lost", "out_of_memory")
+    return Job("failed", error=f"{words}. {NEXT_STEPS[code]}", error_code=code, retry_helps=repeats)
 
 
 def _video_of(outputs: Mapping[str, Any]) -> dict[str, str] | None:
