@@ -1,8 +1,8 @@
-"""Google's Gemini API through google-genai, for models that write: client, errors, proof.
+"""Google's Gemini API through google-genai: client, errors and proof, whatever is asked of it.
 
 What is asked, and what an answer means, is the vendor file's. The SDK is an extra of the package, and is imported when
-something is asked. Protocol facts: SDK 3.6.1; ai.google.dev, "API errors" and "Billing", read on 2026-12-01 in stored
-copies.
+something is asked; for keys of this API it makes no video. Protocol facts: SDK 3.6.1; ai.google.dev, "API errors" and
+"Billing", read on 2026-12-01 in stored copies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +79,7 @@ def connect_client(access: Access, *, timeout_s: float) -> "Client":
     try:
         import google.genai as genai  # noqa: PLC0415, PLR0402  seconds of import, for nothing when nothing is asked
 
-        from dayreel.providers.sdk_client import http_client  # noqa: PLC0415  brings httpx2
+        from dayreel.providers.sdk_client import http_client, unused_async_client  # noqa: PLC0415  brings httpx2
     except ImportError as error:
         raise ConfigurationError(
             f"Gemini needs the package google-genai, which cannot be imported ({error}).", next_step=_INSTALL
@@ -89,6 +89,7 @@ def connect_client(access: Access, *, timeout_s: float) -> "Client":
         api_version=VERSION,
         timeout=round(timeout_s * 1000),
         httpx_client=http_client(),
+        httpx_async_client=unused_async_client(),  # or the SDK makes two of its own
     )
     # Without `retry_options` the SDK tries once. `vertexai` is said, for a variable would switch it on.
     return genai.Client(vertexai=False, api_key=key, http_options=options)

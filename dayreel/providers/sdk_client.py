@@ -1,5 +1,7 @@
 """How vendors' SDKs on httpx2 (anthropic, openai, google-genai) are set up."""
 
+import ssl
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -11,13 +13,24 @@ _CONNECT_S = 10
 _HEADERS = {"Connection": "close"}
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return the certificates that are trusted; reading them takes longer than anything else in making a client."""
+    return httpx2.create_ssl_context()
+
+
 def http_client() -> httpx2.Client:
     """Return what an SDK sends with that takes a single number as its timeout: no connection takes that long to stand.
 
     It follows no redirect: where the request ends up, and whether the first place had answered it, would not be known.
     """
     hooks = {"request": [_limit_connecting]}
-    return httpx2.Client(follow_redirects=False, headers=_HEADERS, event_hooks=hooks)
+    return httpx2.Client(follow_redirects=False, headers=_HEADERS, event_hooks=hooks, verify=trusted())
+
+
+def unused_async_client() -> httpx2.AsyncClient:
+    """Return a client for the half of an SDK that nobody uses."""
+    return httpx2.AsyncClient(verify=trusted())
 
 
 def _limit_connecting(request: httpx2.Request) -> None:
@@ -33,7 +46,7 @@ def client_settings(*, key: str, base_url: str | None, timeout_s: float) -> dict
         "max_retries": 0,
         "timeout": httpx2.Timeout(timeout_s, connect=_CONNECT_S),
         # Where a redirected question ends up, and whether the first place had answered it, would not be known.
-        "http_client": httpx2.Client(follow_redirects=False),
+        "http_client": httpx2.Client(follow_redirects=False, verify=trusted()),
         "default_headers": _HEADERS,
     }
 

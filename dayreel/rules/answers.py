@@ -1,10 +1,13 @@
-"""How hard a language model is asked to think, how much room its answer gets, and how much more after it was cut. Pure.
+"""How hard a language model is asked to think, how much room its answer gets, how much more after it was cut, and where
+in the text its document is. Pure.
 
 Thinking counts towards the budget of an answer and is billed like it (docs/reference/vendors/llm.md). What a model
 takes is its row in `models.yaml`; what was asked is the channel's file.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from dayreel.errors import ConfigurationError
@@ -27,6 +30,8 @@ _USUAL_SHARE = 2
 """Of the room for thinking, a usual answer takes one part in so many."""
 _TOKENS_PER_HOUR = 128_000
 """What the vendors' own SDKs reckon with at the slowest."""
+_THOUGHTS = re.compile(r".*</think>|<think>.*", re.DOTALL)
+"""What models think aloud; templates leave the first tag out, and an answer that was cut the last."""
 
 
 def effort_of(model: TextModel, asked: Effort | None) -> Effort | None:
@@ -70,9 +75,33 @@ def usual_thinking(model: TextModel, effort: Effort | None) -> int:
     return _thinking_room(model, effort) // _USUAL_SHARE
 
 
-def longest_silence(max_tokens: int) -> timedelta:
+def longest_silence(max_tokens: int, model: TextModel | None = None) -> timedelta:
     """Return how long a vendor may say nothing: while its model thinks, for as long as the answer's budget lasts."""
+    if model is not None and model.tokens_per_s is not None:
+        return timedelta(seconds=max_tokens / model.tokens_per_s)
     return timedelta(hours=max_tokens / _TOKENS_PER_HOUR)
+
+
+def document_in(text: str) -> str:
+    """Return the JSON document of an answer, without the thoughts and the words around it; else what was written.
+
+    The longest one: models repeat a part of the schema, or an example, before they answer.
+    """
+    text = _THOUGHTS.sub("", text, count=1).strip()
+    return max(_objects(text), key=len, default=text)
+
+
+def _objects(text: str) -> Iterator[str]:
+    """Yield the JSON objects of a text that are not part of another one."""
+    decoder, start = json.JSONDecoder(), text.find("{")
+    while start >= 0:
+        try:
+            _document, end = decoder.raw_decode(text, start)
+        except ValueError:
+            end = start + 1
+        else:
+            yield text[start:end]
+        start = text.find("{", end)
 
 
 def _thinking_room(model: TextModel, effort: Effort | None) -> int:

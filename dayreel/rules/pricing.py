@@ -43,13 +43,17 @@ def tokens_cost(
     raise _unpriced(model, f"a question of {input_tokens} tokens")
 
 
-def most_tokens_cost(model: ModelRow, *, prompt: str, max_tokens: int) -> Decimal:
-    """Return the most that a question can cost: every byte of it a token that is written into a cache, and its whole
-    answer budget used up.
+def most_input_tokens(prompt: str) -> int:
+    """Return the most tokens that a question can have: one a byte.
 
     English has about four bytes a token, other scripts and emoji fewer, and none more tokens than bytes.
     """
-    input_tokens = len(prompt.encode()) + _WRAPPING_TOKENS
+    return len(prompt.encode()) + _WRAPPING_TOKENS
+
+
+def most_tokens_cost(model: ModelRow, *, prompt: str, max_tokens: int) -> Decimal:
+    """Return the most that a question can cost: all of it written into a cache, and its whole answer budget used up."""
+    input_tokens = most_input_tokens(prompt)
     costs = (
         tokens_cost(model, input_tokens=input_tokens, output_tokens=max_tokens, cache_write_tokens=written)
         for written in (0, input_tokens)

@@ -40,6 +40,10 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "runway_daily": 50,
         # ComfyUI as it is installed has its own nodes alone.
         "comfyui_custom_nodes": False,
+        # Gemini: a project without billing has a free quota for some models and one of 0 for others.
+        "gemini_billing": False,
+        # Ollama, after its installation: no model was pulled.
+        "openai_compatible_models": "",
         # Chats: an app that was just installed is in no channel.
         "slack_in_channel": False,
         "discord_has_access": False,

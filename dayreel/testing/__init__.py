@@ -511,8 +511,9 @@ def nothing_done_is_denied(bench: Bench) -> None:
 
 def no_secret_is_shown(bench: Bench) -> None:
     """No answer brings a secret into an error, with its causes."""
-    known = [bench.variables.get(setting.variable) or "" for setting in bench.record.settings if setting.secret]
-    secrets = [value for value in (*known, bench.sample.path) if len(value) >= _SHORTEST_SECRET]
+    values = {**bench.variables, bench.sample.address: bench.sample.path}  # of an address, the path is what opens it
+    known = [values.get(setting.variable) or "" for setting in bench.record.settings if setting.secret]
+    secrets = [value for value in known if len(value) >= _SHORTEST_SECRET]
     for shape in SHAPES:
         for step, outcome in bench.outcomes(shape):
             shown = "".join(map(repr, _chain(outcome))) if isinstance(outcome, BaseException) else repr(outcome)

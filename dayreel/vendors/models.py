@@ -93,6 +93,15 @@ class TextModel(ModelRow):
         (), description="those it can be asked for, the least first; `none` where thinking can be switched off"
     )
     default_effort: Effort | None = Field(None, description="what it does when asked for none")
+    structured_output: Literal["json_schema", "json_object", "none"] = Field(
+        "json_schema",
+        description="what an OpenAI-compatible server's `response_format` takes",
+    )
+    tokens_per_s: float | None = Field(
+        None,
+        gt=0,
+        description="how fast a slow server writes, for how long it is waited for",
+    )
 
     @model_validator(mode="after")
     def _default_is_one_of_the_efforts(self) -> "TextModel":

@@ -1,4 +1,4 @@
-"""A program with the command line of espeak-ng: two seconds of silence, and what it was given, in a file `seen`."""
+"""A program with the command line of espeak-ng: two seconds of a tone, and what it was given, in a file `seen`."""
 
 import stat
 import sys
@@ -22,7 +22,7 @@ with wave.open(path, "wb") as out:
     out.setnchannels(1)
     out.setsampwidth(2)
     out.setframerate(22050)
-    out.writeframes(b"\\0\\0" * (0 if voice == "silent" else 22050 * 2))
+    out.writeframes((b"\\0\\x10" * 25 + b"\\0\\xf0" * 25) * (0 if voice == "silent" else 882))
 """
 
 

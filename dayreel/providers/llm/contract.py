@@ -4,9 +4,11 @@ A vendor makes exactly one attempt per call: retries belong to `dayreel.services
 is paid.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+from dayreel.rules.pricing import most_input_tokens
 from dayreel.schemas.effect import Permit
 
 Finish = Literal["complete", "cut", "no_room", "refused", "unfinished"]
@@ -39,6 +41,7 @@ class Answer:
     Attributes:
         input_tokens: all of the question, `cached_tokens` (read from a cache) and `cache_write_tokens` included.
         output_tokens: all of the answer, `thinking_tokens` included.
+        usage_reported: whether the vendor counted the tokens; where it did not, they are the most that it can be.
     """
 
     text: str
@@ -51,6 +54,48 @@ class Answer:
     thinking_tokens: int = 0
     cached_tokens: int = 0
     cache_write_tokens: int = 0
+    usage_reported: bool = True
+
+
+class MostTokens(NamedTuple):
+    """The most tokens of a question and of its answer."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+def most_tokens(question: Question) -> MostTokens:
+    """Return what is booked of a question to which no usage was reported."""
+    prompt = f"{question.system}{question.prompt}{question.schema}"
+    return MostTokens(most_input_tokens(prompt), question.max_tokens)
+
+
+def reshaped(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a copy of a JSON Schema in which each schema is changed, the outer before the inner ones."""
+    if isinstance(schema, list):
+        return [reshaped(part, change) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # The names below `properties` and `$defs` are the caller's own, and one may well be called "default".
+    return {
+        key: {name: reshaped(part, change) for name, part in value.items()}
+        if key in ("properties", "$defs")
+        else reshaped(value, change)
+        for key, value in change(schema).items()
+    }
+
+
+def closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a JSON Schema as OpenAI's strict mode wants it: no optional property, no others, no default."""
+
+    def close(part: dict[str, Any]) -> dict[str, Any]:
+        result = {key: value for key, value in part.items() if key != "default"}
+        if part.get("type") == "object":
+            result |= {"additionalProperties": False, "required": list(part.get("properties", {}))}
+        return result
+
+    closed_schema: dict[str, Any] = reshaped(schema, close)
+    return closed_schema
 
 
 class LanguageModel(Protocol):

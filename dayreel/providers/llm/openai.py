@@ -5,14 +5,14 @@ Prices, budgets and prompt templates are elsewhere. Protocol facts: SDK 3.52.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal
 from dayreel.providers.llm import openai_bill
-from dayreel.providers.llm.contract import Answer, Finish, Question
+from dayreel.providers.llm.contract import Answer, Finish, Question, closed
 from dayreel.providers.proofs import part_of, prove_models
 from dayreel.schemas.effect import Permit
 from dayreel.vendors.access import Access
@@ -201,30 +201,6 @@ def _next_step(error: "openai.APIStatusError") -> str:
 def connect(access: Access) -> OpenAIModel:
     """Return OpenAI as the world of `access` has it."""
     return OpenAIModel(api_key=access.secret("OPENAI_API_KEY"), base_url=access.url(BASE_URL, "/openai/v1"))
-
-
-def closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of a JSON Schema as strict mode wants it: every property required, no others, no defaults."""
-
-    def close(part: Any) -> Any:
-        if isinstance(part, list):
-            return [close(item) for item in part]
-        if not isinstance(part, dict):
-            return part
-        # The names below `properties` and `$defs` are the caller's own, and one may well be called "default".
-        result = {
-            key: {name: close(inner) for name, inner in value.items()}
-            if key in ("properties", "$defs")
-            else close(value)
-            for key, value in part.items()
-            if key != "default"
-        }
-        if part.get("type") == "object":
-            result |= {"additionalProperties": False, "required": list(part.get("properties", {}))}
-        return result
-
-    closed_schema: dict[str, Any] = close(schema)
-    return closed_schema
 
 
 def _finish(response: "Response", declined: str) -> Finish:

@@ -180,7 +180,7 @@ def _answered(
     if earlier is not None and earlier.state == "unknown":
         return None
     try:
-        effect = project.ledger.perform(*_paid(project, channel, row, layer, model, course.asked, key))
+        effect = project.ledger.perform(*_paid(project, channel, row, layer, model, course, key))
     except UnknownOutcomeError as error:
         course.lost.append(f"answer {sequence} was lost ({error.answer})")
         if not course.is_over:
@@ -214,10 +214,10 @@ def _paid(
     row: ContentRow,
     layer: Layer,
     model: LanguageModel,
-    question: Question,
+    course: _Course,
     key: EffectKey,
 ) -> tuple[Intent, Callable[[Permit, dict[str, Any], RecordHandle], Done]]:
-    price = project.models.priced(model.name, question.model)
+    question, price = course.asked, project.models.priced(model.name, course.asked.model)
     prompt = f"{question.system}{question.prompt}{question.schema}"
     intent = Intent(
         key=key,
@@ -233,7 +233,7 @@ def _paid(
             "max_tokens": question.max_tokens,
         },
         most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
-        lease=LEASE + longest_silence(question.max_tokens),
+        lease=LEASE + longest_silence(question.max_tokens, course.facts),
     )
 
     def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:

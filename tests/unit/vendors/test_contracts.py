@@ -29,6 +29,14 @@ BUCKET = {"STORAGE_BUCKET": "reels", "STORAGE_ACCESS_KEY_ID": BUCKET_KEY, "STORA
 SAMPLES = {
     "anthropic": Sample(model="claude-haiku-5-5"),
     "openai": Sample(model="gpt-6-luna"),
+    "gemini": Sample(model="gemini-3.5-flash-lite"),
+    "openai_compatible": Sample(
+        model="qwen3",
+        address="OPENAI_COMPATIBLE_URL",
+        path="/openai_compatible/v1",
+        variables={"OPENAI_COMPATIBLE_API_KEY": "marked-compatible-key"},
+        cleared={"openai_compatible_models": "qwen3:latest"},
+    ),
     "fal": Sample(),
     "kling": Sample(),
     "runway": Sample(cleared={"runway_credits": 100_000}),

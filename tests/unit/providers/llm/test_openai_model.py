@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
-from dayreel.providers.llm.contract import Answer, LanguageModel, Question
-from dayreel.providers.llm.openai import OpenAIModel, closed
+from dayreel.providers.llm.contract import Answer, LanguageModel, Question, closed
+from dayreel.providers.llm.openai import OpenAIModel
 from dayreel.schemas.content import Idea
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import Say, scripted, unused_url
