@@ -39,6 +39,7 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "video_sha256": str,
     "video_size_bytes": int,
     "video_duration_s": (int, float),
+    "cover_at_s": (int, float, type(None)),
     "callback_url": (str, type(None)),
     "confirm_by": str,
 }

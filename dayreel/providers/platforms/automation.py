@@ -26,6 +26,7 @@ from dayreel.providers.http import Reply, secret_parts
 from dayreel.providers.platforms.approved import (
     Progress,
     approved_file,
+    cover_ms,
     read_fields,
     sent_caption,
 )
@@ -37,7 +38,7 @@ from dayreel.rules.captions import hashtags_in
 from dayreel.rules.content_ids import parse_content_id
 from dayreel.rules.deliveries import new_delivery
 from dayreel.schemas.effect import REPORTS, Permit, RecordHandle
-from dayreel.schemas.posts import PlatformAccount, PostFields
+from dayreel.schemas.posts import FrameCover, PlatformAccount
 from dayreel.vendors.access import Access
 from dayreel.vendors.models import Source
 from dayreel.vendors.record import CaptionRules, Platform, Proof, Setting, Variable, Vendor
@@ -59,7 +60,7 @@ LATE: Final = timedelta(days=7)
 _LONGEST_TEXT: Final = 1000
 
 
-class AutomationPost(PostFields):
+class AutomationPost(FrameCover):
     """How a content goes to a webhook that posts it. Where it is posted, and how, is decided behind the webhook."""
 
     confirm_within_h: float = Field(6, gt=0, le=72, description="hours until a post that nobody confirms is unknown")
@@ -194,7 +195,7 @@ class AutomationPlatform:
     ) -> dict[str, Any]:
         content = parse_content_id(request.content_id)
         fields = read_fields(AutomationPost, request)
-        caption = sent_caption(self.name, request, fields).text
+        caption, cover = sent_caption(self.name, request, fields).text, cover_ms(request, fields)
         return {
             "version": 1,
             "idempotency_key": key,
@@ -209,6 +210,7 @@ class AutomationPlatform:
             "video_sha256": request.video_sha256,
             "video_size_bytes": request.size_bytes,
             "video_duration_s": request.duration_s,
+            "cover_at_s": None if cover is None else cover / 1000,
             "callback_url": callback,
             "confirm_by": confirm_by,
         }

@@ -148,6 +148,9 @@ def test_a_plan_has_the_words_and_no_address(video: Path) -> None:
     (call,) = platform("https://hooks.example").plan(make_request("automation", video))
     assert call.url == "https://hooks.example/..."
     assert call.body["caption"] == "A quiet loom, wool and water."
+    assert call.body["cover_at_s"] is None
+    (call,) = platform("https://hooks.example").plan(make_request("automation", video, fields={"cover_at_s": 1.5}))
+    assert call.body["cover_at_s"] == 1.5
     assert HOOK not in repr(call)
 
 
