@@ -115,7 +115,7 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         ("budget: {per_day_usd: 0}", "10: budget.per_day_usd", "greater than 0"),
         ("max_posts_per_day: many", "10: max_posts_per_day", "it is not a whole number"),
         ("language: 12", "10: language", "write it as text, in quotes"),
-        ("narration: loud", "10: narration", "write it as fields; allowed here: provider, rate, voice"),
+        ("narration: loud", "10: narration", "write it as fields; allowed here: fallback, model, provider"),
         ("publish_windows: 18:00-20:00", "10: publish_windows", "write it as a list"),
         ("learn_from_results: maybe", "10: learn_from_results", "write true or false"),
         ("weekdays: [monday]", "10: weekdays.0", "'mon', 'tue'"),
