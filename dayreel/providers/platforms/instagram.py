@@ -717,6 +717,7 @@ VENDOR: Final = Vendor(
             "an app in development or with standard access serves only people with a role on it",
             "Add each account as a tester under App roles and accept it in Instagram, or have the app reviewed.",
         ),
+        Proof("", "trial reels are for accounts with 1,000 followers or more", "Leave `trial` out until then."),
         Proof("", "50 or 100 posts in 24 hours, by the account", "`dayreel publish --plan` shows how many are left."),
     ),
     where_to_look="the account's profile in the Instagram app, newest reels first",

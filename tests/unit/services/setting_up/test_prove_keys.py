@@ -226,6 +226,8 @@ def test_every_setting_of_a_new_developer_is_met_or_listed() -> None:
         "runway_daily": "50 to 200 a day",
         "comfyui_custom_nodes": "its own nodes alone",
         "automation_switched_on": "a new scenario switched off",
+        "instagram_followers": "1,000 followers or more",
+        "youtube_verified": "need a verified account",
     }
     nobodys_work = {"tiktok_single_use_refresh"}  # dayreel keeps the new one
     assert met | set(by_words) | nobodys_work == set(PRESETS[NEW_DEVELOPER])
