@@ -52,17 +52,24 @@ def compare(source: Shown, stretch: Shown, at_s: float, lasts_s: float) -> Diffe
 
 def compare_whole(source: Shown, copy: Shown) -> Differences:
     """Compare a copy with all of its source, whose pictures it must show each at its moment, and no other."""
-    moments = {number: second for second, number in copy.pictures}
-    numbers = {number for _, number in source.pictures}
+    moments, due_s = _first_moments(copy), _first_moments(source)
     moved = tuple(
-        (second, number) for second, number in source.pictures if abs(moments.get(number, second) - second) > _MOVED_S
+        (second, number) for number, second in due_s.items() if abs(moments.get(number, second) - second) > _MOVED_S
     )
-    foreign = tuple((second, number) for second, number in copy.pictures if number not in numbers)
-    lost = tuple(number for _, number in source.pictures if number not in moments)
+    foreign = tuple((second, number) for second, number in copy.pictures if number not in due_s)
+    lost = tuple(number for number in due_s if number not in moments)
     off = (
         min((abs(t - due) for t, hertz in copy.beeps if abs(hertz - hz) < _HZ), default=9.0) for due, hz in source.beeps
     )
     return Differences(moved + foreign, lost, max(off, default=0.0))
+
+
+def _first_moments(shown: Shown) -> dict[int, float]:
+    """Return when each picture came on, by its number: a picture that is held for long may stand in several frames."""
+    moments: dict[int, float] = {}
+    for second, number in shown.pictures:
+        moments.setdefault(number, second)
+    return moments
 
 
 def _stands(source: Shown, moment: float, number: int, may_differ_s: float) -> bool:
