@@ -13,6 +13,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
 
+from dayreel.errors import DayreelError
 from dayreel.queries.expectations import LOOK_BACK, Silence
 from dayreel.services.upkeep.report_silences import Backfill, SchedulerHealth
 from pipeline_assets.jobs import MAKE_DAY, make_day_job_name, make_day_schedule_name
@@ -31,6 +32,7 @@ MAKES_QUEUED_LONG: Final = timedelta(hours=1)
 _MOST_BACKFILLS: Final = 100
 _GOING_ON: Final = (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING)
 _BACKFILL_TAG: Final = "dagster/backfill"
+_OWN_ERRORS: Final = f"{DayreelError.__module__}."
 _UP: Final = "`dayreel up` starts it (on servers: `systemctl restart dayreel`); until then nothing is automatic."
 _OPEN = (
     DagsterRunStatus.QUEUED,
@@ -198,9 +200,11 @@ def _under_way(instance: dg.DagsterInstance, channels: Collection[str]) -> froze
 
 def _error(tick: InstigatorTick) -> str:
     error = tick.tick_data.error
-    while error is not None and error.cause is not None:
+    # What lies below a sentence of dayreel's own is what that sentence puts into words.
+    while error is not None and error.cause is not None and not error.message.startswith(_OWN_ERRORS):
         error = error.cause
-    return " ".join(str(error.message if error else "without a message").split()).rstrip(".")[:300]
+    words = " ".join((error.message if error else "without a message").split()).rstrip(".")
+    return (words.partition(": ")[2] if words.startswith(_OWN_ERRORS) else words)[:300]
 
 
 def _ticked_at(tick: InstigatorTick | None) -> float:

@@ -110,10 +110,12 @@ class SilentFactory:
         status = InstigatorStatus.RUNNING if on else InstigatorStatus.STOPPED
         self.instance.update_instigator_state(_state(name, status))
 
-    def tick(self, name: str, status: TickStatus, error: str = "") -> None:
-        """Write a tick that ended like this."""
+    def tick(self, name: str, status: TickStatus, *errors: str) -> None:
+        """Write a tick that ended like this; each error was caused by the next."""
         state = _state(name, InstigatorStatus.RUNNING)
-        failed = SerializableErrorInfo(error, [], "KeyError") if error else None
+        failed: SerializableErrorInfo | None = None
+        for error in reversed(errors):
+            failed = SerializableErrorInfo(error, [], "KeyError", cause=failed)
         self.instance.create_tick(
             TickData(
                 state.instigator_origin_id, name, _TYPES[name], status, self.clock.now().timestamp(),

@@ -228,6 +228,16 @@ def test_the_schedule_sends_the_morning_once(
     assert "was sent" in reason_of(tick(noon))
 
 
+def test_a_failed_tick_is_reported_in_our_words_or_the_cause(factory: SilentFactory) -> None:
+    own = "dayreel.errors.ConfigurationError: The catalog is newer than this. Install that version.\n"
+    for errors, shown in (((own, "ResolutionError: '0017'"), "The catalog is newer"), (("KeyError: 'x'",), "KeyError")):
+        factory.clock.move(seconds=1)
+        factory.tick(SENSOR, TickStatus.FAILURE, "SensorExecutionError: in a sensor", *errors)
+        health = read_health(factory.instance, [], factory.clock.now())
+        (silence,) = (silence for silence in health.silences if silence.subject == f"dagster tick {SENSOR}")
+        assert f": {shown}" in silence.text
+
+
 def test_the_sensor_asks_for_a_report_of_what_is_new(deployment: Deployment, tmp_path: Path) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         nothing = deployment.tick(instance, "expectation_watch_sensor")
