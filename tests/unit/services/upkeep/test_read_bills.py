@@ -325,3 +325,12 @@ def test_a_snapshots_bill_is_its_models(project: Project) -> None:
     (line,) = lines(project)
     assert line.model == "gpt-6-luna"
     assert [line.booked_usd, line.billed_usd] == [Decimal(1), Decimal(1)]
+
+
+def test_voices_count_on_the_bill_of_their_account(project: Project, world: RunningSandbox) -> None:
+    bill(world, "fal", "0.10")
+    book(project, "0.10", target="fal_speech")
+    pass_days(project, world)
+    read_bills(project)
+    (line,) = lines(project)
+    assert (line.provider, line.booked_usd, line.difference_usd) == ("fal", Decimal("0.10"), 0)
