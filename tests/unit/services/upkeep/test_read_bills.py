@@ -333,4 +333,4 @@ def test_voices_count_on_the_bill_of_their_account(project: Project, world: Runn
     pass_days(project, world)
     read_bills(project)
     (line,) = lines(project)
-    assert (line.provider, line.booked_usd, line.difference_usd) == ("fal", Decimal("0.10"), 0)
+    assert (line.provider, line.booked_usd, line.difference_usd) == ("fal", Decimal("0.10"), Decimal(0))
