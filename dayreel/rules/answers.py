@@ -30,8 +30,9 @@ _USUAL_SHARE = 2
 """Of the room for thinking, a usual answer takes one part in so many."""
 _TOKENS_PER_HOUR = 128_000
 """What the vendors' own SDKs reckon with at the slowest."""
-_THOUGHTS = re.compile(r".*</think>|<think>.*", re.DOTALL)
-"""What models think aloud; templates leave the first tag out, and an answer that was cut the last."""
+_OBJECT = re.compile(r'\{\s*["}]')
+_MOST_FAILURES = 100
+"""Small models repeat themselves, one object in the other; each failure reads the text again."""
 
 
 def effort_of(model: TextModel, asked: Effort | None) -> Effort | None:
@@ -87,21 +88,25 @@ def document_in(text: str) -> str:
 
     The longest one: models repeat a part of the schema, or an example, before they answer.
     """
-    text = _THOUGHTS.sub("", text, count=1).strip()
+    # Templates leave the first tag of what is thought aloud out, and an answer that was cut the last.
+    text = text.rpartition("</think>")[2].partition("<think>")[0].strip()
     return max(_objects(text), key=len, default=text)
 
 
 def _objects(text: str) -> Iterator[str]:
     """Yield the JSON objects of a text that are not part of another one."""
-    decoder, start = json.JSONDecoder(), text.find("{")
-    while start >= 0:
+    decoder, end, failures = json.JSONDecoder(), 0, 0
+    for match in _OBJECT.finditer(text):
+        if match.start() < end:
+            continue
         try:
-            _document, end = decoder.raw_decode(text, start)
-        except ValueError:
-            end = start + 1
+            _document, end = decoder.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            failures += 1
+            if failures == _MOST_FAILURES:
+                return
         else:
-            yield text[start:end]
-        start = text.find("{", end)
+            yield text[match.start() : end]
 
 
 def _thinking_room(model: TextModel, effort: Effort | None) -> int:

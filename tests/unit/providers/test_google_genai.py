@@ -13,6 +13,7 @@ from dayreel.providers.google_genai import KEY, REFUSALS, connect_client, typed_
 from dayreel.vendors.access import Access
 from tests.fakes.scripted_server import Say, scripted, unused_url
 
+pytestmark = pytest.mark.slow  # the SDK takes three seconds to import
 SECRET = "marked-gemini-key"
 DOUBT = "it may be billed"
 

@@ -18,6 +18,7 @@ from tests.fakes.permits import make_permit
 from tests.fakes.sandbox import RunningSandbox
 from tests.fakes.scripted_server import Say, scripted
 
+pytestmark = pytest.mark.slow  # the SDK takes three seconds to import
 MODEL = "gemini-3.5-flash-lite"
 USAGE = {"promptTokenCount": 120, "candidatesTokenCount": 45, "thoughtsTokenCount": 30, "cachedContentTokenCount": 20}
 

@@ -109,6 +109,7 @@ def test_a_document_is_found_in_an_answer(world: RunningSandbox, kind: str) -> N
         ("{{hello}", "{{hello}"),
         ("<think>never ended", ""),
         ("no document", "no document"),
+        ('{"a":' * 9000, '{"a":' * 9000),
     ],
 )
 def test_the_longest_object_is_the_document(text: str, document: str) -> None:
