@@ -205,10 +205,10 @@ def test_a_message_that_failed_is_sent_later(factory: SilentFactory) -> None:
 def test_the_schedule_sends_the_morning_once(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DAYREEL_MORNING_AT", "08:00")
+    monkeypatch.setenv("DAYREEL_MORNING_AT", "00:00")  # has come, whenever this runs
     repository = deployment.defs.get_repository_def()
     schedule = repository.get_schedule_def("morning_message_schedule")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 8 * * *", ZONE)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 0 * * *", ZONE)
 
     def tick(moment: datetime) -> Any:
         resources = {"project": ProjectResource(root=str(deployment.root))}

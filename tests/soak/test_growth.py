@@ -20,7 +20,8 @@ pytestmark = [
 ]
 
 DAYS = 365
-FIRST = date(2026, 1, 1)
+FIRST = date(2025, 1, 1)
+"""A year that is over: no day that has not come is a partition."""
 PARTITIONS = dg.DailyPartitionsDefinition(FIRST.isoformat())
 MOST_GROWTH_KB = 40.0
 """Per day once the first month is over: one run that made something and one that did not."""
