@@ -13,7 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from dayreel.clock import local_day
-from dayreel.errors import GateClosedError, PermanentError, ProviderError, UnknownOutcomeError, UsageError
+from dayreel.errors import (
+    ConfigurationError,
+    GateClosedError,
+    PermanentError,
+    ProviderError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from dayreel.providers.listings import ListedItem
 from dayreel.providers.platforms.contract import PlatformProvider, PostRequest, Receipt
 from dayreel.queries.review import as_approved, bound_fields
@@ -120,7 +127,7 @@ def publish_post(
 
     try:
         effect = project.ledger.perform(intent, act)
-    except (ProviderError, GateClosedError, UsageError) as error:
+    except (ProviderError, GateClosedError, UsageError, ConfigurationError) as error:
         note_post(project, content_id, platform, state=_shown_state(project, key), error=str(error))
         raise
     settle_post(project, content_id, platform, _receipt(effect))

@@ -10,7 +10,16 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import null, update
 
-from dayreel.errors import BusyError, GateClosedError, PermanentError, TransientError, UnknownOutcomeError, UsageError
+from dayreel.errors import (
+    BusyError,
+    ConfigurationError,
+    DayreelError,
+    GateClosedError,
+    PermanentError,
+    TransientError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from dayreel.providers.platforms.contract import PostFinding, Quota, Receipt
 from dayreel.queries.contents import read_status
 from dayreel.queries.rows import posts_of
@@ -156,11 +165,11 @@ def test_a_refusal_nobody_noted_ends_with_the_next_approval(make_project: MakePr
     assert publish(project, platform).state == "posted"
 
 
-def test_a_post_that_can_never_be_sent_is_tried_once(project: Project) -> None:
-    """A video that is gone, or longer than the platform takes, was sent off six times."""
-    gone = UsageError("The video cannot be read.", next_step="Put that file back.")
-    platform = FakePlatform(steps=[gone])
-    with pytest.raises(UsageError):
+@pytest.mark.parametrize("kind", [UsageError, ConfigurationError])
+def test_a_post_that_can_never_be_sent_is_tried_once(project: Project, kind: type[DayreelError]) -> None:
+    """A video that is gone was sent off six times; one without a way to a public address was sending for ever."""
+    platform = FakePlatform(steps=[kind("It cannot be sent.", next_step="Put that back.")])
+    with pytest.raises(kind):
         publish(project, platform)
     (effect,) = [row for row in ledger_rows(project) if row["kind"] == "post"]
     assert (effect["state"], post_row(project)["state"]) == ("refused", "failed")
