@@ -33,7 +33,7 @@ from dayreel.records import Records
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pauses import why_paused
 from dayreel.rules.quality import failed_checks
-from dayreel.schemas.effect import FOLLOW_UPS
+from dayreel.schemas.effect import FOLLOW_UPS, MOST_FOLLOW_UP_SENDS
 from dayreel.stores.catalog.epoch import epoch_beside
 from dayreel.stores.catalog.tables import content, effects
 
@@ -53,7 +53,7 @@ class PostStatus:
         since: from when on it is so, as long as it is not over.
         is_unnamed: it is out, and its platform has given it no public id yet.
         is_refused: it failed, and sending the same again changes nothing: its error says what would.
-        has_left: it is out, and something that was to be done with it afterwards was refused.
+        has_left: it is out, and something that was to be done with it afterwards was refused, or tried often enough.
     """
 
     platform: str
@@ -143,7 +143,7 @@ class ContentStatus:
 
     @property
     def has_left(self) -> bool:
-        """Whether a post of it is out, and something that was to be done with it afterwards was refused."""
+        """Whether a post of it is out, and something that was to be done with it afterwards waits for a person."""
         is_current = self.newest_take is None and not self.is_of_other_world
         return is_current and self.row.state == "posted" and any(post.has_left for post in self.posts)
 
@@ -367,14 +367,21 @@ def _post(post: PostRow, effect_state: str, result: dict[str, Any], left: Sequen
         since=None if is_over else post.posted_at or post.updated_at,
         is_unnamed=unnamed,
         is_refused=post.state == "failed" and effect_state == "refused",
-        has_left=any(row["state"] == "refused" for row in left),
+        has_left=any(_waits_for_a_person(row) for row in left),
     )
 
 
+def _waits_for_a_person(row: RowMapping) -> bool:
+    is_given_up = row["state"] == "intended" and int(row["attempts"]) >= MOST_FOLLOW_UP_SENDS
+    return bool(row["state"] == "refused" or is_given_up)
+
+
 def _left_in_words(row: RowMapping) -> str:
-    again = f"`dayreel retry {row['content_id']}` tries that alone."
+    again = f"The post is out; `dayreel retry {row['content_id']}` tries that alone."
+    if row["state"] == "intended" and _waits_for_a_person(row):
+        return f"Its {row['kind']} is not there after {row['attempts']} attempts: {row['error']} {again}"
     words = {
-        "refused": f"is refused: {row['error']} The post is out; {again}",
+        "refused": f"is refused: {row['error']} {again}",
         "unknown": f"may be done or not: {row['error']} The post is out; `dayreel reconcile` looks.",
     }
     return f"Its {row['kind']} {words.get(row['state'], 'is not there yet, and is done next.')}"

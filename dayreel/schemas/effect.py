@@ -14,6 +14,10 @@ OUT: Final[tuple[EffectState, ...]] = ("sent", "confirmed", "unknown")
 
 FOLLOW_UPS: Final[tuple[EffectKind, ...]] = ("thumbnail", "playlist")
 """Acts on a post that is out. The post stands, whatever becomes of them."""
+MOST_FOLLOW_UP_SENDS: Final = 21
+"""So often one of them is sent before a person is asked: thrice by the run that posted, and in each of six turns of a
+chore.
+"""
 
 RecordHandle = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 """Commits what the vendor gave us to continue from, before the next call. What it returns is the handle as it stands

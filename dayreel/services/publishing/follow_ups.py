@@ -19,16 +19,13 @@ from dayreel.providers.platforms.contract import FollowsUp, PostRequest
 from dayreel.queries.config import read_config
 from dayreel.queries.rows import PostRow, get_content, posts_of
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.schemas.effect import FOLLOW_UPS, Effect, EffectKey, EffectKind, Permit, RecordHandle
+from dayreel.schemas.effect import FOLLOW_UPS, MOST_FOLLOW_UP_SENDS, Effect, EffectKey, EffectKind, Permit, RecordHandle
 from dayreel.schemas.posts import COVER_HASH
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import effect_of
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.registry import platform_named
-
-MOST_ATTEMPTS = 6
-"""So often one is tried without a person."""
 
 
 def intend_follow_ups(project: Project, connection: Connection, content_id: str, platform: str) -> None:
@@ -54,7 +51,12 @@ def intend_follow_ups(project: Project, connection: Connection, content_id: str,
 def follow_up(project: Project, content_id: str, platform: str, provider: object) -> list[str]:
     """Do what is to be done with a post and was not done yet; return a sentence for each that did not work."""
     with project.catalog.read() as connection:
-        its = (effects.c.content_id == content_id, effects.c.target == platform, effects.c.kind.in_(FOLLOW_UPS))
+        its = (
+            effects.c.content_id == content_id,
+            effects.c.target == platform,
+            effects.c.kind.in_(FOLLOW_UPS),
+            effects.c.world == project.settings.world,
+        )
         query = select(effects).where(*its, effects.c.state.in_(("intended", "sent"))).order_by(effects.c.id)
         waiting = [effect_of(row) for row in connection.execute(query).mappings()]
     problems = []
@@ -75,9 +77,20 @@ def due_follow_ups(project: Project) -> list[tuple[str, str]]:
             effects.c.state == "intended",
             effects.c.kind.in_(FOLLOW_UPS),
             effects.c.world == project.settings.world,
-            effects.c.attempts < MOST_ATTEMPTS,
+            effects.c.attempts < MOST_FOLLOW_UP_SENDS,
         )
         return sorted({(row.content_id, row.target) for row in connection.execute(query)})
+
+
+def do_due_follow_ups(project: Project) -> list[str]:
+    """Do what `due_follow_ups` names; return a sentence for each that did not work. None holds back another one."""
+    problems = []
+    for content_id, platform in due_follow_ups(project):
+        try:
+            problems += follow_up(project, content_id, platform, project.connect(platform))
+        except DayreelError as error:
+            problems.append(f"{platform}: {content_id}: {error}")
+    return problems
 
 
 def _do(project: Project, effect: Effect, provider: object) -> None:

@@ -19,7 +19,7 @@ from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.services.footage_hooks import FootageChore, footage_hooks
 from dayreel.services.project import Project
-from dayreel.services.publishing.follow_ups import due_follow_ups, follow_up
+from dayreel.services.publishing.follow_ups import do_due_follow_ups, due_follow_ups
 from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
@@ -122,11 +122,7 @@ def do_chore(project: Project, name: str, *, notifier: Notifier, health: Schedul
                 for effect in reconcile(project, limit=MOST_EFFECTS)
             ),
         ],
-        "follow_ups": lambda: [
-            problem
-            for content_id, platform in due_follow_ups(project)
-            for problem in follow_up(project, content_id, platform, project.connect(platform))
-        ],
+        "follow_ups": lambda: do_due_follow_ups(project),
         "reviews": lambda: remind_or_expire(project, notifier=notifier),
         "messages": lambda: send_waiting(project, notifier=notifier),
         "budgets": lambda: notify_budgets(project, notifier=notifier),

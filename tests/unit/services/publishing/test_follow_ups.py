@@ -11,6 +11,7 @@ from dayreel.providers.platforms.contract import PostFinding, Receipt
 from dayreel.queries.contents import ContentStatus, status_of
 from dayreel.schemas.effect import FOLLOW_UPS, Permit
 from dayreel.services.project import Project
+from dayreel.services.publishing import follow_ups as follow_ups_module
 from dayreel.services.publishing.publish_post import Posted, publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.upkeep.chores import do_chore, due_chores
@@ -136,6 +137,39 @@ def test_they_wait_until_the_post_is_out(project: Project, clock: FakeClock) -> 
         do_chore(project, chore.name, notifier=FakeNotifier())
     assert [kind for kind, *_ in platform.done] == ["playlist", "thumbnail"]
     assert not [chore for chore in due_chores(project, target="fake") if chore.name == "follow_ups"]
+
+
+def test_a_chore_tries_six_times_and_says_when_it_stops(make_project: MakeProject, clock: FakeClock) -> None:
+    project = approved(make_project, clock, {"cover_file": "jar.jpg"})
+    platform, turns = Following(*[BUSY] * 100), 0
+    publish(project, platform)
+    while "follow_ups" in [chore.name for chore in due_chores(project, target="fake")]:
+        do_chore(project, "follow_ups", notifier=FakeNotifier())
+        turns += 1
+    shown = status(project)
+    assert (turns, shown.next_step, shown.can_continue) == (6, f"dayreel retry {ID}", True)
+    assert "Its thumbnail is not there after 21 attempts: Tried to set" in str(shown.posts[0].error)
+    platform.outcomes.clear()
+    publish(project, platform)
+    assert (len(platform.done), status(project).next_step) == (1, None)
+
+
+def test_the_other_worlds_posts_are_left_alone(project: Project, make_project: MakeProject, clock: FakeClock) -> None:
+    publish(project, Following(*[BUSY] * 6))
+    platform = Following()
+    publish(make_project(channels={}, clock=clock, world="live", config={"publish.youtube": "live"}), platform)
+    assert (platform.done, follow_ups(project)) == ([], {"thumbnail": "intended", "playlist": "intended"})
+
+
+def test_what_cannot_be_connected_holds_nothing_back(
+    project: Project, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(project, Following(*[BUSY] * 6))
+    monkeypatch.setattr(follow_ups_module, "due_follow_ups", lambda _project: [(ID, "nobody"), (ID, "youtube")])
+    platform = project.providers["youtube"] = Following()
+    (problem,) = do_chore(project, "follow_ups", notifier=FakeNotifier())
+    assert problem.startswith(f"nobody: {ID}: ")
+    assert len(platform.done) == 2
 
 
 def test_a_frame_of_the_video_is_a_thumbnail(make_project: MakeProject, clock: FakeClock, tiny_clip: Path) -> None:
