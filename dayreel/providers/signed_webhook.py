@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -65,8 +66,11 @@ class SignedWebhook:
         """The address as it may be shown and compared: its host, and a hash of the whole."""
         return f"{self.host}/{hashlib.sha256(self._url.encode()).hexdigest()[:12]}"
 
-    def post(self, document: Mapping[str, Any], *, key: str, attempted: str) -> Reply:
+    def post(self, document: Mapping[str, Any], *, key: str, attempted: str, hidden: tuple[str, ...] = ()) -> Reply:
         """Send once and return the answer, whatever its status; a redirect is an answer, and is never followed.
+
+        Args:
+            hidden: what of the document must never be in a message: some receivers say it all back.
 
         Raises:
             TransientError: never connected.
@@ -78,9 +82,10 @@ class SignedWebhook:
         headers = {"Content-Type": "application/json", "Idempotency-Key": key, "X-Dayreel-Timestamp": stamp}
         if self._secret:
             headers["X-Dayreel-Signature"] = sign(self._secret, stamp, body)
-        return self._http.send(
+        reply = self._http.send(
             "POST", self._url, attempted=attempted, has_side_effects=True, data=body, headers=headers
         )
+        return replace(reply, secrets=(*reply.secrets, *hidden))
 
     def ask(self, url: str, *, params: Mapping[str, str], attempted: str) -> Reply:
         """Ask another address of the same receiver; it is not redirected either, as it may hold a key.

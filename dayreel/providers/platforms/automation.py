@@ -244,8 +244,13 @@ class AutomationPlatform:
             answer=None,
             confirm_by=confirm_by.isoformat(),
         )
+        if self._judge(progress.handle, asks=False).receipt is not None:
+            # Opening the video's address takes its time, and an earlier delivery was posted meanwhile after all.
+            progress.commit(delivery=None, sending=False)
+            return None
         try:
-            reply = self._webhook.post(document, key=delivery, attempted=f"hand {request.content_id} to the webhook")
+            attempted, hidden = f"hand {request.content_id} to the webhook", (key, *secret_parts(video))
+            reply = self._webhook.post(document, key=delivery, attempted=attempted, hidden=hidden)
             _refuse_what_was_not_taken(reply, delivery)
         except UnknownOutcomeError as doubt:
             return doubt
@@ -288,7 +293,7 @@ class AutomationPlatform:
         if asks and delivery not in reports:
             try:
                 status = self._ask_status(delivery)
-            except ProviderError as error:
+            except (ProviderError, ConfigurationError) as error:
                 status, problem = None, f" {error.message}"
             if status is not None and status.status == "posted":
                 return _live(delivery, {delivery: vars(status)})

@@ -40,7 +40,7 @@ from dayreel.services.retry_transient import retry_transient
 from dayreel.stores import leases
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.epoch import count_send
-from dayreel.stores.catalog.tables import effects
+from dayreel.stores.catalog.tables import effects, platform_posts
 from dayreel.stores.catalog_copies import CatalogCopies
 
 # An id that could not be written down is a purchase that nobody can follow: a database that is away for a moment is
@@ -183,7 +183,7 @@ class EffectLedger:
             if state in ("confirmed", "refused"):
                 values |= {"settled_usd": cost_usd or Decimal(0), "settled_at": self._clock.now()}
             if handle is not None:
-                values["handle"] = dict(handle)
+                values["handle"] = _with_reports_of(row, handle)
             if result is not None:
                 values["result"] = dict(result)
             connection.execute(update(effects).where(effects.c.id == effect_id).values(**values))
@@ -210,15 +210,25 @@ class EffectLedger:
         """Take back the confirmation of a post that its platform accepted and then did not keep; it costs nothing.
 
         The handle stays, or becomes what is given: the next try begins by asking the platform about it.
+
+        Raises:
+            BusyError: it is not confirmed any more, or the platform has called back meanwhile that it is out.
         """
         values: dict[str, Any] = {"state": state, "error": evidence, "settled_usd": None, "settled_at": None}
-        if handle is not None:
-            values["handle"] = dict(handle)
+        is_out = select(platform_posts.c.id).where(
+            platform_posts.c.effect_id == effect_id, platform_posts.c.state == "posted"
+        )
         with self._catalog.write("money") as connection:
+            row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+            if row["state"] != "confirmed" or row["kind"] != "post" or connection.execute(is_out).first() is not None:
+                raise BusyError(
+                    f"Effect {effect_id} was settled by somebody else meanwhile.",
+                    next_step="Look again: `dayreel reconcile`.",
+                )
+            if handle is not None:
+                values["handle"] = _with_reports_of(row, handle)
             connection.execute(
-                update(effects)
-                .where(effects.c.id == effect_id, effects.c.state == "confirmed", effects.c.kind == "post")
-                .values(**values, version=effects.c.version + 1)
+                update(effects).where(effects.c.id == effect_id).values(**values, version=row["version"] + 1)
             )
 
     def refuse(self, connection: Connection, effect_id: int, reason: str) -> None:
@@ -595,6 +605,12 @@ def reopen(connection: Connection, *which: ColumnElement[bool]) -> int:
 def has_handle(handle: Mapping[str, Any]) -> bool:
     """Return whether the provider has given us anything to continue from."""
     return any(value is not None for value in handle.values())
+
+
+def _with_reports_of(row: RowMapping, handle: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a handle with what was called back until now, which whoever read it before does not know of."""
+    reports = row["handle"].get(REPORTS)
+    return dict(handle) if reports is None else {**handle, REPORTS: reports}
 
 
 def effect_of(row: RowMapping) -> Effect:

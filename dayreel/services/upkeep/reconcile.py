@@ -140,6 +140,13 @@ def settle_reported(project: Project, effect_id: int) -> Reconciled:
     effect = project.ledger.get(effect_id)
     if effect.state in ("sent", "unknown"):
         return _reconcile(project, effect)  # whoever is sending it sees the report as well
+    try:
+        return _settle_reported(project, effect)
+    except BusyError as error:
+        return _reconciled(effect, "at_work", str(error))  # whoever has changed it has seen the report, or looks again
+
+
+def _settle_reported(project: Project, effect: Effect) -> Reconciled:
     finding = _find_post(project, effect)
     is_out = finding.receipt is not None and finding.receipt.state == "posted"
     with project.catalog.read() as connection:
@@ -323,6 +330,8 @@ def _looked_at(project: Project, effect_id: int, look: Callable[[Project, Effect
     effect = project.ledger.get(effect_id)
     try:
         return look(project, effect)
+    except BusyError as error:
+        return _reconciled(effect, "at_work", str(error))
     except (ProviderError, ConfigurationError) as error:
         return _reconciled(effect, "parked", f"could not be looked up now: {error}", "dayreel reconcile")
 

@@ -77,6 +77,14 @@ def test_only_the_receivers_own_words_are_a_refusal(say: Say, kind: type[Provide
     assert SECRET not in str(raised.value)
 
 
+def test_a_receiver_that_says_all_back_shows_no_key(video: Path) -> None:
+    with scripted(Say()) as server:
+        server.next = lambda: Say(500, {"callback_url": server.asked[0].json()["callback_url"]})  # type: ignore[method-assign]
+        with pytest.raises(UnknownOutcomeError, match="callback_url") as raised:
+            post(platform(server.url), video)
+    assert server.asked[0].json()["callback_url"].rpartition(".")[2] not in str(raised.value)
+
+
 @pytest.mark.parametrize(("status", "kind"), [(400, PermanentError), (429, TransientError), (200, PermanentError)])
 def test_a_refusal_repeats_the_key(status: int, kind: type[ProviderError], video: Path) -> None:
     """The key of a delivery that never arrived is known before it goes again."""

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
+from dayreel.errors import ConfigurationError, PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.http import Reply
 from dayreel.providers.platforms.automation import AutomationPlatform
 from dayreel.providers.signed_webhook import SignedWebhook
@@ -33,6 +33,7 @@ from tests.fakes.rows import add_post
 ID = "crafts-2026-11-20"
 POSTED = {"status": "posted", "url": "https://instagram.example/reel/1", "id": 17}
 FAILED = {"status": "failed", "reason": "the connection has expired"}
+STATUS_URL = "https://hooks.example/status"
 LOST = UnknownOutcomeError(attempted="hand it over", answer="the answer was lost")
 
 
@@ -50,14 +51,21 @@ class Receiver(SignedWebhook):
         self.answers: list[bytes | BaseException] = []
         self.during: Callable[[Mapping[str, Any]], object] = lambda _document: None
 
-    def post(self, document: Mapping[str, Any], *, key: str, attempted: str) -> Reply:
+    def post(self, document: Mapping[str, Any], *, key: str, attempted: str, hidden: tuple[str, ...] = ()) -> Reply:
         assert document["idempotency_key"] == key
+        assert hidden[0] in document["callback_url"]
         self.documents.append(dict(document))
         self.during(document)
         answer = self.answers.pop(0) if self.answers else b"Accepted"
         if isinstance(answer, BaseException):
             raise answer
         return Reply(200, {}, answer, attempted, has_side_effects=True)
+
+    def ask(self, url: str, *, params: Mapping[str, str], attempted: str) -> Reply:
+        self.during(self.documents[-1])
+        if url != STATUS_URL:
+            raise ConfigurationError("The address cannot be used.")
+        return Reply(200, {}, json.dumps({**params, **FAILED}).encode(), attempted, has_side_effects=False)
 
 
 class Hook:
@@ -66,14 +74,22 @@ class Hook:
     def __init__(self, project: Project, clock: FakeClock, desk: TestClient) -> None:
         self.project, self.clock, self.desk = project, clock, desk
         self.receiver = Receiver(clock)
+        self.connect()
+
+    def connect(self, *, opening: Callable[[], object] = lambda: None, status_url: str | None = None) -> None:
+        def public_url(_video: Path) -> Any:
+            opening()
+            return nullcontext("https://public.example/video.mp4")
+
         self.platform = AutomationPlatform(
             webhook=self.receiver,
-            public_url=lambda _video: nullcontext("https://public.example/video.mp4"),
-            clock=clock,
+            public_url=public_url,
+            clock=self.clock,
             callback_origin="https://desk.example",
+            status_url=status_url,
             longest_hold_s=5,
         )
-        project.providers["automation"] = self.platform
+        self.project.providers["automation"] = self.platform
 
     def publish(self, content_id: str = ID) -> str:
         return publish_post(
@@ -255,6 +271,46 @@ def test_a_failed_delivery_is_sent_again_under_another_key(hook: Hook) -> None:
     assert "the next one may be out as well" in hook.post().error_message
     assert hook.call_back({**POSTED, "id": 18, "url": "https://instagram.example/reel/2"}) == 200
     assert "posted twice" in hook.post().error_message
+
+
+def test_a_late_report_stops_the_next_delivery(hook: Hook) -> None:
+    """A tunnel takes its time to open, and an upload to a bucket more."""
+    hook.receiver.during = lambda _document: hook.call_back(FAILED)
+    with pytest.raises(PermanentError):
+        hook.publish()
+    reopen_refused(hook.project, ID)
+    hook.connect(opening=lambda: hook.call_back(POSTED, document=0))
+    assert hook.publish() == "posted"
+    assert (len(hook.receiver.documents), hook.post().error_message) == (1, None)
+
+
+def test_a_callback_during_a_look_stands(hook: Hook) -> None:
+    hook.publish()
+    hook.connect(status_url=STATUS_URL)
+    hook.receiver.during = lambda _document: hook.call_back(POSTED)
+    (outcome,) = reconcile(hook.project)
+    assert (outcome.outcome, hook.standing) == ("at_work", ("confirmed", "posted"))
+
+
+def test_a_report_outlives_an_older_look(hook: Hook) -> None:
+    """What a look has read before a report is written back after it."""
+    hook.receiver.answers = [LOST]
+    with pytest.raises(UnknownOutcomeError):
+        hook.publish()
+    read_before = hook.effect()
+    handle = {**read_before["handle"], "reports": {read_before["handle"]["delivery"]: POSTED}}
+    with hook.project.catalog.write("money") as connection:
+        connection.execute(update(effects).values(handle=handle))
+    hook.project.ledger.record_outcome(read_before["id"], "refused", "it failed", handle=read_before["handle"])
+    assert hook.effect()["handle"] == handle
+
+
+def test_a_wrong_status_address_refuses_nothing(hook: Hook) -> None:
+    hook.connect(status_url="https://a..b/status")
+    assert hook.publish() == "processing"
+    assert hook.standing == ("confirmed", "processing")
+    hook.call_back(POSTED)
+    assert hook.standing == ("confirmed", "posted")
 
 
 def test_what_never_arrived_goes_again_under_its_key(hook: Hook) -> None:
