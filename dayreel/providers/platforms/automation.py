@@ -531,6 +531,5 @@ VENDOR: Final = Vendor(
         ),
         has_counters=False,
         read_report=read_report,
-        colour="#7a5195",
     ),
 )
