@@ -29,6 +29,7 @@ from dayreel.media.streams import (
     SubtitleStream,
     VideoStream,
     first_frames,
+    lasts_s,
     read_streams,
     zero_s,
 )
@@ -226,7 +227,7 @@ def _describe(path: Path, container: av.container.InputContainer, size_bytes: in
     name = container.format.name
     if name in _NOT_MEDIA_FORMATS:
         raise MediaError(f"Opened {str(path)!r}; it is {name!r}, not a video or sound file.")
-    duration_s = (container.duration or 0) / av.time_base
+    duration_s = lasts_s(container)
     first = (
         {track: FirstFrame(rotation) for track, rotation in outline.rotation.items()}
         if outline is not None

@@ -27,7 +27,7 @@ class Approach:
 
     Attributes:
         seek_s: decoding must begin here at the latest: a picture that needs no other.
-        shown_since_s: when the picture that is shown at the moment came on; the first one's time before it.
+        shown_since_s: when the picture that is shown at the moment came on; before the first one, when that does.
     """
 
     seek_s: float
@@ -38,7 +38,7 @@ def approach(path: Path, video: VideoStream, at_s: float) -> Approach:
     """Find out where to begin reading for the picture that `video` shows at `at_s`.
 
     Raises:
-        MediaError: the file cannot be read, or no picture before the moment can be decoded on its own.
+        MediaError: the file cannot be read, or no picture of it can be decoded on its own.
     """
     at_s = max(at_s, video.start_s)
     begins = [at_s - back_s for back_s in _FURTHER_BACK_S if back_s < at_s]
@@ -50,7 +50,7 @@ def approach(path: Path, video: VideoStream, at_s: float) -> Approach:
     except av.error.FFmpegError as error:
         raise MediaError(f"Looked for {at_s:.2f} s in {str(path)!r}; it answered: {error.strerror}.") from error
     raise MediaError(
-        f"Looked for {at_s:.2f} s in {str(path)!r}; no picture before it can be decoded on its own.",
+        f"Looked for {at_s:.2f} s in {str(path)!r}; no picture of it can be decoded on its own.",
         next_step="Play it to see whether it is damaged, and export it again.",
     )
 
@@ -72,7 +72,9 @@ def hidden_pictures(facts: Probe) -> int:
 
 
 def _approach(container: InputContainer, stream: AvVideoStream, at_s: float, begin_s: float | None) -> Approach | None:
-    """Read packets from `begin_s` (None: the beginning) past `at_s`; None where no key picture comes before it.
+    """Read packets from `begin_s` past `at_s`; None where no key picture comes before it.
+
+    From the beginning (None) a key picture after it will do: recordings of cameras and broadcasts begin anywhere.
 
     MPEG-TS has no index: a seek leads to any packet, often behind the last key picture.
     """
@@ -86,8 +88,10 @@ def _approach(container: InputContainer, stream: AvVideoStream, at_s: float, beg
             continue
         shown_s = packet.pts * _tick_s(stream) - zero
         if shown_s > at_s + _tick_s(stream) / 2:
+            if key_s is None and begin_s is None and packet.is_keyframe:
+                return Approach(shown_s, shown_s)
             later += 1
-            if later > _REORDERED or (key_s is None and begin_s is not None):
+            if (key_s is None and begin_s is not None) or (key_s is not None and later > _REORDERED):
                 break
             continue
         if packet.is_keyframe:

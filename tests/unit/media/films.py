@@ -187,6 +187,7 @@ FILMS = (
     _odd("clock_at_an_hour", (".mp4", "", _PLAIN), (".ts", "", "-c copy -output_ts_offset 3600 -muxdelay 0")),
     _odd("clock_that_wraps", (".mp4", "", _PLAIN), (".ts", "", "-c copy -output_ts_offset 95440 -muxdelay 0")),
     _odd("clock_near_the_wrap", (".mp4", "", _PLAIN), (".ts", "", "-c copy -output_ts_offset 95400 -muxdelay 0")),
+    _odd("tuned_in", (".mp4", "", _PLAIN), (".ts", "", r"-c copy -bsf:v noise=drop=lt(n\,30) -muxdelay 0")),
     _odd("slow_mux", (".mp4", "", _PLAIN), (".ts", "", "-c copy -muxdelay 1 -muxpreload 1")),
     _odd("blu_ray", (".m2ts", "", f"{_X264} -bf 3 -c:a ac3 -mpegts_m2ts_mode 1 -output_ts_offset 600")),
     _odd("disc", (".vob", "", "-c:v mpeg2video -vf fps=30 -q:v 2 -g 15 -bf 2 -c:a mp2 -f vob")),

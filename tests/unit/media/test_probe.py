@@ -10,6 +10,7 @@ from PIL import Image
 from dayreel.errors import MediaError
 from dayreel.media.mp4_boxes import read_outline
 from dayreel.media.probe import decode_fully, probe
+from tests.unit.media.films import RATE, SECONDS, film
 
 MakeClip = Callable[..., Path]
 Run = Callable[..., None]
@@ -196,6 +197,12 @@ def test_every_frame_is_decoded_and_counted(make_clip: MakeClip) -> None:
     decoded = decode_fully(make_clip(duration_s=1.5))
     assert decoded.frames == 36
     assert decoded.last_frame_ends_s == pytest.approx(1.5, abs=0.01)
+
+
+def test_matroska_whose_clock_begins_late_is_whole(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    late = film("shifted_mkv").make(ffmpeg, base, tmp_path)
+    assert probe(late).duration_s == pytest.approx(SECONDS, abs=0.05)
+    assert decode_fully(late).frames == RATE * SECONDS
 
 
 def test_a_cut_off_file_without_box_sizes_is_found_by_decoding(make_clip: MakeClip) -> None:

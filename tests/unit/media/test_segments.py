@@ -128,6 +128,16 @@ def test_what_is_shown_and_heard_together_stays_so(name: str, base: Path, ffmpeg
         assert compare(look_at(source), look_at(made), start_s, 1.4).is_in_sync
 
 
+@pytest.mark.parametrize("start_s", [0.1, 0.6])
+def test_footage_may_begin_between_two_key_pictures(
+    start_s: float, base: Path, cut: Cut, ffmpeg: Path, tmp_path: Path
+) -> None:
+    source = film("tuned_in").make(ffmpeg, base, tmp_path)
+    made = cut(source, start_s=start_s, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE, loop=True)
+    differences = compare(look_at(source), look_at(made), start_s, 1.4)
+    assert differences.is_in_sync, differences
+
+
 def test_too_short_footage_is_refused_stating_its_duration(make_clip: MakeClip, cut: Cut) -> None:
     with pytest.raises(MediaError, match=r"cut 5.00 s from 0.25 s .*ends at 1.00 s.*allow it to loop"):
         cut(make_clip(), duration_s=5)
