@@ -5,12 +5,14 @@ public needs a permit. Handles are JSON objects that the caller commits through 
 another process can continue where this one died.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from dayreel.errors import PermanentError
 from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.metric import METRICS
 from dayreel.schemas.posts import PlatformAccount
@@ -123,13 +125,38 @@ class Counters:
 
 
 def as_counted(metrics: Iterable[PlatformMetric], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a platform's own numbers, by its own names, as ours: what it left out is left out."""
+    """Return a platform's own numbers, by its own names, as ours: what it left out is left out.
+
+    Raises:
+        PermanentError: one of them is not a number.
+    """
     given = {metric: values.get(metric.theirs) for metric in metrics if metric.metric in METRICS}
     return {
-        metric.metric: int(value) if METRICS[metric.metric].kind == "int" else round(float(value) * metric.scale, 6)
+        metric.metric: as_count(value, metric.theirs)
+        if METRICS[metric.metric].kind == "int"
+        else round(_as_number(value, metric.theirs) * metric.scale, 6)
         for metric, value in given.items()
         if value is not None
     }
+
+
+def as_count(value: Any, name: str) -> int:
+    """Return a platform's count under a name of its own.
+
+    Raises:
+        PermanentError: it is not a number.
+    """
+    return int(_as_number(value, name))
+
+
+def _as_number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise PermanentError(attempted=f"read {name!r}", answer=f"{str(value)[:80]!r} instead of a number")
+    return number
 
 
 @runtime_checkable

@@ -36,6 +36,7 @@ from dayreel.providers.platforms.contract import (
     PostRequest,
     Quota,
     Receipt,
+    as_count,
 )
 from dayreel.providers.platforms.instagram_errors import BY_CODE, BY_SUBCODE, find_row_in_status
 from dayreel.providers.platforms.instagram_graph import API_VERSION, GONE_CODES, Graph
@@ -301,7 +302,7 @@ class InstagramPlatform:
         attempted = "count the followers of the Instagram account"
         params: dict[str, str | int] = {"fields": "followers_count"}
         count = self._graph.call("GET", self._account_id, attempted=attempted, params=params).get("followers_count")
-        return None if count is None else int(count)
+        return None if count is None else as_count(count, "followers_count")
 
     # -- the container --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dayreel.errors import PermanentError
 from dayreel.providers.listings import ListedItem, Listing, read_pages
-from dayreel.providers.platforms.contract import Counters, as_counted
+from dayreel.providers.platforms.contract import Counters, as_count, as_counted
 from dayreel.providers.platforms.tiktok_api import TikTokApi
 from dayreel.schemas.metric import FOLLOWERS
 from dayreel.vendors.models import Source
@@ -114,7 +114,7 @@ def read_followers(api: TikTokApi) -> int | None:
         params={"fields": "follower_count"},
     )
     count = (body.get("user") or {}).get("follower_count")
-    return None if count is None else int(count)
+    return None if count is None else as_count(count, "follower_count")
 
 
 def _is_publish_id(asked: str) -> bool:

@@ -40,6 +40,7 @@ from dayreel.providers.platforms.contract import (
     PostFinding,
     PostRequest,
     Receipt,
+    as_count,
     as_counted,
 )
 from dayreel.providers.platforms.verdicts import explained, to_error
@@ -235,7 +236,7 @@ class YouTubePlatform:
         mine = self._channel("statistics", attempted="count the subscribers of the YouTube channel")
         statistics = mine.get("statistics") or {}
         count = None if statistics.get("hiddenSubscriberCount") else statistics.get("subscriberCount")
-        return None if count is None else int(count)
+        return None if count is None else as_count(count, "subscriberCount")
 
     def _channel(self, part: str, *, attempted: str) -> dict[str, Any]:
         params: dict[str, str | int] = {"part": part, "mine": "true"}

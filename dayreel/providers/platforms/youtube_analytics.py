@@ -10,6 +10,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
+from dayreel.errors import PermanentError
 from dayreel.providers.platforms.contract import as_counted
 from dayreel.providers.platforms.youtube_api import YouTubeApi
 from dayreel.schemas.metric import FOLLOWERS
@@ -90,8 +91,10 @@ def query_reports(api: YouTubeApi, *, until: date, **more: str) -> list[dict[str
             **more,
         },
     )
-    columns = [header["name"] for header in table.get("columnHeaders") or ()]
-    return [dict(zip(columns, row, strict=True)) for row in table.get("rows") or ()]
+    columns, rows = [header["name"] for header in table.get("columnHeaders") or ()], table.get("rows") or ()
+    if any(len(row) != len(columns) for row in rows):
+        raise PermanentError(attempted="read YouTube Analytics", answer=f"rows that are not those of {columns}")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def read_reports(api: YouTubeApi, video_ids: Sequence[str], *, until: date) -> dict[str, Mapping[str, Any]]:
@@ -101,4 +104,4 @@ def read_reports(api: YouTubeApi, video_ids: Sequence[str], *, until: date) -> d
         TransientError, PermanentError: see `query_reports`.
     """
     rows = query_reports(api, until=until, dimensions="video", filters=f"video=={','.join(video_ids)}")
-    return {str(row["video"]): as_counted(REPORTED, row) for row in rows}
+    return {str(row.get("video")): as_counted(REPORTED, row) for row in rows}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -370,6 +371,20 @@ def test_youtube_counters_are_strings_of_digits() -> None:
         assert query(server.asked[1])["id"] == ["v0,v1,v2"]
     assert (first.views, first.likes, first.comments) == (12, None, 0)
     assert second.views is None
+
+
+def test_a_counter_that_is_no_number_is_a_refusal() -> None:
+    odd = {"statistics": {"viewCount": "many", "subscriberCount": {}}}
+    headers = [{"name": name} for name in ("video", "engagedViews")]
+    script = [Say(200, {"items": [{"id": "v0", **odd}]}), Say(200, {"items": [odd]})]
+    script += [Say(200, {"columnHeaders": headers, "rows": [row]}) for row in (["v0", None, 3], ["v0", "NaN"])]
+    with scripted(TOKEN, *script) as server:
+        youtube = make_youtube(server.url, analytics_url=server.url)
+        in_depth = partial(youtube.count_in_depth, ["v0"])
+        reads: list[Callable[[], object]] = [partial(youtube.counters, ["v0"]), youtube.followers, in_depth, in_depth]
+        for read in reads:
+            with pytest.raises(PermanentError, match=r"instead of a number|not those of"):
+                read()
 
 
 def test_an_expired_token_is_refreshed_once_during_the_upload(video: Path) -> None:
