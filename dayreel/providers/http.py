@@ -166,7 +166,7 @@ class Reply:
         """Return the body read as JSON, or None when it is none."""
         try:
             return jsonlib.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def document(self) -> dict[str, Any]:
@@ -264,12 +264,10 @@ class Http:
             UnknownOutcomeError: the answer to a call with side effects was lost.
             ConfigurationError: the address or a header cannot be used; nothing was sent.
         """
-        import requests  # noqa: PLC0415
-
         sent_headers = {**self._headers, **(headers or {})}
         with (
             self._typed(attempted, has_side_effects=has_side_effects, reference=reference),
-            requests.Session() as session,
+            _session(sent_headers) as session,
         ):
             response = session.request(
                 method,
@@ -360,6 +358,20 @@ class Http:
             raise _unusable(self.vendor, type(error).__name__) from None
 
 
+def _session(headers: Mapping[str, str]) -> "requests.Session":
+    """Return what sends: another host than the one that was asked gets none of `headers`, in which the key is."""
+    import requests  # noqa: PLC0415
+
+    class OwnHost(requests.Session):
+        def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+            # requests itself would take away `Authorization` alone, and add a line of ~/.netrc.
+            if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
+                for name in headers:
+                    prepared_request.headers.pop(name, None)
+
+    return OwnHost()
+
+
 def _keep_headers(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
     # Without an `auth`, requests would let a line in ~/.netrc replace our Authorization header.
     return request
@@ -384,6 +396,11 @@ def _transport_error(
 
     if isinstance(error, ValueError):
         return _unusable(vendor, type(error).__name__)
+    if isinstance(error, requests.exceptions.InvalidJSONError):
+        return ConfigurationError(
+            f"What {vendor} is to be sent cannot be written as JSON (NaN, or an infinite number); nothing was sent.",
+            next_step="Correct it where it comes from, then try again.",
+        )
     if isinstance(error, requests.exceptions.SSLError) and certificate_refused(error):
         return PermanentError(
             attempted=attempted,

@@ -88,8 +88,11 @@ def document_in(text: str) -> str:
 
     The longest one: models repeat a part of the schema, or an example, before they answer.
     """
+    if next(_objects(text), None) == text.strip():
+        return text.strip()  # a document may speak of such tags itself
     # Templates leave the first tag of what is thought aloud out, and an answer that was cut the last.
-    text = text.rpartition("</think>")[2].partition("<think>")[0].strip()
+    _thoughts, closed, rest = text.rpartition("</think>")
+    text = (rest if closed else rest.partition("<think>")[0]).strip()
     return max(_objects(text), key=len, default=text)
 
 

@@ -102,6 +102,8 @@ class GeminiModel:
                 attempted=attempted, answer=f"finish reason {reason}", code=reason, next_step=NEXT_STEPS[reason]
             )
         usage, most = response.usage_metadata, most_tokens(question)
+        if usage is not None and usage.prompt_token_count is None:
+            usage = None  # there, and without the counts
         thoughts = (usage.thoughts_token_count or 0) if usage else 0
         return Answer(
             text=_text(response),

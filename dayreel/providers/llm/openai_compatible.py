@@ -160,15 +160,14 @@ def _choice(reply: Reply) -> dict[str, Any] | None:
 def _read(reply: Reply, choice: dict[str, Any], question: Question) -> Answer:
     body, message = reply.document(), choice["message"]
     finish = _FINISH.get(str(choice.get("finish_reason") or "").lower(), "unfinished")
-    usage, most = part_of(reply, "usage"), most_tokens(question)
-    asked, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    is_counted = isinstance(asked, int) and isinstance(written, int)
-    if isinstance(asked, int) and isinstance(written, int):
+    usage, (asked, written), beside = part_of(reply, "usage"), most_tokens(question), 0
+    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    is_counted = all(isinstance(count, int) and count >= 0 for count in counts)
+    if is_counted:
+        asked, written = usage["prompt_tokens"], usage["completion_tokens"]
         beside = max(0, _number(usage, "total_tokens") - asked - written)  # thoughts, at Gemini's endpoint
         if finish == "cut" and written + beside < _NEARLY_ALL * question.max_tokens:
             finish = "no_room"
-    else:
-        asked, written, beside = *most, 0
     declined = readable(str(message["refusal"])) if message.get("refusal") else None
     if finish == "refused" and declined is None:
         declined = f"The server's filter stopped the answer ({choice.get('finish_reason')})."
@@ -188,7 +187,7 @@ def _read(reply: Reply, choice: dict[str, Any], question: Question) -> Answer:
 
 def _number(counts: object, name: str) -> int:
     value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _text(content: object) -> str:

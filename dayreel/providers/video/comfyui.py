@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -147,10 +147,8 @@ class ComfyUIVideo(TaskClient):
         """Return where the prompt stands, now. See the contract for the errors."""
         own_id, attempted = str(handle["prompt_id"]), "read the status of a segment at comfyui"
         place, entry = self._where(own_id, attempted=attempted)
-        if place == "running":
-            return Job("running")
         if place:
-            return Job("queued", progress=place)
+            return Job("running") if place == "running" else Job("queued", progress=place)
         if entry is None:
             return _failed("lost", "ComfyUI knows nothing of it: it was restarted, or its queue was cleared")
         messages = (entry.get("status") or {}).get("messages") or []
@@ -162,16 +160,17 @@ class ComfyUIVideo(TaskClient):
             return _failed("out_of_memory" if is_full else "execution_error", words)
         if "execution_interrupted" in events:
             return _failed("interrupted", "it was interrupted")
-        video = _video_of(entry.get("outputs") or {})
-        if video is None:
-            raise self._made_nothing(attempted, own_id)
-        return Job("done", file_url=f"{self._url}/view?{urlencode(video)}")
+        if video := _video_of(entry.get("outputs") or {}):
+            return Job("done", file_url=f"{self._url}/view?{urlencode(video)}")
+        # Nothing is paid, so a person may try again, with the workflow as it is by then.
+        return _failed("prompt_no_outputs", "it is done, without a video")
 
     def fetch(self, url: str, dest: Path) -> None:
         """Download the finished file. See the contract for the errors."""
         attempted = f"fetch a segment from comfyui to {dest.name!r}"
-        headers = self._headers if url.startswith(f"{self._url}/") else {}
-        self._http.download(url, dest, attempted=attempted, headers=headers or None)
+        # It may have been made when this ComfyUI had another address.
+        here = f"{self._url}/view?{urlsplit(url).query}"
+        self._http.download(here, dest, attempted=attempted, headers=self._headers or None)
 
     def cancel(self, handle: dict[str, Any]) -> bool:
         """Interrupt it; False where it is over, or still waits. See the contract for the errors.
@@ -202,7 +201,7 @@ class ComfyUIVideo(TaskClient):
         """
         path = self._root / FOLDER / f"{model}.json"
         try:
-            graph = json.loads(path.read_text(encoding="utf-8"))
+            graph = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"Tried to read the workflow {FOLDER}/{model}.json; it answered: {error}. Nothing was sent.",
@@ -288,6 +287,10 @@ def connect(access: Access) -> ComfyUIVideo:
 def prompt_id(key: EffectKey) -> str:
     """Return our own id of a prompt: the same effect always has the same one."""
     return str(uuid.UUID(bytes=own_digest(key)[:16], version=4))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} stands in it, which is not JSON")
 
 
 def _texts(part: object) -> Iterator[str]:

@@ -5,6 +5,7 @@ Facts: the types of the SDK 5.24, and docs.dev.runwayml.com (HTTP errors, task f
 only be looked up by a person, in the portal's request history.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from dayreel.errors import DayreelError, PermanentError, ProviderError, TransientError
+from dayreel.errors import ConfigurationError, DayreelError, PermanentError, ProviderError, TransientError
 from dayreel.providers.http import Http, Refusals, Reply, readable, reveal
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.providers.video.task_client import Meaning, TaskClient
@@ -189,10 +190,13 @@ class RunwayVideo(TaskClient):
             )
         except runwayml.APIConnectionError as error:
             raise (error.__cause__ if isinstance(error.__cause__, DayreelError) else error) from None
-        except (runwayml.APIStatusError, ValueError):
+        except (runwayml.APIStatusError, ValueError, RecursionError):
             pass  # what was answered says more than the SDK's error
         if transport.reply is None:
-            raise AssertionError("the SDK sent nothing and raised nothing")
+            raise ConfigurationError(
+                f"The SDK could not write down what runway was to be sent to {attempted}; nothing was sent.",
+                next_step="Look for odd characters in the prompt and the channel file.",
+            )
         if not transport.reply.ok:
             raise _refused(transport.reply, reference)
         return transport.reply.document()
@@ -226,7 +230,9 @@ def _in_shape(arguments: dict[str, Any]) -> dict[str, Any]:
 def _cost_of(task: Mapping[str, Any]) -> Decimal | None:
     cost = task.get("cost")
     credit = cost.get("credits") if isinstance(cost, dict) else None
-    return None if not isinstance(credit, int | float) else Decimal(str(credit)) * CREDIT_USD
+    if isinstance(credit, bool) or not isinstance(credit, int | float) or not 0 <= credit < math.inf:
+        return None
+    return Decimal(str(credit)) * CREDIT_USD
 
 
 def _refused(reply: Reply, reference: str | None) -> ProviderError:

@@ -85,6 +85,20 @@ def test_what_acts_or_carries_a_body_is_never_redirected(method: str, has_side_e
     assert isinstance(reply.error("moved"), UnknownOutcomeError if has_side_effects else PermanentError)
 
 
+def test_a_key_in_any_header_stays_with_its_host() -> None:
+    with scripted(Say(body={})) as elsewhere:
+        moved = [Say(302, headers={"Location": place}) for place in ("/moved", elsewhere.url)]
+        with scripted(*moved) as server:
+            Http("vendor", headers={"x-api-key": KEY}).send("GET", server.url, attempted="read", has_side_effects=False)
+    assert [asked.headers.get("x-api-key") for asked in (*server.asked, *elsewhere.asked)] == [KEY, KEY, None]
+
+
+def test_what_is_no_json_is_not_sent() -> None:
+    with scripted(Say(body={})) as server, pytest.raises(ConfigurationError, match="nothing was sent"):
+        make_http().send("POST", server.url, attempted="pay", has_side_effects=True, json={"seed": float("nan")})
+    assert server.asked == []
+
+
 def test_a_netrc_never_replaces_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")

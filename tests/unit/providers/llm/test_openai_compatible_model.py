@@ -110,6 +110,9 @@ def test_a_document_is_found_in_an_answer(world: RunningSandbox, kind: str) -> N
         ("<think>never ended", ""),
         ("no document", "no document"),
         ('{"a":' * 9000, '{"a":' * 9000),
+        ('{"a": "<think> ends with </think>"}', '{"a": "<think> ends with </think>"}'),
+        ('<think>{"x": 1}</think>{"a": "<think>"}', '{"a": "<think>"}'),
+        ("x" * 300_000, "x" * 300_000),
     ],
 )
 def test_the_longest_object_is_the_document(text: str, document: str) -> None:
@@ -128,6 +131,7 @@ def test_the_longest_object_is_the_document(text: str, document: str) -> None:
         (completion("", "content_filter"), "refused", (120, 45)),
         (completion("{}", usage={"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 30}), "complete", (9, 21)),
         (completion("{}", usage={}), "complete", None),
+        (completion("{}", usage={"prompt_tokens": 9, "completion_tokens": -1}), "complete", None),
     ],
 )  # fmt: skip
 def test_an_end_and_its_usage_mean_one_thing(answer: Any, finish: str, tokens: tuple[int, int] | None) -> None:

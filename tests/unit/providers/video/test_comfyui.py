@@ -99,7 +99,12 @@ def test_a_picture_is_uploaded_and_named(comfyui: ComfyUIVideo, world: RunningSa
 def test_a_workflow_that_cannot_be_used_says_so(comfyui: ComfyUIVideo, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="do not agree about negative_prompt"):
         comfyui.check(replace(REQUEST, negative_prompt="text"))
-    for content, reason in (("{}[", "for the API"), ('{"nodes": []}', "not in ComfyUI's API format")):
+    not_json = '{"1": {"class_type": "KSampler", "is_changed": [NaN]}}'
+    for content, reason in (
+        ("{}[", "for the API"),
+        (not_json, "NaN stands in it"),
+        ('{"nodes": []}', "not in ComfyUI's API format"),
+    ):
         (tmp_path / "workflows" / "workflow.json").write_text(content, encoding="utf-8")
         with pytest.raises(ConfigurationError, match=reason):
             comfyui.check(REQUEST)
@@ -190,9 +195,22 @@ def test_the_token_goes_nowhere_else(comfyui: ComfyUIVideo, world: RunningSandbo
     ):
         client = ComfyUIVideo(url=server.url, models=ModelList(tmp_path), root=tmp_path, token="marked")
         client.fetch(f"{server.url}/view?filename=a.mp4", tmp_path / "a.mp4")
-        client.fetch(f"{elsewhere.url}/b.mp4", tmp_path / "b.mp4")
     assert server.asked[0].headers["authorization"] == "Bearer marked"
-    assert ["authorization" in asked.headers for asked in elsewhere.asked] == [False, False]
+    assert ["authorization" in asked.headers for asked in elsewhere.asked] == [False]
+
+
+def test_a_file_is_fetched_where_comfyui_is_by_now(comfyui: ComfyUIVideo, tmp_path: Path) -> None:
+    url = str(until_over(comfyui, comfyui.submit(permit(12), REQUEST)).file_url)
+    comfyui.fetch(f"http://127.0.0.1:9/view?{url.partition('?')[2]}", tmp_path / "made.mp4")
+    assert (tmp_path / "made.mp4").stat().st_size > 0
+
+
+def test_a_workflow_without_a_video_may_be_corrected(tmp_path: Path) -> None:
+    outputs = {"9": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}}
+    entry = {"p-1": {"outputs": outputs, "status": {"status_str": "success", "messages": []}}}
+    with scripted(Say(body={"queue_running": [], "queue_pending": []}), Say(body=entry)) as server:
+        job = ComfyUIVideo(url=server.url, models=ModelList(tmp_path), root=tmp_path).follow({"prompt_id": "p-1"})
+    assert (job.state, job.error_code, job.may_repeat) == ("failed", "prompt_no_outputs", False)
 
 
 def test_an_answer_that_is_late_is_only_late(comfyui: ComfyUIVideo, world: RunningSandbox) -> None:

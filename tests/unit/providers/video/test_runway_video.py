@@ -166,6 +166,7 @@ def test_every_fault_has_one_verdict(
         Say(502, {"error": "Bad gateway", "docUrl": "https://docs.dev.runwayml.com"}),
         Say(200, {"status": "PENDING"}),
         Say(200, b"<html>200</html>"),
+        Say(200, b'{"id":' * 5000),
         Say(302, b"", headers={"location": "http://127.0.0.1:9/"}),
     ],
 )
@@ -207,6 +208,22 @@ def test_what_failed_and_is_billed_is_not_repeated_by_itself() -> None:
     with scripted(Say(body=failed), Say(body={**failed, "cost": {"credits": 0}})) as vendor:
         client = RunwayVideo(key=RUNWAYML_API_SECRET, models=KNOWN, base_url=vendor.url)
         assert [client.follow({"task_id": "t"}).may_repeat for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("credit", [b"NaN", b"Infinity", b"-5", b"true", b'"60"'])
+def test_an_odd_bill_is_no_bill(credit: bytes) -> None:
+    task = b'{"status": "SUCCEEDED", "output": ["https://x/a.mp4"], "cost": {"credits": %b}}' % credit
+    with scripted(Say(200, task)) as vendor:
+        client = RunwayVideo(key=RUNWAYML_API_SECRET, models=KNOWN, base_url=vendor.url)
+        assert client.follow({"task_id": "t"}).cost_usd is None
+
+
+def test_what_cannot_be_written_down_was_not_sent() -> None:
+    with scripted(Say(body={"id": "t"})) as vendor:
+        client = RunwayVideo(key=RUNWAYML_API_SECRET, models=KNOWN, base_url=vendor.url)
+        with pytest.raises(ConfigurationError, match="nothing was sent"):
+            client.submit(permit(12), replace(REQUEST, prompt="Wet \ud83d clay."))
+    assert vendor.asked == []
 
 
 def test_a_tier_that_is_used_up_makes_tasks_wait(runway: RunwayVideo, world: RunningSandbox) -> None:
