@@ -221,12 +221,26 @@ def settle_post(
                 # The first time counts: a later look must not move a post into another day and its limit.
                 posted_at=func.coalesce(platform_posts.c.posted_at, posted_at),
                 posted_on=func.coalesce(platform_posts.c.posted_on, local_day(posted_at, channel.timezone)),
-                error_message=receipt.raw.get("notice"),  # out, and not as it was asked for
+                # Out, and not as it was asked for.
+                error_message=receipt.raw.get("notice") or _out_twice(connection, content_id, platform),
                 updated_at=now,
             )
         )
         intend_follow_ups(project, connection, content_id, platform)
         _finish_when_all_are_out(project, connection, channel, content_id)
+
+
+def _out_twice(connection: Connection, content_id: str, platform: str) -> str | None:
+    """Return what to say where two requests for one post may be out: a webhook's receiver had called one failed."""
+    query = select(effects.c.id).where(
+        effects.c.content_id == content_id,
+        effects.c.kind == "post",
+        effects.c.target == platform,
+        effects.c.state.in_(OUT),
+    )
+    numbers = [str(number) for number in connection.execute(query.order_by(effects.c.id)).scalars()]
+    several = f"it may be out more than once, as effects {' and '.join(numbers)}: look at the account"
+    return several if len(numbers) > 1 else None
 
 
 def _finish_when_all_are_out(project: Project, connection: Connection, channel: Channel, content_id: str) -> None:

@@ -351,3 +351,17 @@ def test_an_answer_that_repeats_the_key_is_a_report(hook: Hook) -> None:
     hook.receiver.during = answer
     assert hook.publish() == "posted"
     assert hook.post().post_url == POSTED["url"]
+
+
+def test_one_posted_after_all_beside_its_edit_is_shown(hook: Hook) -> None:
+    hook.receiver.during = lambda _document: hook.call_back(FAILED)
+    with pytest.raises(PermanentError):
+        hook.publish()
+    hook.receiver.during = lambda _document: None
+    for verdict in ("edited", "approved"):
+        decide(hook.project, ID, verdict, by="ana", via="cli", caption="A jar of ink.")
+    assert hook.publish() == "processing"
+    assert hook.call_back(POSTED, document=0) == 200
+    assert "more than once" in str(hook.post().error_message)
+    assert hook.call_back({**POSTED, "id": 18, "url": "https://instagram.example/reel/2"}) == 200
+    assert "more than once" in str(hook.post().error_message)
