@@ -15,7 +15,7 @@ from dayreel.providers.platforms.approved import cover_problem
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.captions import require_visible
 from dayreel.schemas.channel import Channel
-from dayreel.schemas.posts import PictureCover, PostFields
+from dayreel.schemas.posts import COVER_HASH, PictureCover, PostFields
 from dayreel.services.project import Project
 from dayreel.stores.channel_files import with_cover_hash
 from dayreel.vendors.registry import platform_named
@@ -62,15 +62,15 @@ def own_fields(
                 next_step=f"It publishes to: {', '.join(channel.platforms.chosen()) or 'nothing'}.",
             )
         values = {name: _read(fields, platform, name, value) for name, value in typed.items()}
-        if values.get("cover_at_s") is not None and "cover_file" in type(fields).model_fields:
-            values.setdefault("cover_file", None)
+        given = {**fields.model_dump(), **own.get(platform, {})}
         try:
-            made = type(fields).model_validate({**fields.model_dump(), **own.get(platform, {}), **values})
+            made = type(fields).model_validate({**given, **values})
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
             raise UsageError(
                 f"What is set for {row.id} on {platform} does not fit: {wrong}.", next_step="Nothing was changed."
             ) from None
+        made = _with_new_frame(made, given, values)
         made = with_cover_hash(project.settings.channels_dir, made)
         _require_cover_file(project, platform, made)
         _require_cover_within(row, made, duration_s)
@@ -79,6 +79,15 @@ def own_fields(
             changed |= _COVER & type(fields).model_fields.keys()
         own[platform] = {name: _as_json(getattr(made, name)) for name in sorted(changed)}
     return {platform: values for platform, values in own.items() if values}
+
+
+def _with_new_frame(made: PostFields, given: Mapping[str, Any], typed: Mapping[str, Any]) -> PostFields:
+    """Let a frame that is chosen take the place of a picture, which would win; a form sends the picture along."""
+    if not isinstance(made, PictureCover) or typed.get("cover_at_s") is None:
+        return made
+    picture = str(given.get("cover_file") or "").partition(COVER_HASH)[0]
+    is_sent_along = made.cover_path == picture and made.cover_at_s != given.get("cover_at_s")
+    return made.model_copy(update={"cover_file": None}) if is_sent_along or "cover_file" not in typed else made
 
 
 def _read(fields: PostFields, platform: str, name: str, value: Any) -> Any:

@@ -179,6 +179,19 @@ def test_an_approval_is_for_the_bytes_of_a_cover(make_project: MakeProject) -> N
     assert bound_fields(channel_of(project))["instagram"] != approved
 
 
+def test_a_new_frame_takes_the_pictures_place_at_every_face(make_project: MakeProject) -> None:
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {"cover_file": "jar.jpg"}}}})
+    (project.settings.channels_dir / "jar.jpg").write_bytes(JPEG)
+    reviewable(project)
+    frame, picture = {"cover_at_s": 0.5, "cover_file": None}, {"cover_file": "jar.jpg", "cover_at_s": ""}
+    # At the desk the form sends every field as it is shown; at a prompt the one that is typed.
+    for typed in ({"cover_file": "jar.jpg", "cover_at_s": "0.5"}, {"cover_at_s": "0.5"}):
+        say(project, "edited", settings={"instagram": typed})
+        assert content_row(project, ID).post_fields == {"instagram": frame}
+        say(project, "edited", settings={"instagram": picture})
+        assert content_row(project, ID).post_fields is None
+
+
 def test_changed_hashtags_are_refused_if_the_page_showed_them(project: Project) -> None:
     row, channel = content_row(project, ID), channel_of(project)
     idea = project.contents.manifest(ID).idea
