@@ -26,6 +26,7 @@ from dayreel.vendors.model_list import ModelList
 _IDEA_TOKENS = (1500, 700)
 _PROMPT_TOKENS = (1500, 1500)
 _NARRATION_CHARACTERS = 250
+_NARRATION_S = 16.0
 
 
 def expected_day_cost(records: Records, channel: Channel) -> Decimal:
@@ -41,7 +42,8 @@ def expected_day_cost(records: Records, channel: Channel) -> Decimal:
             facts = records.models.text(source.provider, source.model)
             thought = usual_thinking(facts, effort_of(facts, source.effort))
             cost += tokens_cost(price, input_tokens=asked, output_tokens=answered + thought)
-    return cost + narration_cost(records.models, channel.narration, "x" * _NARRATION_CHARACTERS)
+    text = "x" * _NARRATION_CHARACTERS
+    return cost + narration_cost(records.models, channel.narration, text, duration_s=_NARRATION_S)
 
 
 def narration_cost(
@@ -59,7 +61,7 @@ def narration_cost(
 
     if voice is None or vendor_named(voice.provider).free:
         return Decimal(0)
-    return narration_price(models.priced(voice.provider, voice.priced_as), text, duration_s)
+    return narration_price(models.priced(voice.provider, voice.priced_as), text, duration_s, rate=voice.rate)
 
 
 def known_day_cost(records: Records, channel_name: str) -> Decimal | None:

@@ -9,7 +9,7 @@ from dayreel.vendors.models import ModelRow, Price, VideoModel
 _MILLION = Decimal(1_000_000)
 # What a vendor wraps around a question with a schema, on the safe side.
 _WRAPPING_TOKENS = 500
-# Characters a second, a quarter of what is usual: so slow nobody speaks.
+# Bytes a second, a quarter of what is usual: so slow nobody speaks, unless asked to.
 _SLOWEST_SPEECH = 4
 
 
@@ -83,11 +83,12 @@ def video_cost(model: VideoModel, *, duration_s: int, resolution: str) -> Decima
     raise _unpriced(model, f"{duration_s} seconds at {resolution!r} {sound}")
 
 
-def narration_price(model: ModelRow, text: str, duration_s: float | None = None) -> Decimal:
+def narration_price(model: ModelRow, text: str, duration_s: float | None = None, *, rate: str = "+0%") -> Decimal:
     """Return the most that a spoken text can cost: some vendors count characters, some bytes, and none more than bytes.
 
     Args:
         duration_s: how long it has become, for voices that are billed by the second; None before it is spoken.
+        rate: faster or slower than the voice's own speed, like `-50%`, while that is None.
 
     Raises:
         ConfigurationError: this voice is not priced by characters or seconds.
@@ -98,7 +99,8 @@ def narration_price(model: ModelRow, text: str, duration_s: float | None = None)
         if tier.per_video_usd is not None:
             return _up(tier.per_video_usd)
         if tier.per_second_usd is not None:
-            longest_s = Decimal(len(text)) / _SLOWEST_SPEECH
+            percent = min(100, max(1, 100 + int(rate.removesuffix("%"))))
+            longest_s = Decimal(len(text.encode())) / _SLOWEST_SPEECH * 100 / percent
             return _up(tier.per_second_usd * (longest_s if duration_s is None else Decimal(str(duration_s))))
     raise _unpriced(model, "a narration")
 

@@ -7,8 +7,9 @@ is billed. Paths and fields: that SDK, 2.78; errors: "Errors" of its API docs an
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -138,7 +139,7 @@ class ElevenLabsSpeech:
                     **({"start_after_history_item_id": after} if after else {}),
                 },
             )
-            items = [_listed(item) for item in answer.get("history") or []]
+            items = [_listed(item) for item in _listing_of(answer, "history") if _has_id(item)]
             return items, items[-1].id if answer.get("has_more") and items else None
 
         listing = read_pages(page, most_pages=_PAGES)
@@ -160,8 +161,9 @@ class ElevenLabsSpeech:
             raise _refused(reply)
         path = dest.with_suffix(".mp3")
         duration_s = keep_sound(path, reply.body, attempted=attempted, unusable=TransientError)
-        times = (item.get("alignments") or {}).get("alignment")
-        return Speech(path, duration_s, _words(times, request.text, duration_s))
+        times = item.get("alignments")
+        words = _words(times.get("alignment") if isinstance(times, Mapping) else None, request.text, duration_s)
+        return Speech(path, duration_s, words)
 
     def subscription(self) -> dict[str, Any]:
         """Return the account's plan, its credits and how many of them are used."""
@@ -209,7 +211,10 @@ def _words(times: Any, text: str, duration_s: float) -> tuple[SpokenWord, ...]:
     names = ("characters", "character_start_times_seconds", "character_end_times_seconds")
     words: list[SpokenWord] = []
     joins = False
-    for sign, start_s, end_s in zip(*(_listing_of(times, name) for name in names), strict=False):
+    columns = [_listing_of(times, name) for name in names]
+    if not all(isinstance(time, int | float) and math.isfinite(time) for column in columns[1:] for time in column):
+        return estimated_words(text, duration_s)
+    for sign, start_s, end_s in zip(*columns, strict=False):
         if str(sign).isspace():
             joins = False
             continue
@@ -222,24 +227,25 @@ def _words(times: Any, text: str, duration_s: float) -> tuple[SpokenWord, ...]:
     return tuple(words) or estimated_words(text, duration_s)
 
 
-def _listing_of(times: Mapping[str, Any], name: str) -> Iterable[Any]:
-    values = times.get(name)
+def _listing_of(answer: Mapping[str, Any], name: str) -> Sequence[Any]:
+    values = answer.get(name)
     return values if isinstance(values, list) else ()
 
 
+def _has_id(item: Any) -> bool:
+    return isinstance(item, dict) and bool(item.get("history_item_id"))
+
+
 def _listed(item: Mapping[str, Any]) -> ListedItem:
-    made_at = datetime.fromtimestamp(int(item["date_unix"]), UTC)
-    return ListedItem(str(item["history_item_id"]), (str(item.get("text") or ""),), made_at, raw=dict(item))
+    return ListedItem(str(item["history_item_id"]), (str(item.get("text") or ""),), None, raw=dict(item))
 
 
 def _refused(reply: Reply) -> ProviderError:
     detail = part_of(reply, "detail")
-    rows = (reply.json() or {}).get("detail") if not detail and isinstance(reply.json(), dict) else None
-    if (
-        isinstance(rows, list)
-        and rows
-        and all(isinstance(row, dict) and row.get("loc", [""])[0] == "body" for row in rows)
-    ):
+    answer = reply.json()
+    rows = _listing_of(answer, "detail") if isinstance(answer, dict) else ()
+    places = [row.get("loc") if isinstance(row, dict) else None for row in rows]
+    if places and all(isinstance(place, list) and place[:1] == ["body"] for place in places):
         detail = {"code": "invalid_input", "message": "; ".join(f"{row['loc'][-1]}: {row.get('msg')}" for row in rows)}
     codes = [str(detail[name]) for name in ("code", "status") if detail.get(name)]
     code = next((code for code in codes if (reply.status, code) in REFUSALS), codes[0] if codes else None)

@@ -7,6 +7,8 @@ person.
 """
 
 from collections.abc import Sequence
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -32,18 +34,28 @@ class OpenAISpeech:
     """Voices of OpenAI, such as `coral`, or of a server that speaks its protocol; MP3.
 
     Args:
-        api_key: from platform.openai.com, or the server's.
+        api_key: from platform.openai.com, or the server's; None where that wants none.
         base_url: with `/v1`.
+        variable: what names the key, for messages.
         timeout_s: how long may be silent who speaks, in seconds.
     """
 
     name = "openai_speech"
 
-    def __init__(self, *, api_key: SecretStr | str, base_url: str = BASE_URL, timeout_s: float = 120) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: SecretStr | str | None,
+        base_url: str = BASE_URL,
+        variable: str = KEY.variable,
+        timeout_s: float = 120,
+    ) -> None:
         """Keep the settings; nothing is sent."""
-        key = reveal(api_key, name="OPENAI_API_KEY")
+        key = "" if api_key is None else reveal(api_key, name=variable)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.base_url = base_url.rstrip("/")
-        self.http = Http("OpenAI", headers={"Authorization": f"Bearer {key}"}, secrets=(key,), read_s=timeout_s)
+        self.http = Http("OpenAI", headers=headers, secrets=(key,), read_s=timeout_s)
+        self.variable = variable
 
     def speak(self, permit: Permit, request: SpeechRequest, *, dest: Path) -> Speech:
         """Write the spoken text to `dest`, as `.mp3`. See the contract for the errors."""
@@ -74,7 +86,7 @@ class OpenAISpeech:
             },
         )
         if not reply.ok:
-            raise _refused(reply)
+            raise _refused(reply, self.variable)
         path = dest.with_suffix(".mp3")
         # It answered 200, and so it may be billed: never bought again by itself.
         duration_s = keep_sound(path, reply.body, attempted=attempted, unusable=UnknownOutcomeError, next_step=_USAGE)
@@ -85,17 +97,19 @@ def connect(access: Access) -> OpenAISpeech:
     """Return OpenAI's voices, or the server that OPENAI_SPEECH_URL names, which never sees OpenAI's key."""
     own = access.variable(_OWN_URL)
     if own:
-        return OpenAISpeech(api_key=access.variable(_OWN_KEY) or "none", base_url=own)
+        return OpenAISpeech(api_key=access.variable(_OWN_KEY), base_url=own, variable=_OWN_KEY)
     return OpenAISpeech(api_key=access.secret(KEY.variable), base_url=access.url(BASE_URL, "/openai/v1"))
 
 
-def _refused(reply: Reply) -> ProviderError:
+def _refused(reply: Reply, variable: str = KEY.variable) -> ProviderError:
     error = part_of(reply, "error")
     codes = [str(error[name]) for name in ("code", "type") if error.get(name)]
     is_broke = bool(NO_CREDIT.intersection(codes))
     is_refused = any((reply.status, code) in REFUSALS for code in codes)
     words = f"{codes[0] if codes else 'no code'}: {error.get('message') or reply.words}"
     step = BILLING if is_broke else NEXT_STEPS.get(reply.status, _USAGE if reply.has_side_effects else "")
+    if reply.status == HTTPStatus.UNAUTHORIZED and variable != KEY.variable:
+        step = f"Check {variable}, the key of your own server."
     if is_broke and is_refused:  # its status says 429, and no later try helps
         return PermanentError(attempted=reply.attempted, answer=words, code="out_of_credit", next_step=step)
     return reply.error(words, is_refused=is_refused, code=codes[0] if codes else None, next_step=step)
@@ -105,7 +119,7 @@ def prove(access: Access, models: Sequence[str]) -> Proof:
     """Ask for each model; a server of one's own for its list."""
     client = connect(access)
     wanted = () if access.variable(_OWN_URL) else models
-    return prove_models(client.http, f"{client.base_url}/models", wanted, _refused)
+    return prove_models(client.http, f"{client.base_url}/models", wanted, partial(_refused, variable=client.variable))
 
 
 VENDOR: Final = Vendor(

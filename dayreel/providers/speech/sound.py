@@ -26,7 +26,7 @@ def keep_sound(
             with av.open(str(aside)) as container:
                 sound = container.streams.audio[0]
                 duration_s = sum(frame.samples for frame in container.decode(sound)) / sound.rate
-        except (av.error.FFmpegError, IndexError) as error:
+        except (av.error.FFmpegError, IndexError, UnicodeDecodeError) as error:
             duration_s, answer = 0.0, f"no sound that can be read ({type(error).__name__})"
         if duration_s == 0:
             raise unusable(attempted=attempted, answer=answer, next_step=next_step)

@@ -12,7 +12,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from dayreel.errors import ConfigurationError, ContentRefusedError, ProviderError, UnknownOutcomeError, UsageError
+from dayreel.errors import (
+    ConfigurationError,
+    ContentRefusedError,
+    ProviderError,
+    TransientError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from dayreel.providers.speech.contract import LookedUpSpeech, QueuedSpeech, SpeechFailed, SpeechProvider, SpeechRequest
 from dayreel.queries.prices import narration_cost
 from dayreel.queries.rows import ContentRow
@@ -21,7 +28,7 @@ from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.schemas.content import NarrationTrack
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
-from dayreel.services.effects.ledger import has_handle
+from dayreel.services.effects.ledger import effect_of, has_handle
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
@@ -57,16 +64,20 @@ def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProv
     )
 
     def make() -> Product:
-        try:
-            return _spoken(project, channel, row, voice, idea.narration, speech)
-        except ProviderError as error:
-            if voice.fallback is None or not _may_fall_back(project, row, error):
-                raise
-            instead = voice.fallback
-            product = _spoken(project, channel, row, instead, idea.narration, project.connect(instead.provider))
-            why = dict(zip(FALLBACK, (f"{voice.provider} {voice.voice}", str(error)), strict=True))
-            parameters = {**product.parameters, **why}
-            return replace(product, provider=instead.provider, model=instead.model, parameters=parameters)
+        instead = voice.fallback
+        because = None if instead is None else _why_it_goes_on(project, row, voice, instead, idea.narration)
+        if because is None:
+            try:
+                return _spoken(project, channel, row, voice, idea.narration, speech)
+            except ProviderError as error:
+                if instead is None or not _may_fall_back(project, row, error):
+                    raise
+                because = str(error)
+        assert instead is not None  # noqa: S101  only a fallback has a reason
+        product = _spoken(project, channel, row, instead, idea.narration, project.connect(instead.provider))
+        why = dict(zip(FALLBACK, (f"{voice.provider} {voice.voice}", because), strict=True))
+        parameters = {**product.parameters, **why}
+        return replace(product, provider=instead.provider, model=instead.model, parameters=parameters)
 
     return run_stage(project, row, work, make)
 
@@ -78,10 +89,38 @@ def _may_fall_back(project: Project, row: ContentRow, error: ProviderError) -> b
     if isinstance(error, UnknownOutcomeError | ContentRefusedError):
         return False
     in_doubt = select(effects.c.id).where(
-        effects.c.content_id == row.id, effects.c.kind == "narration", effects.c.state.in_(("sent", "unknown"))
+        effects.c.content_id == row.id,
+        effects.c.kind == "narration",
+        effects.c.state.in_(("sent", "unknown")),
+        effects.c.reserved_usd > 0,
     )
     with project.catalog.read() as connection:
         return connection.execute(in_doubt).first() is None
+
+
+def _why_it_goes_on(
+    project: Project, row: ContentRow, voice: NarrationVoice, instead: NarrationVoice, text: str
+) -> str | None:
+    """Return why a fallback spoke in an earlier run that did not come to its end; None where it did not, or has left
+    nothing. It goes on, as the first voice would be paid beside it.
+    """
+    first, second = (_newest(project, row, each, text) for each in (voice, instead))
+    if first is None or second is None or first.sent_at is None or second.sent_at is None:
+        return None
+    is_after = first.state in ("intended", "refused") and second.sent_at >= first.sent_at
+    if is_after and (second.state in ("sent", "unknown") or _kept(project, row, second) is not None):
+        return first.error
+    return None
+
+
+def _newest(project: Project, row: ContentRow, voice: NarrationVoice, text: str) -> Effect | None:
+    asked = fingerprint(text=text, voice=voice.as_asked())
+    query = select(effects).where(
+        effects.c.content_id == row.id, effects.c.kind == "narration", effects.c.fingerprint == asked
+    )
+    with project.catalog.read() as connection:
+        newest = connection.execute(query.order_by(effects.c.sequence.desc()).limit(1)).mappings().one_or_none()
+    return None if newest is None else effect_of(newest)
 
 
 def _spoken(
@@ -159,7 +198,14 @@ def _buy(
         elif has_handle(handle) and isinstance(speech, LookedUpSpeech):
             spoken = speech.collect(handle, request, dest=dest)
         else:
-            spoken = speech.speak(permit, request, dest=dest)
+            try:
+                spoken = speech.speak(permit, request, dest=dest)
+            except UnknownOutcomeError as error:
+                if most_usd:
+                    raise
+                raise TransientError(
+                    attempted=error.attempted, answer=error.answer, next_step=error.next_step, code=error.code
+                ) from None
         track = NarrationTrack(
             file=project.contents.record(row.id, spoken.path),
             duration_s=round(spoken.duration_s, 3),

@@ -1,16 +1,21 @@
 """ElevenLabs: what it says is judged by its own words, and nothing that may be billed is called undone."""
 
+import base64
+import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from dayreel.clock import SystemClock
 from dayreel.errors import PermanentError, ProviderError, TransientError, UnknownOutcomeError
+from dayreel.providers.http import Http, Reply
 from dayreel.providers.speech.contract import Speech, SpeechRequest
-from dayreel.providers.speech.elevenlabs import prove
+from dayreel.providers.speech.elevenlabs import ElevenLabsSpeech, prove
+from dayreel.sandbox.speech import SsmlRequest, babble, words_of
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import vendor_named
@@ -111,6 +116,7 @@ OWN = {"detail": {"type": "x", "message": "no"}}
         (429, {"detail": {"status": "too_many_concurrent_requests"}}, TransientError),
         (429, {"detail": {"status": "system_busy"}}, TransientError),
         (422, {"detail": [{"loc": ["body", "text"], "msg": "Field required"}]}, PermanentError),
+        (422, {"detail": [{"loc": [], "msg": "no"}, {"loc": None}]}, UnknownOutcomeError),
         (429, OWN, UnknownOutcomeError),
         (401, "<html>sign in</html>", UnknownOutcomeError),
         (404, {"detail": "Not Found"}, UnknownOutcomeError),
@@ -133,3 +139,45 @@ def test_an_odd_answer_has_one_verdict(
         speak()
     assert type(caught.value) is verdict
     assert list(tmp_path.glob("voice*")) == []
+
+
+SOUND = babble(words_of(SsmlRequest(TEXT, GEORGE, 1.0)), GEORGE)
+REQUEST = SpeechRequest(TEXT, GEORGE, model=MODEL)
+LATIN_TAG = b"TAG" + "Café".encode("latin-1").ljust(125, b"\0")
+
+
+def answering(*bodies: bytes) -> Any:
+    left = list(bodies)
+
+    def send(_http: Http, *_what: Any, attempted: str, has_side_effects: bool, **_more: Any) -> Reply:
+        return Reply(200, {}, left.pop(0), attempted, has_side_effects)
+
+    return patch.object(Http, "send", send)
+
+
+@pytest.mark.parametrize("times", [[None], ["soon"], [float("nan")], [0, None]])
+def test_times_that_are_none_lose_no_paid_sound(tmp_path: Path, times: list[Any]) -> None:
+    """Neither of an answer nor of the history, where the same one comes again."""
+    signs = {"characters": list(TEXT), "character_start_times_seconds": times, "character_end_times_seconds": times}
+    client, dest = ElevenLabsSpeech(key="k"), tmp_path / "voice"
+    answer = json.dumps({"audio_base64": base64.b64encode(SOUND).decode(), "alignment": signs}).encode()
+    with answering(answer):
+        spoken = client.speak(PERMIT, REQUEST, dest=dest)
+    for alignments in ({"alignment": signs}, [signs]):
+        with answering(json.dumps({"alignments": alignments}).encode(), SOUND):
+            assert client.collect({"history_item_id": "h"}, REQUEST, dest=dest).words == spoken.words
+    assert [word.text for word in spoken.words] == TEXT.split()
+
+
+def test_a_tag_that_nobody_can_read_leaves_the_outcome_open(tmp_path: Path) -> None:
+    body = {"audio_base64": base64.b64encode(SOUND + LATIN_TAG).decode()}
+    with answering(json.dumps(body).encode()), pytest.raises(UnknownOutcomeError, match="UnicodeDecodeError"):
+        ElevenLabsSpeech(key="k").speak(PERMIT, REQUEST, dest=tmp_path / "voice")
+
+
+@pytest.mark.parametrize("odd", ["x", {}, {"history_item_id": None}, {"date_unix": 1}])
+def test_an_odd_item_of_the_history_is_passed_over(odd: Any) -> None:
+    item = {"history_item_id": "h-1", "text": TEXT, "date_unix": None}
+    with answering(json.dumps({"history": [odd, item]}).encode()):
+        lookup = ElevenLabsSpeech(key="k").find(PERMIT.key, REQUEST, sent_at=SystemClock().now())
+    assert [dict(handle) for handle in lookup.handles] == [{"history_item_id": "h-1"}]

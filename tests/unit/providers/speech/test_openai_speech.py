@@ -89,10 +89,15 @@ def test_a_server_of_ones_own_never_sees_openais_key(world: RunningSandbox, tmp_
     with pytest.raises(PermanentError, match="401") as caught:
         prove(access, ["kokoro"])
     assert "sk-marked" not in repr(vars(connect(access).http))
-    assert "OPENAI_API_KEY" in caught.value.next_step
+    assert caught.value.next_step == "Check OPENAI_SPEECH_KEY, the key of your own server."
+    assert "Authorization" not in repr(vars(connect(access).http)), "no key is made up"
 
 
 def test_seconds_are_reserved_slowly_and_booked_as_they_were(tmp_path: Path) -> None:
     model = ModelList(tmp_path).priced("openai_speech", "gpt-4o-mini-tts")
     assert narration_price(model, "x" * 40) == Decimal("0.0025")
     assert narration_price(model, "x" * 40, 3.0) == Decimal("0.00075")
+    assert narration_price(model, "x" * 40, rate="-75%") == 4 * narration_price(model, "x" * 40, rate="+50%")
+    assert narration_price(model, "湿った粘土") == narration_price(model, "x" * 15), (
+        "a sign of such a script is a syllable"
+    )

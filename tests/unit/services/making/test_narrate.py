@@ -332,6 +332,61 @@ def test_a_queued_narration_that_failed_is_free_and_replaced(billed: Project, wi
     assert (track.provider, booked(billed)[0][1:]) == ("espeak", ("refused", COST, Decimal(0)))
 
 
+BOTH_BILLED = PRICE + PRICE.replace("Sonia", "Ryan")
+LOST = UnknownOutcomeError(attempted="speak", answer="the connection closed")
+
+
+@pytest.fixture
+def both_billed(billed: Project) -> Project:
+    (billed.settings.root / "prices.yaml").write_text(BOTH_BILLED)
+    write_channel(billed.settings.root, "crafts", narration={**VOICE, "fallback": OTHER_VOICE})
+    return billed
+
+
+def fall_back(project: Project, monkeypatch: pytest.MonkeyPatch, second: FakeSpeech) -> None:
+    """Let the second voice begin to speak, in a run that ends before its narration is recorded."""
+    monkeypatch.setattr(Project, "connect", lambda _project, _name: second)
+    with (
+        patch("dayreel.services.making.narrate._kept", side_effect=KeyboardInterrupt),
+        pytest.raises((ProviderError, KeyboardInterrupt)),
+    ):
+        narrate(project, channel_of(project), DAY, speech=FakeSpeech([AWAY, AWAY, AWAY]))
+
+
+@pytest.mark.parametrize("second", [FakeSpeech(), QueuedVoice([AWAY, AWAY, AWAY])], ids=["spoken", "queued"])
+def test_a_fallback_that_was_bought_goes_on(
+    both_billed: Project, monkeypatch: pytest.MonkeyPatch, second: FakeSpeech
+) -> None:
+    fall_back(both_billed, monkeypatch, second)
+    first = FakeSpeech()
+    made = narrate(both_billed, channel_of(both_billed), DAY, speech=first)
+    assert made.manifest.narration is not None
+    assert (made.manifest.narration.voice, first.spoken) == ("en-GB-RyanNeural", []), "its first voice is not bought"
+    assert "HTTP 503" in made.record.parameters["because"]
+    assert [row[1] for row in booked(both_billed)] == ["intended", "confirmed"]
+
+
+def test_a_fallback_in_doubt_is_looked_up_first(both_billed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    fall_back(both_billed, monkeypatch, FakeSpeech([LOST]))
+    first = FakeSpeech()
+    with pytest.raises(UnknownOutcomeError):
+        narrate(both_billed, channel_of(both_billed), DAY, speech=first)
+    (parked,) = reconcile(both_billed)
+    resolve(both_billed, parked.effect_id, reference=None, by="ana")
+    track = narrate(both_billed, channel_of(both_billed), DAY, speech=first).manifest.narration
+    assert track is not None
+    assert (track.voice, len(first.spoken)) == ("en-GB-SoniaNeural", 1), "nothing was bought, so the first voice speaks"
+
+
+def test_a_lost_answer_that_costs_nothing_is_asked_again(project: Project, with_fallback: FakeSpeech) -> None:
+    """Of a server of one's own: nothing is paid twice, so nobody has to look."""
+    narrate(project, channel_of(project), DAY, speech=FakeSpeech([LOST, LOST]))
+    assert (with_fallback.spoken, booked(project)) == ([], [(1, "confirmed", Decimal(0), Decimal(0))])
+    speak_of(project, "Dry clay breaks")
+    narrate(project, channel_of(project), DAY, speech=FakeSpeech([LOST, LOST, LOST]))
+    assert with_fallback.spoken == ["Dry clay breaks"]
+
+
 BILLED = {
     "elevenlabs": {"model": "eleven_multilingual_v2", "voice": "JBFqnCBsd6RMkjVDRZzb"},
     "fal_speech": {"model": "fal-ai/elevenlabs/tts/eleven-v3", "voice": "Rachel"},
