@@ -24,14 +24,14 @@ PERMIT = make_permit("narration", "fal_speech")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    pace = {"fal_queue_s": 0, "fal_render_s": 0}
-    with RunningSandbox(tmp_path_factory.mktemp("world"), pace=pace) as sandbox:
+    with RunningSandbox(tmp_path_factory.mktemp("world")) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def voices(world: RunningSandbox) -> Iterator[FalSpeech]:
     world.reset()
+    world.pace(fal_queue_s=0, fal_render_s=0)
     yield connect(Access("sandbox", world.credentials.get, world.url, FakeClock(), world.root))
     world.clear_faults()
 
