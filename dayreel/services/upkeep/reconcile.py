@@ -284,8 +284,6 @@ def _stays_sent(
 def _look_up_post(project: Project, effect: Effect) -> Reconciled:
     finding = _find_post(project, effect)
     if finding.verdict == "live" and finding.receipt is not None:
-        if other := whose_post(project, effect.key.content_id, effect.key.target, finding.receipt):
-            return _park(project, effect, f"{finding.evidence} But that is the post of {other}.")
         return _confirm_post(project, effect, finding.receipt, finding.evidence)
     if finding.verdict == "absent":
         return _release(project, effect, finding.evidence, handle=finding.handle)
@@ -386,7 +384,10 @@ def _catch_up(project: Project, effect: Effect) -> Reconciled:
 
 def _find_post(project: Project, effect: Effect) -> PostFinding:
     platform: PlatformProvider = project.connect(effect.key.target)
-    return platform.look_up(_as_asked(project, effect), effect.handle, sent_at=_sent_at(effect))
+    finding = platform.look_up(_as_asked(project, effect), effect.handle, sent_at=_sent_at(effect))
+    if finding.receipt and (other := whose_post(project, effect.key.content_id, effect.key.target, finding.receipt)):
+        return PostFinding("unclear", f"{finding.evidence} But that is the post of {other}.")
+    return finding
 
 
 def _as_asked(project: Project, effect: Effect) -> PostRequest:

@@ -49,6 +49,7 @@ class Receiver(SignedWebhook):
         super().__init__(url=url, variable=hook, vendor="the webhook", clock=clock, secret="marked-secret")
         self.documents: list[dict[str, Any]] = []
         self.answers: list[bytes | BaseException] = []
+        self.status: Mapping[str, Any] = FAILED
         self.during: Callable[[Mapping[str, Any]], object] = lambda _document: None
 
     def post(self, document: Mapping[str, Any], *, key: str, attempted: str, hidden: tuple[str, ...] = ()) -> Reply:
@@ -65,7 +66,7 @@ class Receiver(SignedWebhook):
         self.during(self.documents[-1])
         if url != STATUS_URL:
             raise ConfigurationError("The address cannot be used.")
-        return Reply(200, {}, json.dumps({**params, **FAILED}).encode(), attempted, has_side_effects=False)
+        return Reply(200, {}, json.dumps({**params, **self.status}).encode(), attempted, has_side_effects=False)
 
 
 class Hook:
@@ -341,6 +342,16 @@ def test_another_contents_post_is_not_this_ones(hook: Hook) -> None:
     add_post(hook.project.catalog, "crafts-2026-11-19", 99, "automation")
     assert hook.call_back({**POSTED, "id": "p99"}) == 422
     assert hook.standing == ("confirmed", "processing")
+
+
+def test_a_status_address_may_not_name_another_contents_post(hook: Hook) -> None:
+    hook.publish()
+    hook.connect(status_url=STATUS_URL)
+    hook.receiver.status = {**POSTED, "id": "p99"}
+    add_post(hook.project.catalog, "crafts-2026-11-19", 99, "automation")
+    (outcome,) = reconcile(hook.project)
+    assert (outcome.outcome, hook.standing) == ("parked", ("unknown", "unknown"))
+    assert "the post of crafts-2026-11-19" in outcome.evidence
 
 
 def test_an_answer_that_repeats_the_key_is_a_report(hook: Hook) -> None:
