@@ -7,6 +7,7 @@ platform's record (`follow_ups`); looking up a lost one is `upkeep.reconcile`, t
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,18 +69,21 @@ def follow_up(project: Project, content_id: str, platform: str, provider: object
     return problems
 
 
-def due_follow_ups(project: Project) -> list[tuple[str, str]]:
-    """Return content and platform of every post with something to be done that nobody has to look at first."""
+def due_follow_ups(project: Project) -> dict[tuple[str, str], datetime]:
+    """Return content and platform of every post with something to be done that nobody has to look at first, and since
+    when it waits.
+    """
     with project.catalog.read() as connection:
         if read_config(connection, "switch").value == "off":
-            return []
-        query = select(effects.c.content_id, effects.c.target).where(
+            return {}
+        query = select(effects.c.content_id, effects.c.target, effects.c.created_at).where(
             effects.c.state == "intended",
             effects.c.kind.in_(FOLLOW_UPS),
             effects.c.world == project.settings.world,
             effects.c.attempts < MOST_FOLLOW_UP_SENDS,
         )
-        return sorted({(row.content_id, row.target) for row in connection.execute(query)})
+        rows = connection.execute(query.order_by(effects.c.content_id, effects.c.target, effects.c.created_at))
+        return {(row.content_id, row.target): row.created_at for row in rows}
 
 
 def do_due_follow_ups(project: Project) -> list[str]:

@@ -144,8 +144,9 @@ def _bills(project: Project, now: datetime) -> list[Chore]:
 
 
 def _follow_ups(project: Project, now: datetime) -> list[Chore]:
-    posts = [f"{content_id} on {platform}" for content_id, platform in due_follow_ups(project)]
-    key = f"{fingerprint(posts=posts)[:12]}:{backoff_slot(now, now)}"
+    due = due_follow_ups(project)
+    posts = [f"{content_id} on {platform}" for content_id, platform in due]
+    key = f"{fingerprint(posts=posts)[:12]}:{backoff_slot(now, max(due.values(), default=now))}"
     return [Chore("follow_ups", f"follow_ups:{key}", ", ".join(posts))] if posts else []
 
 

@@ -161,11 +161,21 @@ def test_the_other_worlds_posts_are_left_alone(project: Project, make_project: M
     assert (platform.done, follow_ups(project)) == ([], {"thumbnail": "intended", "playlist": "intended"})
 
 
+def test_what_is_held_for_long_is_due_ever_more_rarely(project: Project, clock: FakeClock) -> None:
+    publish(project, Following(*[BUSY] * 6))
+    clock.move(days=2)
+    keys = set()
+    for _ in range(12):
+        clock.move(minutes=10)
+        keys |= {chore.key for chore in due_chores(project, target="fake") if chore.name == "follow_ups"}
+    assert len(keys) in (1, 2)
+
+
 def test_what_cannot_be_connected_holds_nothing_back(
     project: Project, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(project, Following(*[BUSY] * 6))
-    monkeypatch.setattr(follow_ups_module, "due_follow_ups", lambda _project: [(ID, "nobody"), (ID, "youtube")])
+    monkeypatch.setattr(follow_ups_module, "due_follow_ups", lambda _project: {(ID, "nobody"): 0, (ID, "youtube"): 0})
     platform = project.providers["youtube"] = Following()
     (problem,) = do_chore(project, "follow_ups", notifier=FakeNotifier())
     assert problem.startswith(f"nobody: {ID}: ")
