@@ -28,7 +28,7 @@ from dayreel.schemas.channel import Channel, NarrationVoice
 from dayreel.schemas.content import NarrationTrack
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
-from dayreel.services.effects.ledger import effect_of, has_handle
+from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
@@ -70,7 +70,7 @@ def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProv
             try:
                 return _spoken(project, channel, row, voice, idea.narration, speech)
             except ProviderError as error:
-                if instead is None or not _may_fall_back(project, row, error):
+                if instead is None or not _may_fall_back(project, row, voice, idea.narration, error):
                     raise
                 because = str(error)
         assert instead is not None  # noqa: S101  only a fallback has a reason
@@ -82,11 +82,13 @@ def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProv
     return run_stage(project, row, work, make)
 
 
-def _may_fall_back(project: Project, row: ContentRow, error: ProviderError) -> bool:
+def _may_fall_back(project: Project, row: ContentRow, voice: NarrationVoice, text: str, error: ProviderError) -> bool:
     """Return whether another voice may speak: not while a narration of this content may be billed and nobody knows, and
-    not where it is the words that were refused.
+    not where it is the words that were refused, now or in an earlier run.
     """
-    if isinstance(error, UnknownOutcomeError | ContentRefusedError):
+    first = _newest(project, row, voice, text)
+    are_words_refused = first is not None and first.state == "refused" and CONTENT_REFUSED in first.result
+    if are_words_refused or isinstance(error, UnknownOutcomeError | ContentRefusedError):
         return False
     in_doubt = select(effects.c.id).where(
         effects.c.content_id == row.id,
