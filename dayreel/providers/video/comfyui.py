@@ -25,7 +25,7 @@ from dayreel.rules.footage_files import is_footage
 from dayreel.schemas.effect import EffectKey, Permit
 from dayreel.vendors.access import Access
 from dayreel.vendors.model_list import ModelList
-from dayreel.vendors.models import PICTURES
+from dayreel.vendors.models import PICTURES, VideoModel
 from dayreel.vendors.record import Proof, Setting, Vendor
 
 FOLDER: Final = "workflows"
@@ -90,28 +90,31 @@ class ComfyUIVideo(TaskClient):
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the workflow cannot make. See the contract for the errors."""
         super().check(request)
-        asked = set(_placeholders(self.workflow(request.model)))
+        asked, model = set(_placeholders(self.workflow(request.model))), self._models.video(self.name, request.model)
         wanted = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
         wanted |= {picture: getattr(request, picture) for picture in PICTURES}
         unmet = [name for name, value in wanted.items() if value and name not in asked]
         unmet += [name for name in asked & set(PICTURES) if not wanted[name]]
+        # Of a slip in a placeholder ComfyUI would be sent nothing.
+        unmet += asked - {*wanted, *model.fields.values(), "frames", *_measures(request, model)}
         elsewhere = [name for name in PICTURES if "#sha256=" not in (wanted[name] or "#sha256=")]
         if unmet or elsewhere:
             what = (
                 f"`video.{elsewhere[0]}` has to be a file here, for ComfyUI fetches none"
                 if elsewhere
-                else f"the channel and its placeholders do not agree about {', '.join(sorted(unmet))}"
+                else f"the channel, its row and its placeholders do not agree about {', '.join(sorted(unmet))}"
             )
             raise ConfigurationError(
                 f"The workflow {request.model!r} cannot make this segment: {what}. Nothing was sent.",
-                next_step="Change the channel file, or the workflow's placeholders: `{{prompt}}`, `{{first_frame}}`.",
+                next_step="Change the channel file, the row in models.yaml (`resolutions: {720p: 720x1280}`), or the "
+                "workflow's placeholders: `{{prompt}}`, `{{first_frame}}`.",
             )
 
     def submit(self, permit: Permit, request: SegmentRequest) -> dict[str, Any]:
         """Put the workflow into the queue and return `prompt_id` and `model`. See the contract for the errors."""
         self.check(request)
         values = self._arguments(request, own_seed=int.from_bytes(own_digest(permit.key)[:6], "big"))
-        values["width"], values["height"] = map(int, str(values.pop("size")).split("x"))
+        values |= _measures(request, self._models.video(self.name, request.model))
         for picture in set(PICTURES) & set(values):
             values[picture] = self._upload(str(values[picture]))
         own_id = prompt_id(permit.key)
@@ -287,6 +290,13 @@ def connect(access: Access) -> ComfyUIVideo:
 def prompt_id(key: EffectKey) -> str:
     """Return our own id of a prompt: the same effect always has the same one."""
     return str(uuid.UUID(bytes=own_digest(key)[:16], version=4))
+
+
+def _measures(request: SegmentRequest, model: VideoModel) -> dict[str, int]:
+    """Return length and size of a segment; no size where the row's word for the resolution is none, like 720x1280."""
+    size = re.fullmatch(r"(\d+)x(\d+)", model.resolutions[request.resolution])
+    measures = {"seconds": request.duration_s}
+    return measures | ({"width": int(size[1]), "height": int(size[2])} if size else {})
 
 
 def _refuse_constant(name: str) -> None:

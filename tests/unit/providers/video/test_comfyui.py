@@ -110,6 +110,16 @@ def test_a_workflow_that_cannot_be_used_says_so(comfyui: ComfyUIVideo, tmp_path:
             comfyui.check(REQUEST)
 
 
+def test_a_slip_in_a_placeholder_or_a_row_is_named(tmp_path: Path) -> None:
+    row = """[{provider: comfyui, family: video, model: workflow, durations_s: [5], resolutions: [720p], source: ours,
+      checked_on: 2026-12-01}]"""
+    (tmp_path / "models.yaml").write_text(row, encoding="utf-8")
+    client = ComfyUIVideo(url="http://127.0.0.1:9", models=ModelList(tmp_path), root=tmp_path)
+    write_workflow(tmp_path, json.loads(json.dumps(WORKFLOW).replace("{{seed}}", "{{sed}}")))
+    with pytest.raises(ConfigurationError, match=r"do not agree about height, sed, width.*720x1280"):
+        client.submit(permit(13), REQUEST)
+
+
 def test_a_lost_answer_is_found_by_our_own_id(comfyui: ComfyUIVideo, world: RunningSandbox) -> None:
     world.arm("comfyui", "submit", "lose_answer")
     key = permit(3).key
