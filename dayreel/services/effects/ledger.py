@@ -156,14 +156,10 @@ class EffectLedger:
         handle: Mapping[str, Any] | None = None,
         result: Mapping[str, Any] | None = None,
         cost_usd: Decimal | None = None,
-        is_late: bool = False,
     ) -> None:
         """Write down what looking an effect up has shown; for `services.upkeep.reconcile` and people alone.
 
         Only an effect that is unknown, or sent by a process that is gone, can be ruled on: whoever is at work wins.
-
-        Args:
-            is_late: the vendor itself says that it was done, of one that was refused or let go meanwhile.
 
         Raises:
             BusyError: a living process is at it.
@@ -172,8 +168,8 @@ class EffectLedger:
             row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
             # A living process that is still sending knows more than anybody who looks: its answer may be seconds
             # away.
-            is_open = row["state"] in (("intended", "refused") if is_late else ("unknown", "sent"))
-            if not is_open or (row["state"] == "sent" and self.is_at_work(row)):
+            is_open = row["state"] == "unknown" or (row["state"] == "sent" and not self.is_at_work(row))
+            if not is_open:
                 raise BusyError(
                     f"Effect {effect_id} is {row['state']} now.", next_step="Look again: `dayreel reconcile`."
                 )

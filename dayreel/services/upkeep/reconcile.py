@@ -134,8 +134,7 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
 def settle_reported(project: Project, effect_id: int) -> Reconciled:
     """Act on what a platform has called back with about a post, which stands in its handle by now.
 
-    It is looked up as by `reconcile`; a report that it is out counts also where it was refused, or let go, before. One
-    that it failed never takes back what was confirmed as posted.
+    It is looked up as by `reconcile`. A report that it failed never takes back what was confirmed as posted.
     """
     effect = project.ledger.get(effect_id)
     if effect.state in ("sent", "unknown"):
@@ -154,8 +153,6 @@ def _settle_reported(project: Project, effect: Effect) -> Reconciled:
         shown = connection.execute(of_effect).scalar()
     if effect.state == "confirmed" and (is_out or shown == "processing"):
         return _refresh(project, effect)
-    if is_out and finding.receipt is not None:
-        return _confirm_post(project, effect, finding.receipt, finding.evidence)
     return _reconciled(effect, "confirmed" if effect.state == "confirmed" else "refused", finding.evidence)
 
 
@@ -406,10 +403,7 @@ def _sent_at(effect: Effect) -> datetime:
 
 
 def _confirm_post(project: Project, effect: Effect, receipt: Receipt, evidence: str) -> Reconciled:
-    is_late = effect.state in ("intended", "refused")
-    project.ledger.record_outcome(
-        effect.id, "confirmed", evidence, result=vars(receipt), cost_usd=Decimal(0), is_late=is_late
-    )
+    project.ledger.record_outcome(effect.id, "confirmed", evidence, result=vars(receipt), cost_usd=Decimal(0))
     settle_post(project, effect.key.content_id, effect.key.target, receipt, sent_at=effect.sent_at)
     return _reconciled(effect, "confirmed", evidence)
 

@@ -72,8 +72,11 @@ def take_report(project: Project, platform: Platform, key: str, document: Mappin
             # The first address of a post stays: what follows is noted beside it.
             is_denied = known is not None and known["status"] == "posted"
             reports[delivery] = {**(known or {}), "later": _in_words(report)} if is_denied else reported
-            handle = {**row["handle"], REPORTS: reports}
-            connection.execute(update(effects).where(effects.c.id == row["id"]).values(handle=handle))
+            values: dict[str, Any] = {"handle": {**row["handle"], REPORTS: reports}}
+            if report.status == "posted" and row["state"] in ("intended", "refused"):
+                # Settled right below, or by `reconcile` where this process ends first; nobody sends it until then.
+                values |= {"state": "unknown", "version": row["version"] + 1}
+            connection.execute(update(effects).where(effects.c.id == row["id"]).values(**values))
     settled = settle_reported(project, row["id"])
     if is_denied:
         raise ContradictionError(

@@ -20,6 +20,7 @@ from dayreel.services.measure_posts import measurable_posts
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
+from dayreel.services.upkeep import take_report as take_report_module
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.catalog.tables import effects
@@ -283,6 +284,21 @@ def test_a_late_report_stops_the_next_delivery(hook: Hook) -> None:
     hook.connect(opening=lambda: hook.call_back(POSTED, document=0))
     assert hook.publish() == "posted"
     assert (len(hook.receiver.documents), hook.post().error_message) == (1, None)
+
+
+def test_a_report_that_kills_its_taker_is_settled_later(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise Killed
+
+    hook.publish()
+    hook.call_back(FAILED)
+    assert hook.standing == ("refused", "failed")
+    monkeypatch.setattr(take_report_module, "settle_reported", die)
+    key = urlsplit(hook.receiver.documents[0]["callback_url"]).path.rpartition("/")[2]
+    with pytest.raises(Killed):
+        take_report_module.take_report(hook.project, "automation", key, POSTED)
+    reconcile(hook.project)
+    assert hook.standing == ("confirmed", "posted")
 
 
 def test_a_callback_during_a_look_stands(hook: Hook) -> None:
