@@ -29,7 +29,6 @@ from dayreel.media.streams import (
     SubtitleStream,
     VideoStream,
     first_frames,
-    lasts_s,
     read_streams,
     zero_s,
 )
@@ -227,16 +226,18 @@ def _describe(path: Path, container: av.container.InputContainer, size_bytes: in
     name = container.format.name
     if name in _NOT_MEDIA_FORMATS:
         raise MediaError(f"Opened {str(path)!r}; it is {name!r}, not a video or sound file.")
-    duration_s = lasts_s(container)
+    duration_s = (container.duration or 0) / av.time_base
     first = (
         {track: FirstFrame(rotation) for track, rotation in outline.rotation.items()}
         if outline is not None
         else first_frames(container)
     )
     streams = read_streams(container, first, duration_s)
-    if not duration_s:
-        durations = [stream.duration_s for stream in streams.video] + [stream.duration_s for stream in streams.audio]
-        duration_s = max(durations, default=0.0)
+    ends = [stream.ends_s for stream in streams.video if not stream.is_attached_picture]
+    ends_s = max([*ends, *(stream.start_s + stream.duration_s for stream in streams.audio)], default=0.0)
+    # Matroska's own is a moment of its clock, which need not begin at zero, and counts in what is skipped of the sound.
+    if not duration_s or (name.startswith("matroska") and ends_s > 0):
+        duration_s = min(duration_s or ends_s, ends_s)
     return Probe(
         path=path,
         container=name.partition(",")[0],

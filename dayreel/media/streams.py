@@ -194,16 +194,6 @@ def zero_s(container: av.container.InputContainer) -> float:
     return (container.start_time or 0) / av.time_base
 
 
-def lasts_s(container: av.container.InputContainer) -> float:
-    """Return how long the container is by its own account, in seconds; 0 where it does not say."""
-    duration_s = (container.duration or 0) / av.time_base
-    # As of a stream (`_Clock`): FFmpeg's Matroska muxer writes the moment of the end.
-    writes_end = container.format.name.startswith("matroska") and container.metadata.get("ENCODER", "").startswith(
-        "Lavf"
-    )
-    return max(0.0, duration_s - max(0.0, zero_s(container))) if writes_end else duration_s
-
-
 @dataclass(frozen=True)
 class _Clock:
     """How the streams of a file lie on its clock. `zero_s` is in the container's time."""
@@ -223,9 +213,15 @@ class _Clock:
         tagged_s = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
         # FFmpeg's Matroska muxer writes the moment of the end (matroskaenc.c), mkvmerge the length.
         if "_STATISTICS_WRITING_APP" not in stream.metadata:
-            return max(0.0, tagged_s - self.zero_s - self.start_s(stream))
+            return max(0.0, tagged_s - _skipped_s(stream) - self.zero_s - self.start_s(stream))
         # FFmpeg keeps mkvmerge's mark and writes its own moment.
         return min(tagged_s, self.lasts_s - self.start_s(stream)) if self.lasts_s else tagged_s
+
+
+def _skipped_s(stream: Any) -> float:
+    """Return how much of a sound stream comes before its first sample that is heard; that moment counts it in."""
+    is_sound = isinstance(stream, AvAudioStream) and stream.codec_context.sample_rate
+    return float(stream.codec_context.delay / stream.codec_context.sample_rate) if is_sound else 0.0
 
 
 def read_streams(

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import choose_streams
+from dayreel.footage.media.same_footage import FootageLimits, compare_footage
 from dayreel.footage.media.transcode import plan_picture, refuse_other_picture, rewrap, transcode
 from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan
 from dayreel.media.probe import Probe, probe
@@ -64,6 +65,7 @@ def test_what_was_trimmed_away_stays_away(base: Path, ffmpeg: Path, tmp_path: Pa
     assert hidden_pictures(facts) == 90
     made = rewrap(source, tmp_path / "out.mkv", choose_streams(facts, RemuxPlan()), ffmpeg=ffmpeg)
     assert compare_whole(look_at(source), look_at(made.path)).is_in_sync
+    assert all(check.passed for check in compare_footage(source, made.path, FootageLimits(0.01, 0.5)))
 
 
 def test_what_is_shown_whole_is_copied(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
