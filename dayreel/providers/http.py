@@ -6,6 +6,7 @@ vendor file's knowledge; this module only knows whether the request can have arr
 """
 
 import json as jsonlib
+import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _LONGEST_ANSWER = 400
 _SHORTEST_PART = 16
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Halves of emoji that a vendor cut in two, and control characters: databases take neither, terminals obey some."""
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})
 
 Refusals = Mapping[tuple[int, str], str]
@@ -59,7 +62,7 @@ def readable(text: str, *, secrets: Iterable[str] = ()) -> str:
     """Return a vendor's own words as one short line in which no secret is left."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    line = " ".join(text.split())
+    line = " ".join(_UNWRITABLE.sub(" ", text).split())
     return (line if len(line) <= _LONGEST_ANSWER else line[: _LONGEST_ANSWER - 1] + "…").rstrip(".") or "nothing"
 
 

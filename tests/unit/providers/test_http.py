@@ -220,6 +220,7 @@ def test_a_copied_key_loses_its_line_end() -> None:
 
 def test_words_of_a_vendor_become_one_short_line() -> None:
     assert readable("a\n\n b\tc.") == "a b c"
+    assert readable("a \ud83d b\x00 \x1b[31mc 🏺") == "a b [31mc 🏺", "no database takes half an emoji"
     assert len(readable("x" * 5000)) == 400
     assert readable("  ") == "nothing"
 
