@@ -5,9 +5,11 @@ lost one was billed, it is bought again under the next sequence number, within t
 fetched there.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -15,12 +17,20 @@ from sqlalchemy import select
 from dayreel.errors import (
     ConfigurationError,
     ContentRefusedError,
+    PermanentError,
     ProviderError,
     TransientError,
     UnknownOutcomeError,
     UsageError,
 )
-from dayreel.providers.speech.contract import LookedUpSpeech, QueuedSpeech, SpeechFailed, SpeechProvider, SpeechRequest
+from dayreel.providers.speech.contract import (
+    LookedUpSpeech,
+    QueuedSpeech,
+    Speech,
+    SpeechFailed,
+    SpeechProvider,
+    SpeechRequest,
+)
 from dayreel.queries.prices import narration_cost
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
@@ -35,6 +45,7 @@ from dayreel.services.making.write_prompts import require_idea
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import effects
 from dayreel.vendors.models import AnyModel, Voice
+from dayreel.vendors.registry import vendor_named
 
 CODE_VERSION = "1"
 FALLBACK = ("fallback_for", "because")
@@ -194,11 +205,11 @@ def _buy(
                 handle = speech.submit(permit, request)
                 record(handle)
             try:
-                spoken = speech.collect(handle, request, dest=dest)
+                spoken = _fetched(speech, permit, handle, request, dest)
             except SpeechFailed as ended:
                 raise VendorFailed(ended.error) from None
         elif has_handle(handle) and isinstance(speech, LookedUpSpeech):
-            spoken = speech.collect(handle, request, dest=dest)
+            spoken = _fetched(speech, permit, handle, request, dest)
         else:
             try:
                 spoken = speech.speak(permit, request, dest=dest)
@@ -219,6 +230,29 @@ def _buy(
         return Done({"track": track.model_dump(mode="json")}, cost_usd)
 
     return project.ledger.perform(intent, act)
+
+
+def _fetched(
+    speech: LookedUpSpeech | QueuedSpeech,
+    permit: Permit,
+    handle: Mapping[str, Any],
+    request: SpeechRequest,
+    dest: Path,
+) -> Speech:
+    """Return what a vendor has spoken; where it has it no longer, the error names the way out.
+
+    Raises:
+        SpeechFailed, TransientError, PermanentError: as in the contract.
+    """
+    try:
+        return speech.collect(handle, request, dest=dest)
+    except PermanentError as error:
+        reference = handle.get(vendor_named(speech.name).handle)
+        booked = f"`dayreel reconcile --effect {permit.effect_id} --found {reference}` books it"
+        step = f"{error.next_step} Where it is gone for good {booked}, and `dayreel retry` buys it again.".strip()
+        raise PermanentError(
+            attempted=error.attempted, answer=error.answer, reference=error.reference, next_step=step, code=error.code
+        ) from None
 
 
 def _kept(project: Project, row: ContentRow, effect: Effect) -> NarrationTrack | None:

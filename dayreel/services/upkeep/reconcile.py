@@ -117,6 +117,8 @@ def resolve(project: Project, effect_id: int, *, reference: str | None, by: str,
     if reference is None:
         return _release(project, effect, evidence)
     is_kept = effect.key.kind == "narration" and _keeps_narrations(effect.key.target)
+    if is_kept and effect.handle.get(vendor_named(effect.key.target).handle) == reference:
+        is_kept = False  # by this id it was looked for already: it is gone
     if effect.key.kind in ("llm", "narration") and not is_kept:
         # Wherever it was seen: what it brought is lost, and it was billed.
         return _write_off(project, effect, evidence)

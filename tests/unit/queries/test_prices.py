@@ -43,3 +43,12 @@ def test_a_model_without_a_price_has_no_known_cost(make_project: Callable[..., P
     assert known_day_cost(project, "crafts") is None
     write_channel(project.settings.root, "crafts", title=3)
     assert known_day_cost(project, "crafts") is None
+
+
+def test_seconds_of_speech_cost_what_they_usually_take(make_project: Callable[..., Project]) -> None:
+    """And not what is reserved for it, four times as much."""
+    voice = {"provider": "openai_speech", "model": "gpt-4o-mini-tts", "voice": "coral"}
+    project = make_project()
+    silent = expected_day_cost(project, channel_of(project))
+    write_channel(project.settings.root, "crafts", narration=voice)
+    assert expected_day_cost(project, channel_of(project)) - silent == Decimal("0.004")

@@ -300,6 +300,22 @@ def test_a_lost_narration_that_is_kept_is_fetched(
     assert (len(speech.spoken), booked(billed)) == (1, [(1, "confirmed", COST, COST)])
 
 
+def test_what_is_gone_is_booked_and_bought_again(billed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeps = replace(edge.VENDOR, handle="history_item_id", can=(LOOKS_UP,))
+    monkeypatch.setattr(edge, "VENDOR", keeps)
+    monkeypatch.setattr(reconcile_module, "vendors", lambda _family: (keeps,))
+    gone = PermanentError(attempted="fetch", answer="HTTP 404")
+    voice = QueuedVoice([gone, gone])
+    for _ in range(2):
+        with pytest.raises(PermanentError, match="HTTP 404") as caught:
+            narrate(billed, channel_of(billed), DAY, speech=voice)
+    (effect,) = ledger_rows(billed, kind="narration")
+    assert f"`dayreel reconcile --effect {effect['id']} --found h-1` books it" in caught.value.next_step
+    assert resolve(billed, effect["id"], reference="h-1", by="ana").outcome == "written_off"
+    narrate(billed, channel_of(billed), DAY, speech=voice)
+    assert booked(billed) == [(1, "confirmed", COST, COST), (2, "confirmed", COST, COST)]
+
+
 class QueuedVoice(KeptSpeech):
     """A voice that speaks later: what `collects` holds comes first, one per look."""
 
