@@ -152,10 +152,10 @@ class RunwayVideo(TaskClient):
     def _failed(self, task: Mapping[str, Any], code: str) -> Job:
         beginnings = [beginning for beginning in FAILURES if f"{code}.".startswith(f"{beginning}.")]
         meaning, step = FAILURES[max(beginnings, key=len)] if beginnings else ("refuse", "")
-        words = readable(str(task.get("failure") or "no reason given"), secrets=[self._key])
+        words = readable(f"{task.get('failure') or 'no reason given'} ({code})", secrets=[self._key])
         return Job(
             "failed",
-            error=f"{words} ({code}). {step}".strip(),
+            error=f"{words}. {step}".strip(),
             error_code=code,
             retry_helps=meaning == "retry",
             refuses_content=meaning == "content",

@@ -304,6 +304,8 @@ def _usable(content_id: str, course: _Course, result: Mapping[str, Any], documen
             )
         case "unfinished":
             raise Unusable("it was not finished", "Your last answer was not finished. Answer at once, in one piece.")
+    if r"\u0000" in result["text"]:  # PostgreSQL and the command line of a voice take none
+        raise Unusable("it has a NUL character in it", r"Your last answer had \u0000 in it. Leave it out.")
     try:
         return document.model_validate_json(result["text"])
     except ValidationError as error:

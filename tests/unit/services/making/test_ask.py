@@ -102,6 +102,7 @@ def test_a_usable_answer_is_paid_once_and_kept(project: Project) -> None:
         (answer({"texts": "clay"}), "Your last answer had faults: text: Field required"),
         (answer("I would rather talk."), "Your last answer had faults: document: Invalid JSON"),
         (answer(""), "Your last answer had faults"),
+        (answer({"text": "cl\0ay"}), "had \\u0000 in it"),
     ],
 )
 def test_an_unusable_answer_is_paid_and_retried_with_a_hint(project: Project, bad: Answer, hint: str) -> None:
