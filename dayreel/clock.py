@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Answer = TypeVar("Answer")
 
@@ -64,3 +64,19 @@ def poll(probe: Callable[[], Answer | None], *, clock: Clock, interval_s: float,
             return None
         clock.sleep(interval_s)
     return answer
+
+
+def zone_named(name: str) -> str:
+    """Return the IANA name of a time zone.
+
+    Raises:
+        ValueError: there is none of that name; or it says no place: `localtime` is whatever a machine is set to, and
+            two machines may be set to two, and `Factory` means that nobody has set one.
+    """
+    try:
+        key = ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        key = ""
+    if key in ("", "localtime", "Factory"):
+        raise ValueError("it is not a valid IANA time zone; write it like Europe/Madrid")
+    return key

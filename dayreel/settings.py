@@ -15,12 +15,12 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dayreel.clock import zone_named
 from dayreel.errors import ConfigurationError
 
 World = Literal["sandbox", "live"]
@@ -136,10 +136,7 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        try:
-            return ZoneInfo(zone).key
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("it is not a valid IANA time zone; write it like Europe/Madrid") from None
+        return zone_named(zone)
 
     @field_validator("desk_trusted_proxies")
     @classmethod

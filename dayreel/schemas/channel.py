@@ -10,7 +10,6 @@ from datetime import date
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -26,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from dayreel.clock import zone_named
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.choices import UnusableVendorError, VendorOf
 from dayreel.schemas.person import name_key
@@ -366,10 +366,7 @@ class Channel(Strict):
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        try:
-            return ZoneInfo(zone).key
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{zone!r} is not a valid IANA time zone; write it like `Europe/Madrid`") from None
+        return zone_named(zone)
 
     @field_validator("narration", mode="before")
     @classmethod
