@@ -13,7 +13,7 @@ from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
 from dayreel.footage.schemas.library import TranscodePlan, VideoPreset
 from dayreel.media.compose import ComposePlan, compose
 from dayreel.media.ffmpeg_binary import find_ffmpeg
-from dayreel.media.probe import probe
+from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
 from tests.unit.media.films import FILMS, HEIGHT, RATE, WIDTH, Shown, film, look_at, make_base
 from tests.unit.media.sync import compare, compare_whole
@@ -91,6 +91,7 @@ def test_copies_show_every_picture_at_its_moment(
             rewrap(path, dest, choose_streams(probe(path), EVERYTHING), ffmpeg=FFMPEG)
         else:
             transcode(path, dest, TranscodePlan(preset=way), ffmpeg=FFMPEG)
+        decode_fully(dest, with_sound=True)
         differences = compare_whole(look_at(path), look_at(dest))
         worst_s = max(worst_s, differences.sound_off_s)
         if not differences.is_in_sync:
