@@ -18,6 +18,7 @@ from dayreel.vendors.registry import platform_named
 ELLIPSIS = "…"
 MOST_CHARACTERS = 5000  # no platform takes more
 _HASHTAG = re.compile(r"(?<![\w&])#(\w[^\s#]*)")
+_BEFORE_A_WORD = re.compile(r"^\W+")
 _MENTION = re.compile(r"(?<![\w.@])@\w[\w.]*")
 _JOINER = "\u200d"
 _SKIN_TONE_TAG_OR_JAMO = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u1160-\u11ff]")
@@ -121,6 +122,13 @@ def measure(text: str, unit: CaptionUnit) -> int:
 def hashtags_in(text: str) -> list[str]:
     """Return the hashtags of a text, each with its `#`, in their order."""
     return [f"#{word}" for word in _HASHTAG.findall(text)]
+
+
+def as_hashtags(listed: Iterable[str]) -> list[str]:
+    """Return what a language model or a table lists as hashtags in their form: words joined, what is none left out."""
+    # Small models answer `slow living` or `#rain #roof` for one hashtag, and nobody can edit an idea's hashtags.
+    pieces = ("".join(piece.split()) for raw in listed for piece in raw.split("#"))
+    return [tag for piece in pieces if _HASHTAG.fullmatch(tag := f"#{_BEFORE_A_WORD.sub('', piece)}")]
 
 
 def carries_marker(text: str, marker: str) -> bool:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from dayreel.errors import UsageError
 from dayreel.rules.approval import Words
-from dayreel.rules.captions import FormattedCaption, format_caption
+from dayreel.rules.captions import FormattedCaption, as_hashtags, format_caption
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.schemas.content import Idea
 from dayreel.vendors.registry import platform_named
@@ -47,7 +47,7 @@ def post_marker(content_id: str) -> str:
 
 def post_hashtags(channel: Channel, idea: Idea | None, platform: Platform) -> tuple[str, ...]:
     """Return the hashtags that are added to a caption on a platform: the idea's, then the channel's."""
-    return (*(idea.hashtags if idea else ()), *channel.platforms.chosen()[platform].hashtags)
+    return (*(as_hashtags(idea.hashtags) if idea else ()), *channel.platforms.chosen()[platform].hashtags)
 
 
 def post_caption(

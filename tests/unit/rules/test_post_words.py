@@ -40,6 +40,12 @@ def test_each_platform_has_its_full_text_and_its_own_title() -> None:
     }
 
 
+def test_an_idea_may_list_its_hashtags_as_small_models_do() -> None:
+    listed = ("slow living", "#rain #roof", "# gap", "#🌧", "", "l'été", "#-x")
+    text = words(idea=IDEA.model_copy(update={"hashtags": listed}))["outbox"]["text"]
+    assert text == "Clay, patience\n\n#slowliving #rain #roof #gap #l'été #x"
+
+
 def test_a_channel_may_have_its_captions_marked() -> None:
     marked, plain = words(caption_marker=True), words()
     for platform, text in plain.items():
