@@ -218,6 +218,7 @@ class Http:
         connect_s: how long a connection may take to stand, in seconds.
         read_s: how long the vendor may be silent, in seconds.
         total_s: how long one answer may take from its first byte to its last, in seconds.
+        unreached: what a person can do where no connection stands: a server of their own is theirs to start.
     """
 
     def __init__(
@@ -229,6 +230,7 @@ class Http:
         connect_s: float = 10,
         read_s: float = 60,
         total_s: float = 120,
+        unreached: str = "",
         clock: Clock | None = None,
     ) -> None:
         """Keep the settings; nothing is sent and nothing is opened."""
@@ -237,6 +239,7 @@ class Http:
         self._secrets = tuple(secret for secret in secrets if secret)
         self._timeout = (connect_s, read_s)
         self._total_s = total_s
+        self._unreached = unreached
         self._clock = clock or SystemClock()
 
     def send(
@@ -355,7 +358,12 @@ class Http:
             yield
         except requests.exceptions.RequestException as error:
             raise _transport_error(
-                error, self.vendor, attempted, has_side_effects=has_side_effects, reference=reference
+                error,
+                self.vendor,
+                attempted,
+                has_side_effects=has_side_effects,
+                reference=reference,
+                unreached=self._unreached,
             ) from None
         except (UnicodeError, ValueError) as error:
             raise _unusable(self.vendor, type(error).__name__) from None
@@ -394,6 +402,7 @@ def _transport_error(
     *,
     has_side_effects: bool,
     reference: str | None,
+    unreached: str,
 ) -> ProviderError | ConfigurationError:
     import requests  # noqa: PLC0415
 
@@ -413,7 +422,10 @@ def _transport_error(
         )
     if never_connected(error):
         return TransientError(
-            attempted=attempted, answer=f"no connection to {vendor} ({type(error).__name__})", reference=reference
+            attempted=attempted,
+            answer=f"no connection to {vendor} ({type(error).__name__})",
+            reference=reference,
+            next_step=unreached,
         )
     kind = UnknownOutcomeError if has_side_effects else TransientError
     return kind(

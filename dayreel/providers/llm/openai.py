@@ -248,6 +248,7 @@ def prove(access: Access, models: Sequence[str]) -> Proof:
     )
 
 
+NO_CREDIT_YET: Final = Proof("", "without credit every question is refused, and no free question shows it", BILLING)
 VENDOR: Final = Vendor(
     name="openai",
     label="OpenAI",
@@ -262,7 +263,7 @@ VENDOR: Final = Vendor(
     can=("ideas", "prompts", "structured answers with their usage"),
     prove=prove,
     first_day=(
-        Proof("", "without credit every question is refused, and no free question shows it", BILLING),
+        NO_CREDIT_YET,
         Proof("", "some models are for verified organisations alone, and the list of models does not show it", _VERIFY),
     ),
     order=2,

@@ -113,7 +113,8 @@ class OpenAICompatibleModel:
 
     def _http(self, wait_s: float) -> Http:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        return Http(_LABEL, headers=headers, secrets=(self._key,), read_s=wait_s, total_s=wait_s)
+        step = f"Start the server, or correct the address in {_URL}."
+        return Http(_LABEL, headers=headers, secrets=(self._key,), read_s=wait_s, total_s=wait_s, unreached=step)
 
 
 def _address(url: str) -> str:

@@ -143,6 +143,7 @@ VENDOR: Final = Vendor(
     can=("narration", "estimated word timings", LOOKS_UP),
     prove=prove,
     where_to_look=fal.VENDOR.where_to_look,
+    first_day=fal.VENDOR.first_day,
     order=5,
     refusals=fal.VENDOR.refusals,
     stand_in="dayreel.sandbox.fal:mount",

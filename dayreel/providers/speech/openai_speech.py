@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from dayreel.errors import PermanentError, ProviderError, UnknownOutcomeError
 from dayreel.providers.http import Http, Reply, reveal
-from dayreel.providers.llm.openai import BASE_URL, BILLING, KEY, NEXT_STEPS, NO_CREDIT, REFUSALS
+from dayreel.providers.llm.openai import BASE_URL, BILLING, KEY, NEXT_STEPS, NO_CREDIT, NO_CREDIT_YET, REFUSALS
 from dayreel.providers.proofs import part_of, prove_models
 from dayreel.providers.speech.contract import Speech, SpeechRequest, estimated_words
 from dayreel.providers.speech.sound import keep_sound
@@ -145,6 +145,7 @@ VENDOR: Final = Vendor(
     prove=prove,
     where_to_look="platform.openai.com, Usage",
     first_day=(
+        NO_CREDIT_YET,
         Proof(
             "",
             "OpenAI ends its speech models on 2027-01-06, and names no other for this endpoint",

@@ -85,7 +85,13 @@ class ComfyUIVideo(TaskClient):
 
     @property
     def _http(self) -> Http:
-        return Http("comfyui", headers=self._headers, secrets=[self._token], read_s=self._read_s)
+        return Http(
+            "comfyui",
+            headers=self._headers,
+            secrets=[self._token],
+            read_s=self._read_s,
+            unreached="Start ComfyUI, or correct the address in COMFYUI_URL.",
+        )
 
     def check(self, request: SegmentRequest) -> None:
         """Refuse what the workflow cannot make. See the contract for the errors."""

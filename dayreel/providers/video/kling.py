@@ -289,6 +289,7 @@ VENDOR: Final = Vendor(
     can=("video from text", "follows by id", "looks up lost requests"),
     prove=prove,
     where_to_look="Kling developer console, task list",
+    first_day=(Proof("", "without credit every task is refused, and no free question shows it", _CREDIT),),
     order=2,
     handle="task_id",
     refusals=frozenset(map(str, CODES)),

@@ -128,7 +128,7 @@ def test_only_vendors_in_use_are_asked_with_their_models() -> None:
 
 POSTING = "youtube.upload youtube.readonly"
 LISTING = "user.info.basic,video.publish,video.upload,video.list"
-FIRST_DAY = {
+FIRST_DAY: dict[str, tuple[str, str, dict[str, Any]]] = {
     "instagram": ("app may not serve", "as a tester", {"instagram_has_role": True}),
     "youtube": ("not enabled", "enable YouTube Data API v3", {"youtube_api_enabled": True}),
     "slack": ("not_in_channel", "/invite", {"slack_in_channel": True}),
@@ -152,6 +152,20 @@ def test_the_doctor_names_what_a_new_developer_meets(first_day: RunningSandbox, 
     assert step in check.next_step
     first_day.pace(**cleared)
     assert prove(way(first_day.url), vendor, []).verdict == "ok"
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "openai_speech", "fal", "fal_speech", "kling", "runway"])
+def test_credit_that_no_question_shows_is_listed(vendor: str) -> None:
+    assert any("redit" in note.next_step for note in vendor_named(vendor).first_day)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "variable"), [("openai_compatible", "OPENAI_COMPATIBLE_URL"), ("comfyui", "COMFYUI_URL")]
+)
+def test_a_server_of_ones_own_that_is_down_is_to_be_started(vendor: str, variable: str) -> None:
+    down = Access("live", {variable: "http://127.0.0.1:9/v1"}.get, None, SystemClock(), Path())
+    check = prove(down, vendor, [])
+    assert (check.verdict, variable in check.next_step, "Start " in check.next_step) == ("warn", True, True)
 
 
 LACKING = {
