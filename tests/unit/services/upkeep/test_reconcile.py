@@ -14,7 +14,7 @@ from dayreel.processes import this_process
 from dayreel.providers.platforms.contract import PostFinding, Receipt
 from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.queries.rows import posts_of
-from dayreel.schemas.effect import EffectKey, EffectKind
+from dayreel.schemas.effect import EffectKey, EffectKind, RecordHandle
 from dayreel.services.effects.intent import Intent
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
@@ -56,7 +56,7 @@ def leave(
     request = segment if kind == "segment" else {"model": "m", "marker": "the-marker"}
     wanted = Intent(key, channel_of(project), DAY, "video", most_usd=Decimal("0.5"), request=request)
 
-    def act(_permit: object, _handle: object, record: Callable[[dict[str, Any]], None]) -> Any:
+    def act(_permit: object, _handle: object, record: RecordHandle) -> Any:
         if handle is not None:
             record(handle)
         raise error
