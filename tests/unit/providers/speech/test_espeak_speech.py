@@ -92,6 +92,7 @@ def test_estimated_words_follow_each_other_without_gaps() -> None:
     assert words[1].end_s - words[1].start_s > words[0].end_s - words[0].start_s
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed on this machine")
 def test_the_real_program_speaks_and_refuses_an_unknown_voice(tmp_path: Path) -> None:
     speech = speak(EspeakSpeech(), tmp_path / "voice.wav")
