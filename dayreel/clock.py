@@ -78,5 +78,5 @@ def zone_named(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         key = ""
     if key in ("", "localtime", "Factory"):
-        raise ValueError("it is not a valid IANA time zone; write it like Europe/Madrid")
+        raise ValueError("it is not a valid IANA time zone; write it like `Europe/Madrid`")
     return key

@@ -99,9 +99,9 @@ def test_the_environment_wins_and_empty_is_not_set(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("DAYREEL_TIMEZONE", "Mars/Olympus", "it is not a valid IANA time zone; write it like Europe/Madrid"),
-        ("DAYREEL_TIMEZONE", "localtime", "it is not a valid IANA time zone; write it like Europe/Madrid"),
-        ("DAYREEL_TIMEZONE", "Factory", "it is not a valid IANA time zone; write it like Europe/Madrid"),
+        ("DAYREEL_TIMEZONE", "Mars/Olympus", "it is not a valid IANA time zone; write it like `Europe/Madrid`"),
+        ("DAYREEL_TIMEZONE", "localtime", "it is not a valid IANA time zone; write it like `Europe/Madrid`"),
+        ("DAYREEL_TIMEZONE", "Factory", "it is not a valid IANA time zone; write it like `Europe/Madrid`"),
         ("DAYREEL_FIRST_DAY", "2026-13-01", "it is not a valid day; write it like 2026-11-01"),
         ("DAYREEL_FIRST_DAY", "20261101", "it is not a valid day; write it like 2026-11-01"),
         ("DAYREEL_MORNING_AT", "23:31", "it is not a clock time up to 23:30; write it like 08:00, or off"),
