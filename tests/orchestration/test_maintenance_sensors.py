@@ -12,8 +12,9 @@ from sqlalchemy import update
 from dayreel.processes import owner_of, this_process
 from dayreel.queries.rows import get_content
 from dayreel.services.configure import write_config
+from dayreel.services.project import Project
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
-from dayreel.services.upkeep.chores import do_chore, due_chores
+from dayreel.services.upkeep.chores import Chore, do_chore, due_chores
 from dayreel.stores.catalog.tables import content
 from dayreel.stores.leases import LEASE
 from pipeline_assets.maintenance_jobs import Failure
@@ -46,6 +47,11 @@ def test_with_nothing_in_doubt_nothing_is_started(made: Deployment, instance: dg
     assert "nothing is in doubt or overdue" in reason_of(made.tick(instance, "chore_due_sensor"))
 
 
+def _due_reviews(project: Project) -> list[Chore]:
+    """Return the chores of reviews; by the hour at which the tests run, others are due too, such as the day's bills."""
+    return [chore for chore in due_chores(project, target="slack") if chore.name == "reviews"]
+
+
 def test_people_are_reminded_once_and_then_the_review_expires(
     made: Deployment, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
@@ -53,12 +59,11 @@ def test_people_are_reminded_once_and_then_the_review_expires(
         deadline = get_content(connection, NOTES_ID).review_deadline_at
     assert deadline is not None
     with made.project(clock=FakeClock(deadline - timedelta(hours=7))) as project:
-        assert due_chores(project, target="slack") == []
+        assert _due_reviews(project) == []
     with made.project(clock=FakeClock(deadline - timedelta(hours=5))) as project:
-        (chore,) = due_chores(project, target="slack")
-        assert chore.name == "reviews"
+        assert len(_due_reviews(project)) == 1
         do_chore(project, "reviews", notifier=project.connect("slack"))
-        assert due_chores(project, target="slack") == []
+        assert _due_reviews(project) == []
         do_chore(project, "reviews", notifier=project.connect("slack"))
     assert len([text for text in _messages(sandbox) if "still waits for review" in text]) == 1
     with made.project(clock=FakeClock(deadline + timedelta(hours=1))) as project:
