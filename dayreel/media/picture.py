@@ -115,7 +115,9 @@ def _from(path: Path, ordinal: int, stream: VideoStream, at_s: float) -> Node:
     if at_s <= 0:
         return at_zero(source_input(path, ordinal, an=None)[str(stream.index)], "setpts", stream.zero_s)
     begin = approach(path, stream, at_s)
-    seek = {"ss": f"{max(0.0, begin.seek_s):.6f}", "noaccurate_seek": None}
+    # Flash video without an index refuses to be sent to where it begins.
+    is_first = begin.seek_s <= stream.start_s
+    seek = {} if is_first else {"ss": f"{max(0.0, begin.seek_s):.6f}", "noaccurate_seek": None}
     node = source_input(path, ordinal, an=None, **seek)[str(stream.index)]
     node = node.filter("trim", start=f"{stream.zero_s + begin.shown_since_s - _ROUNDING_S:.6f}")
     return at_zero(node, "setpts", stream.zero_s + at_s)

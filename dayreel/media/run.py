@@ -35,6 +35,7 @@ DEADLINE_S = 900.0
 NICENESS = 5
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 _KEPT_LINES = 2000
+_SHOWN_LINES = 5
 _ABANDONED_AFTER = timedelta(days=1)
 _GRACE_S = 0.2
 """Asked to end, an encoder first writes what it has in hand, which may take many seconds and is dropped anyway."""
@@ -211,7 +212,8 @@ def _run_error(doing: str, folder: Path, code: int, lines: list[str]) -> MediaEr
     if any(_DISK_FULL_WORDS in line for line in lines):
         return disk_full(folder, doing)
     worst = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
-    words = "; ".join(re.sub(r"\[(error|fatal|[^\]]*@ 0x[0-9a-f]+)\] ?", "", line) for line in worst[-5:])
+    shown = worst if len(worst) <= _SHOWN_LINES else [worst[0], *worst[1 - _SHOWN_LINES :]]  # the first is the cause
+    words = "; ".join(re.sub(r"\[(error|fatal|[^\]]*@ 0x[0-9a-f]+)\] ?", "", line) for line in shown)
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return (UnfinishedError if -code in _ENDED_FROM_OUTSIDE else MediaError)(
         f"Tried to {doing}; ffmpeg {how} and said: {words or 'nothing'}",

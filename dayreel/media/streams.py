@@ -3,6 +3,7 @@
 Read from containers that `probe` has opened with PyAV. Which of them are worth keeping is decided in `choose_streams`.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -185,7 +186,8 @@ def first_frames(container: av.container.InputContainer) -> dict[int, FirstFrame
         if frame is not None:
             is_dolby_vision = any(frame.side_data.get(kind) is not None for kind in _DOLBY_VISION_SIDE_DATA)
             first[stream.id] = FirstFrame(-frame.rotation % 360, is_dolby_vision)
-        container.seek(0)
+        with contextlib.suppress(av.error.PermissionError):  # Flash video begins at no key picture to go back to
+            container.seek(0)
     return first
 
 

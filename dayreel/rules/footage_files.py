@@ -4,7 +4,28 @@ from pathlib import PurePath
 from typing import Final
 
 FOOTAGE_SUFFIXES: Final = frozenset(
-    {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+    {
+        ".3g2",
+        ".3gp",
+        ".avi",
+        ".dv",
+        ".flv",
+        ".m2ts",
+        ".m2v",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+    }
 )
 """In lower case."""
 

@@ -76,6 +76,9 @@ def show(item: str, as_json: bool) -> None:
         click.echo(f"  {stage:<10} {made['folder']}  by {made['made_by']} at {made['made_at']}")
         for file in made["files"]:
             click.echo(f"             {file['path']}  {file['size_bytes']} bytes  {file['sha256'][:12]}")
+        for seen in made["facts"].get("files", []):
+            if "quality" in seen:
+                click.echo(f"             {seen['path']}: {seen['quality']['reason']}")
     for event in document["history"]:
         click.echo(
             f"  {event['at']}  {event['to_state']:<12} {event['trigger']:<9} {event['actor']}: {event['notes'] or ''}"

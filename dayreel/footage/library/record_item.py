@@ -11,10 +11,12 @@ from sqlalchemy import Connection, delete, insert, update
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.rules.flow import GATE_ABOUT, STAGE_AFTER
 from dayreel.footage.rules.paths import ITEM_STAGES, STATE_OF, ItemName, ItemStage
-from dayreel.footage.schemas.library import GateAnswer, ItemManifest
+from dayreel.footage.schemas.library import GateAnswer, ItemManifest, StageMade
 from dayreel.footage.stores.reads import ItemRow, find_item
 from dayreel.services.transitions import Trigger, advance
 from dayreel.stores.catalog.tables import media_files, media_items
+
+_FEW = 3
 
 
 def record_item(library: Library, manifest: ItemManifest, *, made: Sequence[ItemStage], newest: ItemStage) -> None:
@@ -95,6 +97,8 @@ def _move(library: Library, connection: Connection, manifest: ItemManifest, stag
         trigger, notes = "approval", f"{notes}; {answer.approval_type} {answer.status} by {answer.by}"
     elif stage == "rip":
         trigger = "manual"
+    if done is not None:
+        notes = "; ".join([notes, *_found_out(done)])
     advance(
         connection,
         "media_item",
@@ -105,6 +109,12 @@ def _move(library: Library, connection: Connection, manifest: ItemManifest, stag
         trigger=trigger,
         notes=notes,
     )
+
+
+def _found_out(done: StageMade) -> list[str]:
+    """Return what was found out about the files of a stage and people want to know: why a film stayed as it is, say."""
+    reasons = [file["quality"]["reason"] for file in done.facts.get("files", []) if "quality" in file]
+    return reasons if len(reasons) <= _FEW else [*reasons[:_FEW], f"and {len(reasons) - _FEW} more"]
 
 
 def _opens(answer: GateAnswer) -> ItemStage:

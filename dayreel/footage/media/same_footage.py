@@ -14,6 +14,7 @@ from dayreel.media.probe import Probe, decode_fully, probe
 from dayreel.media.run import Pulse
 from dayreel.media.timeline import hidden_pictures
 from dayreel.schemas.content import CheckResult
+from dayreel.stores.files import sha256_of
 
 _MOST_DIFFERENT = 0.25
 """Twice what re-encoding does to a fingerprint: tone mapping and new black bars are more."""
@@ -62,6 +63,14 @@ def compare_footage(
     checks += [_frames(frames, before), _duration(before, after, limits), _sound(before, after, choices)]
     checks.append(_looks_the_same(before, after))
     return checks
+
+
+def same_bytes(source: Path, made: Path, *, pulse: Pulse | None = None) -> CheckResult:
+    """Compare a file that stayed as it was with its source, byte by byte (their SHA-256)."""
+    was, now = sha256_of(source, pulse=pulse), sha256_of(made, pulse=pulse, bypasses_cache=True)
+    if was == now:
+        return _passed("same_bytes", now[:12], was[:12])
+    return _failed("same_bytes", f"It has other bytes ({now[:12]}) than its source ({was[:12]}).", was[:12], now[:12])
 
 
 def refuse_other_footage(checks: list[CheckResult], source: Path, made: Path) -> None:

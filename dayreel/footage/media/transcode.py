@@ -4,7 +4,6 @@ What is shown stays the same: size as displayed, upright, moments of the frames,
 before it gets its name. HDR is kept, mapped or refused as the plan says. Graphs of final videos are `compose`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Any, Unpack
 
 from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
+from dayreel.footage.media.encoders import SOFTWARE, Encoder, to_encoder
 from dayreel.footage.media.remux import EncodedPicture, Running, remux, write_film
-from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan, VideoPreset
+from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan
 from dayreel.media.picture import (
     SCALED_MATRICES,
     Node,
@@ -35,26 +35,6 @@ _LIKE_THE_SOURCE = 16
 _TEN_BITS = 10
 _ASPECT_MAY_DIFFER = 0.02
 """Share; rounding to even pixels is less for anything larger than a thumbnail."""
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """One preset: codec as it is found in the file, the encoder's options, and its usual CRF."""
-
-    codec: str
-    crf: int
-    highest_crf: int
-    bit_depths: tuple[int, ...]
-    options: Mapping[str, Any]
-
-
-ENCODERS: Mapping[VideoPreset, Encoder] = {
-    "h264": Encoder("h264", 20, 51, (8,), {"c:v": "libx264", "preset:v": "medium", "profile:v": "high"}),
-    "h265": Encoder(
-        "hevc", 22, 51, (8, 10), {"c:v": "libx265", "preset:v": "medium", "x265-params": "log-level=error"}
-    ),
-    "av1": Encoder("av1", 30, 63, (8, 10), {"c:v": "libsvtav1", "preset:v": 6}),
-}
 
 
 @dataclass(frozen=True)
@@ -82,12 +62,15 @@ def transcode(
     dest: Path,
     plan: TranscodePlan,
     choices: StreamChoices | None = None,
+    *,
+    encoder: Encoder | None = None,
     **running: Unpack[Running],
 ) -> Probe:
     """Encode the main picture of `source` into `dest`, an .mkv, carry the rest over, and return what was written.
 
     Args:
         choices: the streams to keep; left out, all of them.
+        encoder: of the plan's codec; left out, the one in software.
 
     Raises:
         MediaError: the source is damaged, its colours cannot be handled as planned, or what came out is not what was
@@ -97,13 +80,12 @@ def transcode(
     facts = probe(source)
     planned = plan_picture(facts, plan)
     doing = f"transcode {str(source)!r}"
+    node, options = encoded_picture(facts, planned, plan, encoder or SOFTWARE[plan.preset])
     picture = EncodedPicture(
-        node=_picture(facts, facts.best_video_stream(), planned),
+        node=node,
         codec=planned.codec,
         refuse_other=lambda made: refuse_other_picture(made.best_video_stream(), planned, doing),
     )
-    # Each frame keeps its moment: by itself FFmpeg rounds to the usual rate, and drops what then falls together.
-    options = {"fps_mode": "passthrough", "enc_time_base:v": "demux", **_encoder_options(plan, planned, facts)}
     choices = choose_streams(facts, EVERYTHING) if choices is None else choices
     return write_film(facts, dest, choices, options, doing=doing, picture=picture, **running)
 
@@ -136,7 +118,7 @@ def plan_picture(facts: Probe, plan: TranscodePlan) -> PlannedPicture:
     """
     video = facts.best_video_stream()
     _refuse_colours(facts.path, video, plan)
-    encoder = ENCODERS[plan.preset]
+    encoder = SOFTWARE[plan.preset]
     if plan.quality is not None and plan.quality > encoder.highest_crf:
         raise MediaError(
             f"Planned to encode {str(facts.path)!r} as {plan.preset}; its quality goes to {encoder.highest_crf}, "
@@ -224,7 +206,7 @@ def _refuse_colours(path: Path, video: VideoStream, plan: TranscodePlan) -> None
         raise MediaError(
             f"{planned}; it is HDR ({video.color_transfer}), which the plan refuses.", next_step=keep_or_map
         )
-    if plan.hdr == "keep" and _TEN_BITS not in ENCODERS[plan.preset].bit_depths:
+    if plan.hdr == "keep" and _TEN_BITS not in SOFTWARE[plan.preset].bit_depths:
         raise MediaError(f"{planned}; it is HDR ({video.color_transfer}) and needs 10 bit.", next_step=keep_or_map)
 
 
@@ -240,9 +222,24 @@ def _upright_size(video: VideoStream, max_height: int | None) -> tuple[int, int,
     return to_width, to_height, (sar * width * to_height / (height * to_width)).limit_denominator(1000)
 
 
-def _picture(facts: Probe, video: VideoStream, planned: PlannedPicture) -> Node:
+def encoded_picture(
+    facts: Probe, planned: PlannedPicture, plan: TranscodePlan, encoder: Encoder, **seek: Any
+) -> tuple[Node, dict[str, Any]]:
+    """Return the picture as it goes into the encoder, and ffmpeg's options for that.
+
+    Args:
+        seek: ffmpeg's options of an input, for a part of it.
+    """
+    node, upload = to_encoder(shown_picture(facts, planned, **seek), encoder, planned.bit_depth)
+    # Each frame keeps its moment: by itself FFmpeg rounds to the usual rate, and drops what then falls together.
+    moments = {"fps_mode": "passthrough", "enc_time_base:v": "demux"}
+    return node, {**moments, **_encoder_options(plan, encoder, facts), **upload}
+
+
+def shown_picture(facts: Probe, planned: PlannedPicture, **seek: Any) -> Node:
     """Build the picture's chain. FFmpeg has turned it upright before the first filter."""
-    node = source_input(facts.path, 0, fflags="+genpts")[str(video.index)]
+    video = facts.best_video_stream()
+    node = source_input(facts.path, 0, fflags="+genpts", **seek)[str(video.index)]
     node = node.filter("bwdif", mode="send_frame", deint="interlaced")  # frames that are not interlaced pass unchanged
     if planned.is_tone_mapped:
         node = tone_mapped(node, video, planned.width, planned.height)
@@ -257,16 +254,11 @@ def _picture(facts: Probe, video: VideoStream, planned: PlannedPicture) -> Node:
     )
 
 
-def _encoder_options(plan: TranscodePlan, planned: PlannedPicture, facts: Probe) -> dict[str, Any]:
-    encoder = ENCODERS[plan.preset]
+def _encoder_options(plan: TranscodePlan, encoder: Encoder, facts: Probe) -> dict[str, Any]:
     options = dict(encoder.options)
-    if plan.preset == "av1":
+    if encoder is SOFTWARE["av1"]:
         # Where pictures come at odd moments, it takes ticks of the clock for pictures, and refuses so many a second.
         rate = usual_rate(facts.best_video_stream().fps)
         options["svtav1-params"] = f"fps-num={rate.numerator}:fps-denom={rate.denominator}"
-    return {
-        **options,
-        "crf": encoder.crf if plan.quality is None else plan.quality,
-        "pix_fmt:v": planned.pix_fmt,
-        "disposition:v:0": "default",
-    }
+    quality = encoder.crf if plan.quality is None else plan.quality
+    return {**options, encoder.option: quality, "disposition:v:0": "default"}

@@ -5,9 +5,9 @@ are read and written by `dayreel.footage.stores.items`.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dayreel.footage.schemas.job import HOURS_PATTERN, JobFile
 from dayreel.schemas.choices import VendorOf
@@ -43,8 +43,28 @@ class TranscodePlan(RolePlan):
 
     preset: VideoPreset = Field("h265", description="the codec")
     quality: int | None = Field(None, ge=0, le=63, description="the encoder's CRF; left out, a good one for the preset")
+    target_vmaf: float | None = Field(
+        None, ge=70, le=99, description="how good it has to look: the CRF is searched for each film, in its place"
+    )
+    min_saving: float | None = Field(
+        None, ge=0, lt=1, description="a film that would become smaller by less than this share stays as it is"
+    )
+    efficient_bits_per_pixel: float | None = Field(
+        None, gt=0, le=1, description="a film in H.265 or AV1 with at most so many bits a pixel stays as it is"
+    )
+    hardware: Literal["never", "prefer", "require"] = Field(
+        "never", description="encode with NVENC, QSV or VAAPI, where the worker's machine has one that works"
+    )
     max_height: int | None = Field(None, ge=144, le=4320, description="higher pictures are scaled down to it")
     hdr: Literal["refuse", "keep", "tonemap"] = Field("refuse", description="what becomes of HDR")
+
+    @model_validator(mode="after")
+    def _has_one_quality(self) -> Self:
+        if self.quality is not None and self.target_vmaf is not None:
+            raise ValueError("`quality` and `target_vmaf` exclude each other: leave one of them out")
+        if self.quality is not None and self.hardware != "never":
+            raise ValueError("`quality` is a CRF, which hardware encoders do not have: give `target_vmaf` instead")
+        return self
 
 
 class FilePlan(RolePlan):

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 from dayreel.errors import UsageError
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
+from dayreel.footage.media.encoders import choose_encoder
 from dayreel.footage.media.remux import MATROSKA, Running
-from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage
+from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage, same_bytes
+from dayreel.footage.media.target_quality import decide_quality, refuse_growth
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
 from dayreel.footage.schemas.job import JobFile, JobSpec
 from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
@@ -24,6 +26,8 @@ from dayreel.stores.files import sha256_of
 
 _WORK_SHARE = 0.85
 """Share of the time that a role's own work takes; comparing the output takes the rest."""
+_SEARCH_SHARE = 0.3
+"""Share of that which looking for the quality takes."""
 _Plan = TypeVar("_Plan", bound=RolePlan)
 
 
@@ -60,7 +64,7 @@ class JobTask:
         plan = settings_of(LibraryPlan, self.spec.parameters)
         return FootageLimits(plan.min_size_ratio, plan.max_duration_gap_s)
 
-    def running(self, progress: ProgressCallback) -> Running:
+    def running(self, progress: ProgressCallback | None) -> Running:
         """Return how ffmpeg is run for this job."""
         return {"ffmpeg": self.ffmpeg, "deadline_s": self.deadline_s, "progress": progress, "pulse": self.pulse}
 
@@ -84,27 +88,48 @@ def do_remux(task: JobTask) -> list[MadeFile]:
     plan = settings_of(RemuxPlan, task.spec.parameters)
     keep = task.spec.parameters.get("keep")
 
-    def make(source: Path, dest: Path, progress: ProgressCallback) -> tuple[StreamChoices, Probe]:
+    def make(source: Path, dest: Path, part: _Part) -> _Made:
         facts = probe(source)
         choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
-        return choices, rewrap(source, dest, choices, **task.running(progress))
+        return _Made(choices, rewrap(source, dest, choices, **task.running(part("remux", 0.0, 1.0))))
 
-    return _one_by_one(task, "remux", make)
+    return _one_by_one(task, make)
 
 
 def do_transcode(task: JobTask) -> list[MadeFile]:
-    """Encode every input.
+    """Encode every input, as well as the plan wants it to look; one that would hardly become smaller is copied.
 
     Raises:
         MediaError: an input cannot be encoded as planned, or the output is not the same footage.
+        ConfigurationError: the plan requires hardware that this machine does not have.
     """
     plan = settings_of(TranscodePlan, task.spec.parameters)
+    chosen = choose_encoder(plan, ffmpeg=task.ffmpeg, pulse=task.pulse)
 
-    def make(source: Path, dest: Path, progress: ProgressCallback) -> tuple[StreamChoices, Probe]:
-        made = transcode(source, dest, plan, **task.running(progress))
-        return choose_streams(probe(source), EVERYTHING), made
+    def make(source: Path, dest: Path, part: _Part) -> _Made:
+        choices = choose_streams(probe(source), EVERYTHING)
+        share = 0.0 if plan.target_vmaf is None and plan.min_saving is None else _SEARCH_SHARE
 
-    return _one_by_one(task, f"transcode to {plan.preset}", make)
+        def tell(words: str, done: float) -> None:
+            part(words, 0.0, share)(done)
+
+        verdict = decide_quality(source, plan, chosen, scratch=task.aside, tell=tell, **task.running(None))
+        words = " ".join(filter(None, (chosen.reason, verdict.reason)))
+        if verdict.quality is not None:
+            as_found = plan.model_copy(update={"quality": verdict.quality})
+            running = task.running(part(f"transcode to {plan.preset}", share, 1 - share))
+            made = transcode(source, dest, as_found, choices, encoder=chosen.encoder, **running)
+            kept = refuse_growth(source, made, plan, verdict)
+            if kept is None:
+                return _Made(choices, made, {"quality": {**verdict.as_facts(), "reason": words}} if words else {})
+            dest.unlink()
+            verdict = kept
+            words = verdict.reason
+        original = dest.with_suffix(source.suffix)
+        safe_copy(source, original, pulse=task.pulse)
+        return _Made(choices, probe(original), {"quality": {**verdict.as_facts(), "reason": words}}, is_copy=True)
+
+    return _one_by_one(task, make)
 
 
 def do_file(task: JobTask) -> list[MadeFile]:
@@ -135,36 +160,71 @@ ROLES: Mapping[str, Callable[[JobTask], list[MadeFile]]] = {
 }
 
 
-def _one_by_one(
-    task: JobTask, doing: str, make: Callable[[Path, Path, ProgressCallback], tuple[StreamChoices, Probe]]
-) -> list[MadeFile]:
+_Part = Callable[[str, float, float], ProgressCallback]
+"""Takes what is done, the share of a file's work that lies before it, and its own share of that."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made of one input: the streams it should have, what it has, and evidence beyond that.
+
+    `is_copy` says that it has the very bytes of its source.
+    """
+
+    choices: StreamChoices
+    after: Probe
+    facts: dict[str, Any] = field(default_factory=dict)
+    is_copy: bool = False
+
+
+def _one_by_one(task: JobTask, make: Callable[[Path, Path, _Part], _Made]) -> list[MadeFile]:
     """Make one output per input and compare each with its source."""
     outputs = _output_names(task)
     total = sum(file.size_bytes for file in task.spec.inputs) or 1
     done = 0
-    made = []
+    results = []
     for file, source in zip(task.spec.inputs, task.inputs, strict=True):
-        start, span = done / total, file.size_bytes / total
         before = probe(source)
-        video = before.best_video_stream()
-        frames = float(video.frames or video.duration_s * video.fps)
-        working = task.reporter.part(f"{doing}: {source.name}", start=start, span=span * _WORK_SHARE, frames=frames)
-        dest = task.aside / outputs[file.path]
-        choices, after = make(source, dest, working)
-        task.reporter.part(f"compare: {dest.name}", start=start + span * _WORK_SHARE, span=span)(0.0)
-        checks = compare_footage(source, dest, task.limits, choices=choices, pulse=task.pulse)
+        made = make(source, task.aside / outputs[file.path], _parts(task, source, before, done / total, file, total))
+        after, dest = made.after, made.after.path
+        begin, span = done / total, file.size_bytes / total
+        task.reporter.part(f"compare: {dest.name}", start=begin + span * _WORK_SHARE, span=span)(0.0)
+        if made.is_copy:
+            checks = [same_bytes(source, dest, pulse=task.pulse)]
+        else:
+            checks = compare_footage(source, dest, task.limits, choices=made.choices, pulse=task.pulse)
         refuse_other_footage(checks, source, dest)
         done += file.size_bytes
+        name = dest.relative_to(task.aside).as_posix()
         facts = {
-            "path": outputs[file.path],
+            "path": name,
             "source": file.path,
             "duration_s": round(after.duration_s, 3),
             "size_ratio": round(after.size_bytes / max(1, before.size_bytes), 4),
-            "streams": [asdict(choice) for choice in choices.streams],
+            "streams": [asdict(choice) for choice in made.choices.streams],
             "checks": [check.model_dump() for check in checks],
+            **made.facts,
         }
-        made.append(MadeFile(outputs[file.path], file.path, facts))
-    return made
+        results.append(MadeFile(name, file.path, facts))
+    return results
+
+
+def _parts(task: JobTask, source: Path, before: Probe, begin: float, file: JobFile, total: int) -> _Part:
+    """Return what gives each part of the work on one file its progress."""
+    video = before.best_video_stream()
+    frames = float(video.frames or video.duration_s * video.fps)
+    span = file.size_bytes / total * _WORK_SHARE
+
+    def part(doing: str, from_share: float, share: float) -> ProgressCallback:
+        is_whole = from_share + share == 1.0  # a search sees a few pictures several times
+        return task.reporter.part(
+            f"{doing}: {source.name}",
+            start=begin + span * from_share,
+            span=span * share,
+            frames=frames if is_whole else 0.0,
+        )
+
+    return part
 
 
 def _of_this_file(facts: Probe, keep: list[int]) -> list[int]:

@@ -46,6 +46,25 @@ def test_a_transcode_job_encodes_and_keeps_what_was_remuxed(shared: SharedFolder
     assert shared.find(spec).progress is not None
 
 
+@pytest.mark.slow
+def test_a_film_that_would_not_shrink_stays_as_it_is(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip, stage="2-remuxed")
+    spec = shared.submit("transcode", film, parameters={"preset": "h264", "min_saving": 0.9})
+    shared.must_end("done")
+    assert (shared.root / f"3-transcoded/movies/{LEAF}/film.mp4").read_bytes() == film.read_bytes()
+    result = shared.find(spec).result
+    assert result is not None
+    (facts,) = result.facts["files"]
+    assert facts["quality"]["reason"].startswith("It stays as it is: libx264 at 20 would ")
+    assert [check["name"] for check in facts["checks"]] == ["same_bytes"]
+
+
+@pytest.mark.slow
+def test_a_job_that_requires_hardware_waits_for_a_machine_that_has_it(shared: SharedFolder, clip: Path) -> None:
+    shared.submit("transcode", shared.put(clip, stage="2-remuxed"), parameters={"hardware": "require"})
+    assert "requires a hardware encoder for h265" in shared.must_end("returned")
+
+
 def test_a_filed_item_is_a_verified_copy_under_its_new_name(shared: SharedFolder, clip: Path) -> None:
     film = shared.put(clip, "film.mkv", stage="3-transcoded")
     shared.submit("file", film, parameters={"names": {"film.mkv": "movies/Film (2001)/Film (2001).mkv"}})
