@@ -1,4 +1,4 @@
-"""The sound side of a filter graph: parts joined to the sample, narration over a ducked bed, levels.
+"""The sound side of a filter graph: parts joined to the sample, voice over ducked layers, levels.
 
 Builds ffmpeg-python nodes and decides gains; measuring is in `loudness`, running in `run`.
 """
@@ -122,17 +122,41 @@ def narration_tempo(narration_s: float, available_s: float, *, path: Path) -> fl
     return tempo
 
 
-def narrated(
-    bed: Node,
-    bed_loudness: Loudness,
-    narration: AudioPart,
-    narration_loudness: Loudness,
-    *,
-    tempo: float,
-    starts_at_s: float,
-    total_s: float,
+@dataclass(frozen=True)
+class Ducking:
+    """How a layer gives way to the voice: a compressor that listens to it. Above `threshold` (linear), by `ratio`."""
+
+    threshold: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Sound that lies under the voice, as loud as it is where nobody speaks."""
+
+    node: Node
+    ducking: Ducking
+
+
+OWN_SOUND = Ducking(threshold=0.03, ratio=6)
+"""How the segments' own sound gives way."""
+_MUSIC_THRESHOLD_DB = -40.0
+MOST_DUCKED_DB = 18.0
+
+
+def music_ducking(duck_db: float) -> Ducking:
+    """Return the ducking that makes music so much quieter, at most `MOST_DUCKED_DB`, under a voice at its loudness.
+
+    A compressor takes (1 - 1 / ratio) of what is above its threshold.
+    """
+    above_db = NARRATION_LUFS - _MUSIC_THRESHOLD_DB
+    return Ducking(10 ** (_MUSIC_THRESHOLD_DB / 20), 1 / (1 - min(duck_db, MOST_DUCKED_DB) / above_db))
+
+
+def spoken(
+    narration: AudioPart, narration_loudness: Loudness, *, tempo: float, starts_at_s: float, total_s: float
 ) -> Node:
-    """Mix the narration over the bed, which is set lower and ducked while somebody speaks.
+    """Return the narration in its place in the whole, at its loudness.
 
     Raises:
         MediaError: the narration is silent.
@@ -143,16 +167,88 @@ def narrated(
     voice = voice.filter("volume", f"{NARRATION_LUFS - narration_loudness.integrated_lufs:.3f}dB")
     if tempo > 1.0:
         voice = voice.filter("atempo", f"{tempo:.5f}")
-    delay_ms = round(starts_at_s * 1000)
-    voice = voice.filter("adelay", delays=delay_ms, all=1) if delay_ms else voice
-    samples = round(total_s * SAMPLE_RATE)
-    voice = voice.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
-    if bed_loudness.integrated_lufs is None:
+    return _in_place(voice, starts_at_s, total_s)
+
+
+def own_sound_under(node: Node, loudness_lufs: float) -> Layer:
+    """Return the segments' own sound as it lies under a narration: never louder than `BED_LUFS`."""
+    return Layer(node.filter("volume", f"{min(0.0, BED_LUFS - loudness_lufs):.3f}dB"), OWN_SOUND)
+
+
+def music_bed(
+    track: AudioPart, *, gain_db: float, fades_s: tuple[float, float], span_s: tuple[float, float], total_s: float
+) -> Node:
+    """Return music from its beginning over a span of the whole, again and again where it is shorter.
+
+    Args:
+        fades_s: how long it comes and goes.
+        span_s: from when to when it plays.
+    """
+    lasts_s = span_s[1] - span_s[0]
+    fade_in_s, fade_out_s = (min(fade_s, lasts_s / 2) for fade_s in fades_s)
+    node = (
+        source_input(_path(track), 901, stream_loop=-1, vn=None)[str(track.index)]
+        .filter("aresample", SAMPLE_RATE)
+        .filter("aformat", sample_fmts="fltp", sample_rates=SAMPLE_RATE, channel_layouts="stereo")
+        .filter("asetpts", "N/SR/TB")
+        .filter("atrim", end_sample=round(lasts_s * SAMPLE_RATE))
+        .filter("volume", f"{gain_db:.3f}dB")
+    )
+    if fade_in_s:
+        node = node.filter("afade", type="in", duration=f"{fade_in_s:.3f}")
+    if fade_out_s:
+        node = node.filter("afade", type="out", start_time=f"{lasts_s - fade_out_s:.3f}", duration=f"{fade_out_s:.3f}")
+    return _in_place(node, span_s[0], total_s)
+
+
+def layered(voice: Node | None, layers: Sequence[Layer]) -> Node:
+    """Mix a voice and what lies under it, which is ducked while somebody speaks; at least one of them."""
+    if voice is None:
+        nodes = [layer.node for layer in layers]
+        return nodes[0] if len(nodes) == 1 else graph.filter(nodes, "amix", inputs=len(nodes), normalize=0)
+    if not layers:
         return voice
-    bed = bed.filter("volume", f"{min(0.0, BED_LUFS - bed_loudness.integrated_lufs):.3f}dB")
     heard = voice.asplit()
-    ducked = graph.filter([bed, heard[1]], "sidechaincompress", threshold=0.03, ratio=6, attack=20, release=350)
-    return graph.filter([ducked, heard[0]], "amix", inputs=2, duration="longest", normalize=0)
+    ducked = [
+        graph.filter(
+            [layer.node, heard[n]],
+            "sidechaincompress",
+            threshold=layer.ducking.threshold,
+            ratio=layer.ducking.ratio,
+            attack=20,
+            release=350,
+        )
+        for n, layer in enumerate(layers, 1)
+    ]
+    return graph.filter([*ducked, heard[0]], "amix", inputs=len(ducked) + 1, duration="longest", normalize=0)
+
+
+def crossfaded(parts: Sequence[AudioPart], overlaps_s: Sequence[float]) -> Node:
+    """Join parts as `joined` does, each over the end of the one before it for as long as is said at its place."""
+    node: Node = None
+    for n, (part, overlap_s) in enumerate(zip(parts, overlaps_s, strict=True)):
+        following = _part(part, n)
+        if node is None:
+            node = following
+        elif overlap_s:
+            # Different sounds add up in power, so equal-power curves keep the loudness through the change.
+            samples = round(overlap_s * SAMPLE_RATE)
+            node = graph.filter([node, following], "acrossfade", nb_samples=samples, curve1="qsin", curve2="qsin")
+        else:
+            node = graph.concat(node, following, v=0, a=1)
+    return node
+
+
+def _in_place(node: Node, starts_at_s: float, total_s: float) -> Node:
+    delay_ms = round(starts_at_s * 1000)
+    node = node.filter("adelay", delays=delay_ms, all=1) if delay_ms else node
+    samples = round(total_s * SAMPLE_RATE)
+    return node.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
+
+
+def _path(part: AudioPart) -> Path:
+    assert part.path is not None  # noqa: S101 - silence is never music
+    return part.path
 
 
 def _part(part: AudioPart, ordinal: int) -> Node:

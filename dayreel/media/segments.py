@@ -12,7 +12,7 @@ import ffmpeg as graph
 
 from dayreel.errors import MediaError
 from dayreel.media.audio import joined, levelled
-from dayreel.media.compose import output_options
+from dayreel.media.encoding import output_options
 from dayreel.media.loudness import AudioPart
 from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain
 from dayreel.media.probe import Probe, probe

@@ -11,7 +11,8 @@ from PIL import Image
 from dayreel.footage.media.choose_streams import choose_streams
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
 from dayreel.footage.schemas.library import TranscodePlan, VideoPreset
-from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.compose import compose
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment

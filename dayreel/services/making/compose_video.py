@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dayreel.errors import UsageError
 from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
-from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.compose import compose
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.media.stills import contact_sheet, poster

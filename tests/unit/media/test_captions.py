@@ -11,7 +11,8 @@ import pytest
 
 from dayreel.errors import MediaError
 from dayreel.media.captions import SAFE_ZONE, caption_lines, write_ass
-from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.compose import compose
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.schemas.content import SpokenWord
 
 WIDTH, HEIGHT = 360, 640

@@ -10,7 +10,8 @@ import pytest
 
 from dayreel.errors import MediaError
 from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
-from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.compose import compose
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.schemas.content import CheckResult
 from dayreel.vendors.record import PlatformLimits
 

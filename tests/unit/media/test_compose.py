@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from dayreel.errors import MediaError
-from dayreel.media.compose import Composed, ComposePlan, compose
+from dayreel.media.compose import Composed, compose
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.loudness import AudioPart, measure
 from dayreel.media.probe import decode_fully, probe
 

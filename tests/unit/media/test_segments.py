@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dayreel.errors import MediaError
-from dayreel.media.compose import ComposePlan, compose
+from dayreel.media.compose import compose
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.loudness import AudioPart, measure
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment

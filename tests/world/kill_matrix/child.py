@@ -26,7 +26,8 @@ from sqlalchemy import select
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
 from dayreel.media.checks import ExpectedVideo
-from dayreel.media.compose import Composed, ComposePlan
+from dayreel.media.compose import Composed
+from dayreel.media.edit_plan import ComposePlan
 from dayreel.providers.platforms.contract import PlatformProvider
 from dayreel.queries.holds import holds
 from dayreel.queries.rows import current_content, get_content, posts_of
