@@ -316,7 +316,7 @@ class _Build:
             checks=VIDEO_CHECKS,
             check=lambda _step, manifest: _final_of(manifest).checks,
             version_of=lambda made: _final_of(made.manifest).file.sha256,
-            description=f"The finished video: {channel.segments.total_s} s, 9:16, "
+            description=f"The finished video: {channel.length_s:g} s, 9:16, "
             f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. {runbook('explanation/media')}",
         )
 

@@ -50,18 +50,22 @@ class FormattedCaption:
     doubts: tuple[str, ...] = ()
 
 
-def format_caption(platform: str, text: str, *, hashtags: Sequence[str] = (), marker: str = "") -> FormattedCaption:
-    """Put text, hashtags and marker together for one platform.
+def format_caption(
+    platform: str, text: str, *, hashtags: Sequence[str] = (), credit: str = "", marker: str = ""
+) -> FormattedCaption:
+    """Put text, hashtags, the credit of the music and marker together for one platform.
 
-    Formatting a formatted caption again changes nothing: a marker or hashtag that is already there is not added twice.
+    Formatting a formatted caption again changes nothing: what is already there is not added twice.
 
     Raises:
         UsageError: the text does not fit or holds what the platform refuses; the message says what and by how much.
     """
     rules = platform_named(platform).captions
     text = text.replace("\r\n", "\n").strip()
-    _refuse_unsendable(platform, text, rules)
-    tail = "" if not marker or carries_marker(text, marker) else marker
+    _refuse_unsendable(platform, "caption", text, rules)
+    _refuse_unsendable(platform, "credit of the music", credit, rules)
+    ends = (credit if credit not in text else "", "" if carries_marker(text, marker) else marker)
+    tail = "\n\n".join(filter(None, ends))
     _refuse_what_does_not_fit(platform, _assemble(text, (), tail), rules)
     kept, dropped = _fit_hashtags(text, _new_hashtags(text, hashtags), tail, rules)
     whole = _assemble(text, kept, tail)
@@ -205,12 +209,12 @@ def _fit_hashtags(text: str, hashtags: list[str], tail: str, rules: CaptionRules
     return hashtags[:count], hashtags[count:]
 
 
-def _refuse_unsendable(platform: str, text: str, rules: CaptionRules) -> None:
+def _refuse_unsendable(platform: str, what: str, text: str, rules: CaptionRules) -> None:
     for position, character in enumerate(text):
         if _is_control(character) or character in rules.forbidden:
             raise UsageError(
-                f"The caption has {character!r} at position {position}, which {platform} does not take.",
-                next_step="Edit the caption and leave that character out.",
+                f"The {what} has {character!r} at position {position}, which {platform} does not take.",
+                next_step=f"Edit the {what} and leave that character out.",
             )
 
 

@@ -50,6 +50,12 @@ def post_hashtags(channel: Channel, idea: Idea | None, platform: Platform) -> tu
     return (*(as_hashtags(idea.hashtags) if idea else ()), *channel.platforms.chosen()[platform].hashtags)
 
 
+def music_credit(channel: Channel) -> str:
+    """Return what every post says about the music of its video; empty where nothing is to be said."""
+    music = channel.edit.music
+    return music.licence.strip() if music is not None and music.licence_in_posts else ""
+
+
 def post_caption(
     channel: Channel, platform: Platform, *, content_id: str, caption: str, idea: Idea | None
 ) -> FormattedCaption:
@@ -59,7 +65,8 @@ def post_caption(
         UsageError: the platform does not take it; says why.
     """
     marker = post_marker(content_id) if channel.caption_marker else ""
-    return _formatted(platform, caption, hashtags=post_hashtags(channel, idea, platform), marker=marker)
+    hashtags = post_hashtags(channel, idea, platform)
+    return _formatted(platform, caption, hashtags=hashtags, credit=music_credit(channel), marker=marker)
 
 
 def post_words(channel: Channel, *, content_id: str, caption: str, idea: Idea | None) -> Words:

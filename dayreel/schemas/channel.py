@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema
 from dayreel.clock import zone_named
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.choices import UnusableVendorError, VendorOf
+from dayreel.schemas.edit import EditSpec
 from dayreel.schemas.person import name_key
 from dayreel.schemas.posts import FrameCover, PostFields
 from dayreel.schemas.strict import Strict
@@ -112,7 +113,7 @@ class SegmentSpec(Strict):
 
     @property
     def total_s(self) -> int:
-        """Length of the final video, without intro and outro, in seconds."""
+        """Length of the segments one after the other, in seconds; that of the video is `Channel.length_s`."""
         return self.count * self.duration_s
 
 
@@ -347,6 +348,7 @@ class Channel(Strict):
     narration: Narration | None = Field(None, description="`off` or a voice")
     captions: Literal["off", "words"] = Field("off", description="`words` burns the spoken words in")
     brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
+    edit: EditSpec = Field(EditSpec(), description="music, transitions; left out, cuts alone")
     safety: Safety = Field(Safety(), description="what no idea and no prompt may hold")
     review: Annotated[SerializeAsAny[Review], BeforeValidator(_read_review)] = Field(
         Review(), description="who may decide, and until when"
@@ -362,6 +364,20 @@ class Channel(Strict):
     learn_from_results: bool = Field(
         default=False, description="show the best and worst measured ideas of the last 30 days to the next idea"
     )
+
+    @property
+    def _overlap_s(self) -> float:
+        return self.edit.transition.duration_s if self.edit.transition else 0.0
+
+    @property
+    def segments_s(self) -> float:
+        """From the first segment's beginning to the last one's end in the video, in seconds: what can be spoken in."""
+        return self.segments.total_s - (self.segments.count - 1) * self._overlap_s
+
+    @property
+    def length_s(self) -> float:
+        """Length of the final video, without intro and outro, in seconds."""
+        return self.segments_s
 
     @field_validator("timezone")
     @classmethod
@@ -391,6 +407,13 @@ class Channel(Strict):
         return windows
 
     @model_validator(mode="after")
+    def _transitions_fit_between_segments(self) -> "Channel":
+        if 2 * self._overlap_s > self.segments.duration_s:
+            lasts = f"{self.segments.duration_s} s"
+            raise ValueError(f"edit.transition: {self._overlap_s:g} s are too long at both ends of segments of {lasts}")
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit_together(self) -> "Channel":
         if self.active_until is not None and self.active_until < self.active_from:
             raise ValueError("active_until is before active_from")
@@ -399,8 +422,8 @@ class Channel(Strict):
         # An intro and an outro make it longer; how long footage is, only its files say.
         if self.video.provider != "clips" and self.brand.intro is None and self.brand.outro is None:
             for platform, fields in self.platforms.chosen().items():
-                if isinstance(fields, FrameCover) and (fields.cover_at_s or 0) >= self.segments.total_s:
-                    raise ValueError(f"{platform}.cover_at_s is after the end of a video of {self.segments.total_s} s")
+                if isinstance(fields, FrameCover) and (fields.cover_at_s or 0) >= self.length_s:
+                    raise ValueError(f"{platform}.cover_at_s is after the end of a video of {self.length_s:g} s")
         if self.captions == "words" and self.narration is None:
             raise ValueError("captions from words need a `narration`")
         if self.ideas.provider == "calendar" and (self.learn_from_results or _wants(self.experiment, "idea")):

@@ -99,6 +99,14 @@ class CheckResult(Shape):
     message: str
 
 
+class UsedMusic(Shape):
+    """The music of one video: which file, with its bytes' hash, and by what right."""
+
+    file: str
+    sha256: str
+    licence: str
+
+
 class FinalVideo(Shape):
     """The composed video. `revision` counts up whenever the bytes change; a decision names the revision it saw."""
 
@@ -110,6 +118,7 @@ class FinalVideo(Shape):
     loudness_lufs: float | None
     true_peak_dbtp: float | None
     mode: Literal["copy", "encode", "adopted"]
+    music: UsedMusic | None = Field(None, description="the music that was laid under it")
     poster: str
     contact_sheet: str
     checks: tuple[CheckResult, ...] = ()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from dayreel.errors import ConfigurationError, UsageError
 from dayreel.schemas.channel import CHANNEL_ID, Channel, is_address
+from dayreel.schemas.edit import EditSpec
 from dayreel.schemas.posts import COVER_HASH, PictureCover, PostFields
 from dayreel.stores.yaml_problems import VendorProblem, problem_of
 from dayreel.yaml_documents import Problem, Unreadable, lines_of, parsed
@@ -221,8 +222,14 @@ def named_files(folder: Path, channel: Channel) -> dict[str, Path]:
         "brand.watermark": channel.brand.watermark,
         "brand.intro": channel.brand.intro,
         "brand.outro": channel.brand.outro,
+        **_edit_files(channel.edit),
     }
     return {field: folder / part for field, part in named.items() if part is not None}
+
+
+def _edit_files(edit: EditSpec) -> dict[str, str | None]:
+    music = {} if edit.music is None else {"file": edit.music.file, "folder": edit.music.folder}
+    return {f"edit.music.{field}": path for field, path in music.items()}
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -278,7 +278,7 @@ def _checked(
     ffmpeg = find_ffmpeg(project.settings.ffmpeg)
     width, height = channel.segments.size
     expected = ExpectedVideo(
-        duration_s=channel.segments.total_s,
+        duration_s=channel.length_s,
         width=width,
         height=height,
         loudness_lufs=channel.brand.loudness_lufs,

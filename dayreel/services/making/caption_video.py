@@ -32,9 +32,7 @@ def write_captions(channel: Channel, manifest: Manifest, *, folder: Path, intro:
         )
     path = folder / track.file.path
     heard = probe(path).best_audio_stream()
-    tempo = narration_tempo(
-        track.duration_s if heard is None else heard.duration_s, channel.segments.total_s, path=path
-    )
+    tempo = narration_tempo(track.duration_s if heard is None else heard.duration_s, channel.segments_s, path=path)
     starts_at_s = 0.0 if intro is None else probe(intro).best_video_stream().duration_s
     words = [
         SpokenWord(text=word.text, start_s=starts_at_s + word.start_s / tempo, end_s=starts_at_s + word.end_s / tempo)
@@ -42,5 +40,5 @@ def write_captions(channel: Channel, manifest: Manifest, *, folder: Path, intro:
     ]
     width, height = channel.segments.size
     dest = folder / "captions.ass"
-    write_ass(words, dest, width=width, height=height, total_s=starts_at_s + channel.segments.total_s)
+    write_ass(words, dest, width=width, height=height, total_s=starts_at_s + channel.segments_s)
     return dest

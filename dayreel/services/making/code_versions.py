@@ -11,6 +11,7 @@ from typing import Any
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.services.making import compose_video, make_idea, narrate, render_segments, write_prompts
+from dayreel.services.making.plan_video import edit_settings
 from dayreel.services.making.templating import source_of
 from dayreel.vendors.models import PICTURES
 
@@ -52,7 +53,7 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
         "narration": (narrate.CODE_VERSION, {"voice": channel.narration and channel.narration.as_asked()}),
         "final_video": (
             compose_video.CODE_VERSION,
-            {"brand": channel.brand, "captions": channel.captions, "spec": spec},
+            {"brand": channel.brand, "captions": channel.captions, "spec": spec, **edit_settings(channel)},
         ),
     }
     return {stage: f"{code}-{fingerprint(**settings)[:8]}" for stage, (code, settings) in follows.items()}

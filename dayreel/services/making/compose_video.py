@@ -1,6 +1,7 @@
 """Composing the final video of a content and asking for its review."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,6 @@ from pathlib import Path
 from dayreel.errors import UsageError
 from dayreel.media.checks import ExpectedVideo, check_final_video, platform_limits
 from dayreel.media.compose import compose
-from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
 from dayreel.media.stills import contact_sheet, poster
@@ -19,11 +19,11 @@ from dayreel.schemas.content import CheckResult, FinalVideo
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making import caption_video
 from dayreel.services.making.open_content import open_content
+from dayreel.services.making.plan_video import brand_files, edit_files, edit_settings, used_music, video_plan
 from dayreel.services.making.preflight import require_files
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.project import Project
 from dayreel.services.reviewing.request_review import request_review
-from dayreel.stores.channel_files import named_files
 from dayreel.stores.files import sha256_of
 from dayreel.vendors.registry import platform_named
 
@@ -48,13 +48,15 @@ def compose_video(project: Project, channel: Channel, day: date) -> StageResult:
 
     Raises:
         UsageError: there are no segments (or no narration, where the channel speaks) yet.
-        ConfigurationError: a file of the brand is not there.
+        ConfigurationError: a file of the brand or the edit is not there.
         MediaError: a part cannot be used, the disk is full, ffmpeg failed. No half file has a final name.
     """
     row = open_content(project, channel, day)
     manifest = project.contents.manifest(row.id)
     _require_parts(channel, manifest)
-    require_files(project.settings, channel, "brand.")
+    for part in ("brand.", "edit."):
+        require_files(project.settings, channel, part)
+    files = edit_files(project.settings.channels_dir, channel, row.id)
     work = Work(
         stage="final_video",
         fingerprint=fingerprint(
@@ -62,14 +64,16 @@ def compose_video(project: Project, channel: Channel, day: date) -> StageResult:
             segments=[segment.file.sha256 for segment in manifest.segments],
             narration=manifest.narration.file.sha256 if manifest.narration else None,
             brand=channel.brand,
-            brand_files=[sha256_of(path) for path in _brand_files(project, channel).values()],
+            brand_files=[sha256_of(path) for path in brand_files(project.settings.channels_dir, channel).values()],
             spec=channel.segments,
             # Left out while it is off, so that what was composed before there were captions stays as it is.
             **({} if channel.captions == "off" else {"captions": caption_video.CODE_VERSION}),
+            **edit_settings(channel),
+            **({"edit_files": {field: sha256_of(path) for field, path in files.items()}} if files else {}),
         ),
         provider="ffmpeg",
     )
-    result = run_stage(project, row, work, lambda: _compose(project, channel, row, manifest))
+    result = run_stage(project, row, work, lambda: _compose(project, channel, row, manifest, files))
     request_review(project, channel, row.id)
     return result
 
@@ -85,40 +89,29 @@ def _require_parts(channel: Channel, manifest: Manifest) -> None:
         )
 
 
-def _brand_files(project: Project, channel: Channel) -> dict[str, Path]:
-    named = named_files(project.settings.channels_dir, channel)
-    return {field.removeprefix("brand."): path for field, path in named.items() if field.startswith("brand.")}
-
-
-def _compose(project: Project, channel: Channel, row: ContentRow, manifest: Manifest) -> Product:
+def _compose(
+    project: Project, channel: Channel, row: ContentRow, manifest: Manifest, files: Mapping[str, Path]
+) -> Product:
     folder = project.contents.folder(row.id)
     ffmpeg = find_ffmpeg(project.settings.ffmpeg)
-    width, height = channel.segments.size
-    brand_files = _brand_files(project, channel)
-    plan = ComposePlan(
-        width=width,
-        height=height,
-        segment_duration_s=channel.segments.duration_s,
-        loudness_lufs=channel.brand.loudness_lufs,
-        true_peak_dbtp=channel.brand.true_peak_dbtp,
+    brand = brand_files(project.settings.channels_dir, channel)
+    metadata = {"comment": f"dayreel {row.id}" + (" (simulated)" if manifest.simulated else "")}
+    plan = replace(
+        video_plan(channel, brand, files, metadata=metadata),
         narration=None if manifest.narration is None else folder / manifest.narration.file.path,
-        metadata={"comment": f"dayreel {row.id}" + (" (simulated)" if manifest.simulated else "")},
-        watermark=brand_files.get("watermark"),
-        intro=brand_files.get("intro"),
-        outro=brand_files.get("outro"),
-        captions=caption_video.write_captions(channel, manifest, folder=folder, intro=brand_files.get("intro")),
+        captions=caption_video.write_captions(channel, manifest, folder=folder, intro=brand.get("intro")),
     )
     segments = [project.contents.path(row.id, segment.file) for segment in manifest.segments]
     made = compose(segments, folder / "final_video.mp4", plan=plan, ffmpeg=ffmpeg)
     poster(made.path, folder / "poster.jpg")
     contact_sheet(made.path, folder / "contact_sheet.jpg")
-    around_s = sum(probe(path).duration_s for name, path in brand_files.items() if name != "watermark")
+    around_s = sum(probe(path).duration_s for name, path in brand.items() if name != "watermark")
     checks = check_final_video(
         made.path,
         ExpectedVideo(
-            duration_s=channel.segments.total_s + around_s,
-            width=width,
-            height=height,
+            duration_s=channel.length_s + around_s,
+            width=plan.width,
+            height=plan.height,
             loudness_lufs=channel.brand.loudness_lufs if made.loudness_lufs is not None else None,
             max_true_peak_dbtp=channel.brand.true_peak_dbtp,
         ),
@@ -136,6 +129,7 @@ def _compose(project: Project, channel: Channel, row: ContentRow, manifest: Mani
         loudness_lufs=made.loudness_lufs,
         true_peak_dbtp=made.true_peak_dbtp,
         mode=made.mode,
+        music=used_music(channel, files),
         poster="poster.jpg",
         contact_sheet="contact_sheet.jpg",
         checks=(*checks, fits_platforms(channel, made.path)),

@@ -182,7 +182,7 @@ def _question(
         topic=channel.topic.replace("{date}", row.day.isoformat()).replace("{weekday}", weekday),
         day=row.day.isoformat() + (f", take {row.take}" if row.take > 1 else ""),
         weekday=weekday,
-        total_s=channel.segments.total_s,
+        total_s=f"{channel.segments_s:g}",
         narrates=channel.narration is not None,
         narration_words=narration_words(channel),
         avoid=[] if pinned is not None else avoid,

@@ -12,7 +12,7 @@ _WORDS_PER_SECOND = 2.3
 def narration_words(channel: Channel) -> int:
     """Return how many words a channel's voice speaks within its video at ease."""
     rate = 0 if channel.narration is None else int(channel.narration.rate.removesuffix("%"))
-    return int(channel.segments.total_s * _WORDS_PER_SECOND * (1 + rate / 100))
+    return int(channel.segments_s * _WORDS_PER_SECOND * (1 + rate / 100))
 
 
 def why_not_speakable(channel: Channel, narration: str) -> str | None:

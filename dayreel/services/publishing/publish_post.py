@@ -27,8 +27,9 @@ from dayreel.queries.review import as_approved, bound_fields
 from dayreel.queries.rows import ContentRow, DecisionRow, decisions_after, get_content, newest_verdict, posts_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.gates import check_gates, closed
-from dayreel.rules.post_words import post_caption, post_marker
+from dayreel.rules.post_words import music_credit, post_caption, post_marker
 from dayreel.schemas.channel import Channel, Platform
+from dayreel.schemas.content import FinalVideo
 from dayreel.schemas.effect import OUT, Effect, EffectKey, Permit, RecordHandle
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.posts import PictureCover
@@ -306,6 +307,7 @@ def _request(
     final = manifest.final_video
     if final is None:
         raise UsageError(f"{row.id} has no final video yet.", next_step="`dayreel status` shows how far it is.")
+    _refuse_other_music(channel, row, final)
     try:
         caption = post_caption(channel, platform, content_id=row.id, caption=row.caption or "", idea=manifest.idea)
     except UsageError as refusal:
@@ -325,6 +327,19 @@ def _request(
         marker=post_marker(row.id),
         cover=_cover(project, channel, platform),
     )
+
+
+def _refuse_other_music(channel: Channel, row: ContentRow, final: FinalVideo) -> None:
+    """Refuse to name music in a post that is not the music of its video: the channel's file has changed since."""
+    credit = music_credit(channel)
+    has = "" if final.music is None else final.music.licence.strip()
+    if credit and credit != has and final.mode != "adopted":
+        raise UsageError(
+            f"{row.id} cannot be posted: its text would end with {credit!r}, and its video was composed "
+            f"{f'with music of {has!r}' if has else 'without music'}.",
+            next_step=f"`dayreel run --channel {row.channel} --date {row.day}` composes it again, which costs nothing; "
+            "then approve it.",
+        )
 
 
 def _cover(project: Project, channel: Channel, platform: Platform) -> Path | None:

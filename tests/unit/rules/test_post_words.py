@@ -53,6 +53,15 @@ def test_a_channel_may_have_its_captions_marked() -> None:
         assert marked[platform]["title"] == text["title"]
 
 
+def test_posts_name_the_music_where_that_is_asked() -> None:
+    music = {"file": "slow.mp3", "licence": "Music: Slow River by Ana Ruiz, CC BY 4.0"}
+    assert words(edit={"music": music}) == words()
+    named = words(edit={"music": {**music, "licence_in_posts": True}}, caption_marker=True)
+    for platform, text in words().items():
+        assert named[platform]["text"] == f"{text['text']}\n\n{music['licence']}\n\n{post_marker(ID)}"
+        assert named[platform]["title"] == text["title"]
+
+
 def test_the_channels_title_goes_out_only_in_the_outbox() -> None:
     before, now = words(), words(title="Crafts of the day")
     assert [platform for platform in before if before[platform] != now[platform]] == ["outbox"]

@@ -120,6 +120,10 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         ("learn_from_results: maybe", "10: learn_from_results", "write true or false"),
         ("weekdays: [monday]", "10: weekdays.0", "'mon', 'tue'"),
         ("weekdays: []", "1: file", "weekdays is empty"),
+        ("edit: {music: {file: a.mp3}}", "10: edit.music.licence", "it is needed"),
+        ("edit: {music: {licence: mine}}", "10: edit.music", "music needs either `file` or `folder`"),
+        ("edit: {transition: {kind: swirl}}", "10: edit.transition.kind", "'crossfade', 'dip_to_black'"),
+        ("segments: {duration_s: 1}\nedit: {transition: {duration_s: 0.6}}", "1: file", "too long at both ends"),
         ("active_until: 2026-10-01", "1: file", "active_until is before active_from"),
     ],
 )

@@ -29,6 +29,8 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         ({"video": {"provider": "fal", "model": "fal-ai/another/text-to-video"}}, {"raw_segments"}),
         ({"brand": {"loudness_lufs": -16}}, {"final_video"}),
         ({"segments": {"count": 2}}, {"prompts", "raw_segments", "final_video"}),
+        ({"edit": {"transition": {"kind": "slide"}}}, {"final_video"}),
+        ({"edit": {}}, set()),
         ({"title": "Another title"}, set()),
         ({"make_at": "07:00", "publish_windows": ["10:00-12:00"]}, set()),
         (

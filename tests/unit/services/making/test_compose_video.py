@@ -74,6 +74,29 @@ def test_a_composed_video_waits_for_review_and_is_composed_once(project: Project
     assert not [path for path in folder.iterdir() if path.suffix in (".tmp", ".part")]
 
 
+def test_an_edit_is_composed_again_and_its_music_recorded(project: Project) -> None:
+    plain = compose_video(project, channel_of(project), DAY).manifest.final_video
+    assert plain is not None
+    assert plain.music is None
+    tracks = project.settings.channels_dir / "tracks"
+    tracks.mkdir()
+    command = ["-f", "lavfi", "-i", "sine=f=900:d=1", str(tracks / "slow.wav")]
+    subprocess.run([str(find_ffmpeg()), "-v", "error", "-y", *command], check=True, timeout=60)
+    edit = {"music": {"folder": "tracks", "licence": "CC BY 4.0, Ana Ruiz"}, "transition": {"duration_s": 0.4}}
+    write_channel(project.settings.root, "crafts", **SMALL, edit=edit)
+    edited = compose_video(project, channel_of(project), DAY).manifest.final_video
+    assert edited is not None
+    assert edited.music is not None
+    assert (edited.music.file, edited.music.licence) == ("slow.wav", "CC BY 4.0, Ana Ruiz")
+    assert (edited.revision, edited.mode, edited.duration_s) == (2, "encode", pytest.approx(1.6, abs=0.02))
+    assert [check.name for check in edited.checks if not check.passed] == ["fits_platforms"]
+    assert compose_video(project, channel_of(project), DAY).reused
+    subprocess.run(
+        [str(find_ffmpeg()), "-v", "error", "-y", *command[:2], "-i", "sine=f=700:d=1", command[-1]], check=True
+    )
+    assert not compose_video(project, channel_of(project), DAY).reused
+
+
 def test_an_unreadable_segment_is_reported_and_makes_no_video(project: Project) -> None:
     (project.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"<html>not found</html>")
     with pytest.raises(MediaError, match=r"video_2\.mp4"):

@@ -115,6 +115,15 @@ def test_what_was_approved_with_a_marker_keeps_it(make_project: MakeProject, is_
     assert live.caption == f"Clay, patience\n\n#craft\n\n{post_marker(ID)}"
 
 
+def test_a_post_never_names_music_that_is_not_in_its_video(make_project: MakeProject) -> None:
+    music = {"file": "slow.mp3", "licence": "Slow River, CC BY 4.0", "licence_in_posts": True}
+    project = make_project(channels={"crafts": {"platforms": {"instagram": {}}, "edit": {"music": music}}})
+    approve(project)
+    with pytest.raises(UsageError, match=r"'Slow River, CC BY 4\.0', and its video was composed without music"):
+        publish(project, platform := FakePlatform())
+    assert platform.world.live == []
+
+
 def test_an_approval_without_a_marker_goes_out_without_it(make_project: MakeProject) -> None:
     project = make_project(channels={"crafts": {"platforms": {"instagram": {}}}})
     approve(project)
