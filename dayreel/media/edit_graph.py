@@ -11,6 +11,7 @@ import ffmpeg as graph
 
 from dayreel.media.edit_plan import TRANSITIONS, Edit
 from dayreel.media.encoding import encoder_options
+from dayreel.media.grade import graded, write_lut
 from dayreel.media.picture import Node, Watermark, picture_chain, with_captions, with_watermark
 
 
@@ -31,11 +32,11 @@ def picture_of(edit: Edit, scratch: Path) -> Picture:
     """Return the picture of an edit; `scratch` is a folder for what FFmpeg has to read from a file."""
     if not edit.why_encoded:
         return copied(_parts_as_one(edit, scratch))
-    node = _joined(edit)
+    node = _joined(edit, None if edit.plan.grade is None else write_lut(edit.plan.grade, scratch))
     if edit.plan.watermark:
         node = with_watermark(node, Watermark(edit.plan.watermark), edit.frame, 300)
-    if edit.plan.captions:
-        node = with_captions(node, edit.plan.captions)
+    for written in (edit.plan.captions, edit.plan.titles):
+        node = node if written is None else with_captions(node, written)
     return Picture(node, encoder_options(preset=edit.plan.preset, crf=edit.plan.crf, fps=edit.frame.fps))
 
 
@@ -52,11 +53,13 @@ def _parts_as_one(edit: Edit, scratch: Path) -> Node:
     return source[str(edit.parts[0].video.index)]
 
 
-def _joined(edit: Edit) -> Node:
+def _joined(edit: Edit, lut: Path | None) -> Node:
     """Join the parts: those that follow on a cut one after the other, the others over the end of what is before."""
     runs: list[tuple[float, float, list[Node]]] = []
     for n, (part, frames, start_s) in enumerate(zip(edit.parts, edit.frames, edit.starts_s, strict=True)):
         chain = picture_chain(part.path, 100 + n, part.video, edit.frame, frames=frames)
+        if lut is not None and part.role == "segment":
+            chain = graded(chain, lut)
         if part.overlap_s or not runs:
             runs.append((start_s, part.overlap_s, [chain]))
         else:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from dayreel.errors import MediaError
 from dayreel.media.audio import Target
+from dayreel.media.grade import Grade
 from dayreel.media.loudness import AudioPart
 from dayreel.media.picture import LONGEST_HELD_FRAME_S, Fit, Frame, exact_rate, usual_rate
 from dayreel.media.probe import probe
@@ -28,7 +29,6 @@ TRANSITIONS: Mapping[str, str] = {
     "dip_to_white": "fadewhite",
     "slide": "slideup",
     "wipe": "smoothleft",
-    "zoom": "zoomin",
     "blur": "hblur",
     "circle": "circleopen",
 }
@@ -67,8 +67,9 @@ class ComposePlan:
 
     `fps` None takes the segments' own rate (the highest common one). `segment_duration_s` None takes each segment
     as long as it is; intro, end card and outro are always taken whole. `narration` is spoken over the segments, after
-    the intro. `transition` stands between segments and before the end card. `metadata` becomes tags of the file, for
-    instance a comment that says it is simulated.
+    the intro. `transition` stands between segments and before the end card, which is a film as well; `grade` changes
+    the segments alone. `captions` and `titles` are ASS or SRT files. `metadata` becomes tags of the file, for instance
+    a comment that says it is simulated.
     """
 
     width: int = 720
@@ -84,6 +85,9 @@ class ComposePlan:
     captions: Path | None = None
     music: Music | None = None
     transition: Transition | None = None
+    grade: Grade | None = None
+    titles: Path | None = None
+    end_card: Path | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     fit: Fit = "crop"
     preset: str = "veryfast"
@@ -182,6 +186,8 @@ def _parts(segments: Sequence[Path], plan: ComposePlan) -> Iterator[Part]:
     for number, path in enumerate(segments, 1):
         part = _part(path, "segment", plan.segment_duration_s, f"segment {number}")
         yield _overlapping(part, overlap_s if number > 1 else 0.0)
+    if plan.end_card:
+        yield _overlapping(_part(plan.end_card, "end_card", None, "end card"), overlap_s)
     if plan.outro:
         yield _part(plan.outro, "outro", None, "outro")
 
@@ -221,8 +227,10 @@ def _overlapping(part: Part, overlap_s: float) -> Part:
 
 def _copy_obstacle(parts: Sequence[Part], plan: ComposePlan, frame: Frame) -> str:
     """Say why the picture cannot be copied; an empty answer means that it can."""
-    if plan.watermark or plan.captions:
+    if plan.watermark or plan.captions or plan.titles:
         return "something is drawn over the picture"
+    if plan.grade:
+        return "the segments are graded"
     if any(part.overlap_s for part in parts):
         return "segments lead into one another"
     first = parts[0].video

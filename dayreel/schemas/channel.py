@@ -348,7 +348,7 @@ class Channel(Strict):
     narration: Narration | None = Field(None, description="`off` or a voice")
     captions: Literal["off", "words"] = Field("off", description="`words` burns the spoken words in")
     brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
-    edit: EditSpec = Field(EditSpec(), description="music, transitions; left out, cuts alone")
+    edit: EditSpec = Field(EditSpec(), description="music, transitions, grade; left out, cuts alone")
     safety: Safety = Field(Safety(), description="what no idea and no prompt may hold")
     review: Annotated[SerializeAsAny[Review], BeforeValidator(_read_review)] = Field(
         Review(), description="who may decide, and until when"

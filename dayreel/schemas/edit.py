@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 
 from dayreel.schemas.strict import Strict
 
-TransitionKind = Literal["crossfade", "dip_to_black", "dip_to_white", "slide", "wipe", "zoom", "blur", "circle"]
+TransitionKind = Literal["crossfade", "dip_to_black", "dip_to_white", "slide", "wipe", "blur", "circle"]
+
+Look = Literal["warm", "cool", "film", "vivid", "mono"]
 
 
 class MusicBed(Strict):
@@ -44,8 +46,23 @@ class TransitionSpec(Strict):
     duration_s: float = Field(0.5, ge=0.1, le=2, description="seconds in which both are seen and heard")
 
 
+class GradeSpec(Strict):
+    """The colours of the segments; intro, end card, outro and what is drawn over the picture keep theirs."""
+
+    look: Look | None = Field(None, description="a grade by name")
+    file: str | None = Field(None, description="instead of `look`: path of a 3D LUT in `channels/`, a .cube file")
+    strength: float = Field(1, gt=0, le=1, description="how much of it: 0 would leave the picture as it is")
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "GradeSpec":
+        if (self.look is None) == (self.file is None):
+            raise ValueError("a grade needs either `look` or `file`")
+        return self
+
+
 class EditSpec(Strict):
     """How the segments become a video. What is left out is not done: segments follow one another with a cut."""
 
     music: MusicBed | None = Field(None, description="music under the whole")
     transition: TransitionSpec | None = Field(None, description="left out, a cut")
+    grade: GradeSpec | None = Field(None, description="left out, the colours as they come")

@@ -228,8 +228,12 @@ def named_files(folder: Path, channel: Channel) -> dict[str, Path]:
 
 
 def _edit_files(edit: EditSpec) -> dict[str, str | None]:
-    music = {} if edit.music is None else {"file": edit.music.file, "folder": edit.music.folder}
-    return {f"edit.music.{field}": path for field, path in music.items()}
+    music, grade = edit.music, edit.grade
+    return {
+        "edit.music.file": music.file if music else None,
+        "edit.music.folder": music.folder if music else None,
+        "edit.grade.file": grade.file if grade else None,
+    }
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, MediaError
 from dayreel.media.edit_plan import ComposePlan, Music, Transition
+from dayreel.media.grade import Grade, read_cube
+from dayreel.media.probe import probe
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import UsedMusic
 from dayreel.schemas.edit import EditSpec
@@ -91,6 +93,7 @@ def video_plan(
         outro=brand.get("outro"),
         transition=Transition(transition.kind, transition.duration_s) if transition else None,
         music=_music(channel, edit.get("music.file")),
+        grade=_grade(channel, edit.get("grade.file")),
     )
 
 
@@ -105,3 +108,33 @@ def _music(channel: Channel, path: Path | None) -> Music | None:
         fade_in_s=music.fade_in_s,
         fade_out_s=music.fade_out_s,
     )
+
+
+def _grade(channel: Channel, path: Path | None) -> Grade | None:
+    grade = channel.edit.grade
+    if grade is None:
+        return None
+    return Grade(path or str(grade.look), grade.strength)
+
+
+def edit_problems(channels_dir: Path, channel: Channel) -> list[str]:
+    """Return in words what of a channel's edit could not be composed: a grade or music that cannot be used.
+
+    Asked before anything is bought, of files that are there.
+    """
+    problems = []
+    for field, path in named_files(channels_dir, channel).items():
+        try:
+            if field == "edit.grade.file":
+                read_cube(path)
+            elif field in ("edit.music.file", "edit.music.folder"):
+                _require_sound(path)
+        except (MediaError, ConfigurationError) as error:
+            problems.append(f"{field}: {error.message}")
+    return problems
+
+
+def _require_sound(path: Path) -> None:
+    for track in music_in(path) if path.is_dir() else [path]:
+        if probe(track).best_audio_stream() is None:
+            raise MediaError(f"Opened the music {str(track)!r}; there is no sound in it.")

@@ -20,6 +20,7 @@ from dayreel.rules.answers import effort_of
 from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel, VideoSource
 from dayreel.schemas.posts import PictureCover
+from dayreel.services.making.plan_video import edit_problems
 from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
@@ -51,10 +52,12 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
         )
     find_ffmpeg(project.settings.ffmpeg)
     require_files(project.settings, channel)
-    if covers := cover_problems(project.settings, channel):
+    covers = cover_problems(project.settings, channel)
+    if unusable := [*covers, *edit_problems(project.settings.channels_dir, channel)]:
         raise ConfigurationError(
-            f"Channel {channel.name!r}: {'; '.join(covers)}.",
-            next_step=f"Put another picture there, or correct channels/{channel.name}.yaml; nothing was bought.",
+            f"Channel {channel.name!r}: {'; '.join(unusable)}.",
+            next_step=f"Put another {'picture' if covers else 'file'} there, or correct channels/{channel.name}.yaml; "
+            "nothing was bought.",
         )
     today = local_day(project.clock.now(), channel.timezone)
     for _, problem in usable(project.models, channel, today):

@@ -11,8 +11,10 @@ import pytest
 from dayreel.errors import MediaError
 from dayreel.media.compose import Composed, compose
 from dayreel.media.edit_plan import TRANSITIONS, Music, Transition
+from dayreel.media.grade import Grade
 from dayreel.media.probe import decode_fully
 from tests.unit.media.test_compose import SMALL, assert_in_tune, pixels, sound
+from tests.unit.media.test_grade import SWAP
 
 MakeClip = Callable[..., Path]
 Make = Callable[..., Composed]
@@ -146,3 +148,14 @@ def test_every_transition_ends_on_the_frame(kind: str, make_clip: MakeClip, make
 def test_a_transition_too_long_for_its_segments_is_refused(make_clip: MakeClip, make_video: Make) -> None:
     with pytest.raises(MediaError, match=r"it lasts 1\.00 s, too little for a transition of 0\.60 s at either end"):
         make_video(make_clip(), make_clip(), transition=Transition("crossfade", 0.6))
+
+
+def test_only_the_segments_are_graded(make_clip: MakeClip, make_video: Make, tmp_path: Path) -> None:
+    red = make_clip(picture="color=c=red", duration_s=0.5)
+    lut = tmp_path / "swap.cube"
+    lut.write_text(SWAP)
+    made = make_video(red, intro=red, grade=Grade(lut))
+    assert made.why_encoded == "the segments are graded"
+    before, after = (pixels(made.path, at_s).mean(axis=(0, 1)) for at_s in (0.25, 0.75))
+    assert before == pytest.approx((255, 0, 0), abs=6)
+    assert after == pytest.approx((0, 0, 255), abs=6)
