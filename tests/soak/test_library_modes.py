@@ -29,7 +29,7 @@ from dayreel.rules.footage_files import is_footage
 from tests.unit.media.films import FILMS, Film, make_base
 
 FFMPEG = find_ffmpeg()
-WIDTH, HEIGHT, RATE, SECONDS = 480, 270, 25, 12
+WIDTH, HEIGHT, RATE, SECONDS = 320, 180, 25, 12
 TARGET = 95.0
 MUST_SAVE = 0.4
 Picture = NDArray[np.float64]
@@ -60,15 +60,15 @@ def natural(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 
 def speaker(rng: np.random.Generator) -> Iterator[Picture]:
-    room, face = natural(rng, HEIGHT, WIDTH), natural(rng, 140, 110)
-    oval = np.hypot(*np.meshgrid(np.linspace(-1, 1, 110), np.linspace(-1, 1, 140))) < 1
+    room, face = natural(rng, HEIGHT, WIDTH), natural(rng, 100, 76)
+    oval = np.hypot(*np.meshgrid(np.linspace(-1, 1, 76), np.linspace(-1, 1, 100))) < 1
     for n in range(RATE * SECONDS):
         picture = room.copy()
-        top, left = 60 + round(6 * np.sin(n / 9)), 180 + round(14 * np.sin(n / 23))
-        part = picture[top : top + 140, left : left + 110]
+        top, left = 40 + round(5 * np.sin(n / 9)), 120 + round(10 * np.sin(n / 23))
+        part = picture[top : top + 100, left : left + 76]
         part[oval] = face[oval] * 0.6 + 70
         mouth = 3 + round(5 * abs(np.sin(n / 3)))
-        part[100 : 100 + mouth, 40:70] = 50
+        part[70 : 70 + mouth, 28:48] = 50
         yield picture + rng.normal(0, 2.0, picture.shape)
 
 
@@ -81,10 +81,10 @@ def pan(rng: np.random.Generator) -> Iterator[Picture]:
 def cuts(rng: np.random.Generator) -> Iterator[Picture]:
     for n in range(RATE * SECONDS):
         if n % 50 == 0:
-            scene, thing = natural(rng, HEIGHT + 120, WIDTH + 200), natural(rng, 60, 90)
+            scene, thing = natural(rng, HEIGHT + 120, WIDTH + 200), natural(rng, 40, 60)
         k = n % 50
         picture = scene[k : k + HEIGHT, 2 * k : 2 * k + WIDTH].copy()
-        picture[100 + k : 160 + k, 350 - 5 * k : 440 - 5 * k] = thing
+        picture[60 + k : 100 + k, 255 - 5 * k : 315 - 5 * k] = thing
         yield picture + rng.normal(0, 3.5, picture.shape)
 
 
@@ -92,13 +92,13 @@ def screen(rng: np.random.Generator) -> Iterator[Picture]:
     page = Image.new("L", (WIDTH, HEIGHT + 4 * RATE * SECONDS), 250)
     draw = ImageDraw.Draw(page)
     for line in range(page.height // 14):
-        words = " ".join("x" * int(size) for size in rng.integers(1, 9, 14))
+        words = " ".join("x" * int(size) for size in rng.integers(1, 9, 9))
         draw.text((16, line * 14), words, fill=int(rng.integers(0, 90)))
     whole = np.asarray(page, dtype=float)
     for n in range(RATE * SECONDS):
         top = 4 * min(n % 100, 60) + 4 * 60 * (n // 100)  # scrolls, and is read
         picture = whole[top : top + HEIGHT].copy()
-        picture[120:132, (3 * n) % 460 : (3 * n) % 460 + 8] = 0
+        picture[80:92, (3 * n) % 300 : (3 * n) % 300 + 8] = 0
         yield picture
 
 

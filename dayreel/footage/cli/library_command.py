@@ -223,6 +223,8 @@ def _lines(gate: dict[str, Any]) -> Iterator[str]:
             parts = (f"{stream[name]}" for name in ("kind", "codec", "language", "title", "detail") if stream.get(name))
             fate = "kept" if stream["is_kept"] else "DROPPED"
             yield f"  {stream['index']:>2}  {fate:<7}  {' '.join(parts)}  ({stream['reason']})"
+    for sidecar in gate["prompt"].get("beside", ()):
+        yield f"{sidecar}  (subtitles beside it)"
     for file, name in gate["prompt"].get("names", {}).items():
         yield f"{file}  →  {name}"
     if "looked_up" in gate["prompt"]:

@@ -8,12 +8,15 @@ was hashed again from the disk, now, and is what the manifest says.
 
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import PurePosixPath
 
 from sqlalchemy import Connection, update
 
 from dayreel.footage.library.gates import name_of
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.schemas.library import ItemManifest
+from dayreel.footage.rules.sidecars import is_sidecar
+from dayreel.footage.schemas.job import JobFile
+from dayreel.footage.schemas.library import ItemManifest, StageMade
 from dayreel.footage.stores.job_queue import JobInfo
 from dayreel.footage.stores.reads import ItemRow, JobRow, ended_jobs, list_items, moved_at
 from dayreel.stores.catalog.tables import media_items
@@ -102,11 +105,21 @@ def _remove(library: Library, row: ItemRow) -> list[str]:
     return [f"{row.id}: {len(gone)} source files removed, after the library's were read back"]
 
 
+def _travelled(manifest: ItemManifest, made: StageMade | None, file: JobFile) -> bool:
+    """Return whether subtitles beside a film came along to the library: as the same bytes, or muxed into the film."""
+    filed = {each.sha256 for each in manifest.stages["file"].files}
+    seen = manifest.stages["remux"].facts.get("files", []) if "remux" in manifest.stages else []
+    muxed = {path for each in seen for path in each.get("muxed", ())}
+    return file.sha256 in filed or f"{made.folder if made else ''}/{file.path}" in muxed
+
+
 def _unlink(library: Library, manifest: ItemManifest) -> list[str]:
     gone = []
     for stage in library.plan.remove_sources:
         made = manifest.stages.get(stage)
         for file in made.files if made else ():
+            if is_sidecar(PurePosixPath(file.path)) and not _travelled(manifest, made, file):
+                continue  # a script has left these subtitles behind: this is the only copy
             path = library.root / made.folder / file.path if made else None
             if path is not None and path.is_file():
                 path.unlink()

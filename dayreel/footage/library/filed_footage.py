@@ -8,6 +8,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.footage.library.gates import name_of
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.stores.reads import list_items
+from dayreel.rules.footage_files import is_footage
 
 
 def filed_footage(library: Library, titles: Sequence[str]) -> list[tuple[Path, str]]:
@@ -28,7 +29,7 @@ def filed_footage(library: Library, titles: Sequence[str]) -> list[tuple[Path, s
         filed = manifest.stages.get("file") if manifest is not None else None
         for file in filed.files if filed is not None else ():
             path = library.root / filed.folder / file.path if filed is not None else library.root
-            if path.is_file():
+            if is_footage(path) and path.is_file():
                 matching.append((path, row.id))
     if not matching:
         raise ConfigurationError(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.footage.library.find_titles import LookedUp, find_titles
@@ -17,7 +17,8 @@ from dayreel.footage.library.open_library import Library
 from dayreel.footage.rules.flow import GATE_ABOUT, GateType, NewestGate
 from dayreel.footage.rules.names import check_names, episode_names, movie_names
 from dayreel.footage.rules.paths import ItemName
-from dayreel.footage.schemas.library import GateAnswer, ItemManifest
+from dayreel.footage.rules.sidecars import is_sidecar
+from dayreel.footage.schemas.library import GateAnswer, ItemManifest, StageMade
 from dayreel.footage.stores.reads import GateRow, ItemRow, gates_of, get_gate, get_item, jobs_of
 from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.rules.fingerprint import fingerprint
@@ -227,12 +228,19 @@ def _prompt(
 ) -> dict[str, Any]:
     made = manifest.stages[GATE_ABOUT[gate]]
     if gate == "remux_review":
-        return {"folder": made.folder, "files": _files_seen(made.facts, [file.path for file in made.files])}
-    files = [file.path for file in made.files]
+        seen = {"folder": made.folder, "files": _files_seen(made.facts, films_of(made))}
+        sidecars = [file.path for file in made.files if is_sidecar(PurePosixPath(file.path))]
+        return {**seen, "beside": sidecars} if sidecars else seen
+    files = films_of(made)
     match = looked_up.match if looked_up is not None else None
     names = free_names(connection, row, propose_names(connection, manifest, files, match=match))
     shown = {"folder": made.folder, "names": names}
     return shown if looked_up is None else {**shown, "looked_up": looked_up.evidence}
+
+
+def films_of(made: StageMade) -> list[str]:
+    """Return the films of a stage; subtitles beside them follow their names."""
+    return [file.path for file in made.files if not is_sidecar(PurePosixPath(file.path))]
 
 
 def _files_seen(facts: dict[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:
@@ -268,9 +276,9 @@ def propose_names(
 
 
 def _episodes_before(connection: Connection, manifest: ItemManifest, season: int) -> int:
-    """Return how many files the earlier discs of the same season have."""
+    """Return how many films the earlier discs of the same season have."""
     ripped = (
-        select(func.count())
+        select(media_files.c.path)
         .select_from(media_files.join(media_items, media_items.c.id == media_files.c.item_id))
         .where(
             media_items.c.series == manifest.series,
@@ -279,7 +287,7 @@ def _episodes_before(connection: Connection, manifest: ItemManifest, season: int
             media_files.c.stage == "rip",
         )
     )
-    return int(connection.execute(ripped).scalar() or 0)
+    return sum(not is_sidecar(PurePosixPath(path)) for path in connection.execute(ripped).scalars())
 
 
 def free_names(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[str, str]:

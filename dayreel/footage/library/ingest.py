@@ -12,6 +12,7 @@ from dayreel.footage.library.record_item import new_manifest, record_item, recor
 from dayreel.footage.media.perceptual_hash import LOOKS_THE_SAME, hash_distance, perceptual_hash
 from dayreel.footage.rules.names import safe_name
 from dayreel.footage.rules.paths import MARKER_FOLDER, ItemName
+from dayreel.footage.rules.sidecars import beside
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import StageMade
 from dayreel.footage.stores.reads import find_item, items_with
@@ -43,7 +44,7 @@ def disc_name(series: str, season: int, disc: int) -> ItemName:
 
 
 def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike: bool = False) -> Ingested:
-    """Copy files into the library as one item, marked as ripped.
+    """Copy films into the library as one item, marked as ripped, with the subtitles that lie beside them.
 
     Args:
         even_if_alike: take it although footage that looks the same is there under other bytes.
@@ -67,7 +68,8 @@ def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike
             f"{', '.join(path.name for path in files)} looks like {', '.join(seen.alike)}. Nothing was copied.",
             next_step="If it is another cut, give --even-if-alike.",
         )
-    made = tuple(_copied(library, name, path) for path in files)
+    sidecars = [path for film in files for path in beside(film, film.parent.iterdir()) if path.is_file()]
+    made = tuple(_copied(library, name, path) for path in (*files, *dict.fromkeys(sidecars)))
     _mark(library, name, files, made, seen.picture)
     return Ingested(name.item_id, name.folder("rip"), made, seen.alike)
 

@@ -12,6 +12,7 @@ from dayreel.errors import MediaError, StoreError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal, stamps_of
 from dayreel.footage.rules.paths import ITEM_STAGES, ItemName, ItemStage
+from dayreel.footage.rules.sidecars import film_of, is_sidecar
 from dayreel.footage.schemas.job import JobFile, JobResult, JobSpec
 from dayreel.footage.schemas.library import ItemManifest, StageMade
 from dayreel.footage.stores.items import FoundItem, FoundMarker
@@ -117,13 +118,16 @@ def _evidence(
         )
     if stage == "file":  # a script moved the files to a place of its own choosing
         return _made_elsewhere(library, name.folder("transcode"), (), marker, {})
-    checked = [_checked(path) for path in library.items.files(name, stage) if is_footage(path)]
+    there = library.items.files(name, stage)
+    films = [path for path in there if is_footage(path)]
+    checked = [_checked(path) for path in films]
     if not checked:
         raise MediaError(
             f"{name.folder(stage)!r} is marked as done and has no footage in it.",
             next_step=f"Put the files there and touch {marker.marker.name} again.",
         )
-    files = tuple(file for file, _ in checked)
+    sidecars = [path for path in there if is_sidecar(path) and film_of(path, films) is not None]
+    files = (*(file for file, _ in checked), *(_file(path) for path in sidecars))
     facts = {"files": [seen for _, seen in checked]}
     return _made_elsewhere(library, name.folder(stage), files, marker, facts)
 
@@ -176,4 +180,9 @@ def _checked(path: Path) -> tuple[JobFile, dict[str, Any]]:
         "video": f"{stream.codec} {stream.width}x{stream.height}",
         "audio": [f"{track.codec} {track.channels} ch" for track in facts.audio],
     }
-    return JobFile(path=path.name, size_bytes=facts.size_bytes, sha256=sha256_of(path)), seen
+    return _file(path), seen
+
+
+def _file(path: Path) -> JobFile:
+    """Return a file as a job has it, by its name."""
+    return JobFile(path=path.name, size_bytes=path.stat().st_size, sha256=sha256_of(path))

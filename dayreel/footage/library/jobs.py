@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from dayreel.errors import StoreError, UsageError
-from dayreel.footage.library.gates import free_names, name_of, propose_names
+from dayreel.footage.library.gates import films_of, free_names, name_of, propose_names
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import note_trouble
 from dayreel.footage.rules.flow import Submit
@@ -72,7 +72,7 @@ def _filing(
     """Return names for the library where the plan asks nobody for them, and which files in it are this item's own."""
     if wanted.role != "file":
         return {}
-    names = propose_names(connection, manifest, [file.path for file in manifest.stages["transcode"].files])
+    names = propose_names(connection, manifest, films_of(manifest.stages["transcode"]))
     before = library.items.manifest(name_of(row), "file")
     own = before.stages["file"].files if before is not None and "file" in before.stages else ()
     return {"names": free_names(connection, row, names), "replaces": [file.path for file in own]}

@@ -36,6 +36,9 @@ class RemuxPlan(RolePlan):
     languages: tuple[str, ...] = Field((), description="of sound and subtitles; empty keeps all")
     subtitles: bool = Field(default=True, description="keep subtitles")
     commentary: bool = Field(default=False, description="keep streams that are marked as comments")
+    sidecars: Literal["beside", "mux"] = Field(
+        "beside", description="subtitles in files beside a film stay there under its name, or are put into it"
+    )
 
 
 class TranscodePlan(RolePlan):

@@ -5,17 +5,20 @@ Every role writes into the attempt's aside folder and says which file came from 
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from dayreel.errors import UsageError
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
 from dayreel.footage.media.encoders import choose_encoder
+from dayreel.footage.media.mux_sidecars import mux_sidecars
 from dayreel.footage.media.remux import MATROSKA, Running
 from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage, same_bytes
 from dayreel.footage.media.target_quality import decide_quality, refuse_growth
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
+from dayreel.footage.rules.sidecars import film_of, is_sidecar, label_of, sidecar_name
 from dayreel.footage.schemas.job import JobFile, JobSpec
 from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
 from dayreel.footage.stores.safe_copy import safe_copy
@@ -69,6 +72,20 @@ class JobTask:
         return {"ffmpeg": self.ffmpeg, "deadline_s": self.deadline_s, "progress": progress, "pulse": self.pulse}
 
     @property
+    def films(self) -> list[tuple[JobFile, Path]]:
+        """The inputs that are not subtitles beside one."""
+        return [pair for pair in self._pairs if not is_sidecar(pair[1])]
+
+    @property
+    def sidecars(self) -> list[tuple[JobFile, Path]]:
+        """The inputs that are subtitles beside a film."""
+        return [pair for pair in self._pairs if is_sidecar(pair[1])]
+
+    @property
+    def _pairs(self) -> list[tuple[JobFile, Path]]:
+        return list(zip(self.spec.inputs, self.inputs, strict=True))
+
+    @property
     def input_folder(self) -> Path:
         """The folder that holds all inputs."""
         return Path(os.path.commonpath([path.parent for path in self.inputs]))
@@ -93,6 +110,8 @@ def do_remux(task: JobTask) -> list[MadeFile]:
         choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
         return _Made(choices, rewrap(source, dest, choices, **task.running(part("remux", 0.0, 1.0))))
 
+    if plan.sidecars == "mux":
+        return _one_by_one(task, make, partial(_with_sidecars, task))
     return _one_by_one(task, make)
 
 
@@ -142,7 +161,7 @@ def do_file(task: JobTask) -> list[MadeFile]:
     names = _names(task)
     total = sum(file.size_bytes for file in task.spec.inputs) or 1
     done, made = 0, []
-    for file, source in zip(task.spec.inputs, task.inputs, strict=True):
+    for file, source in task.films:
         name = names[file.path]
         report = task.reporter.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
         report(0.0)
@@ -150,7 +169,7 @@ def do_file(task: JobTask) -> list[MadeFile]:
         safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
         done += file.size_bytes
         made.append(MadeFile(name, file.path, {"path": name, "source": file.path}))
-    return made
+    return [*made, *_beside(task, made)]
 
 
 ROLES: Mapping[str, Callable[[JobTask], list[MadeFile]]] = {
@@ -177,13 +196,21 @@ class _Made:
     is_copy: bool = False
 
 
-def _one_by_one(task: JobTask, make: Callable[[Path, Path, _Part], _Made]) -> list[MadeFile]:
-    """Make one output per input and compare each with its source."""
+def _one_by_one(
+    task: JobTask,
+    make: Callable[[Path, Path, _Part], _Made],
+    finish: Callable[[MadeFile], MadeFile] = lambda made: made,
+) -> list[MadeFile]:
+    """Make one output per film, compare each with its source, and bring the subtitles beside it along.
+
+    Args:
+        finish: does the rest with an output that was compared.
+    """
     outputs = _output_names(task)
     total = sum(file.size_bytes for file in task.spec.inputs) or 1
     done = 0
     results = []
-    for file, source in zip(task.spec.inputs, task.inputs, strict=True):
+    for file, source in task.films:
         before = probe(source)
         made = make(source, task.aside / outputs[file.path], _parts(task, source, before, done / total, file, total))
         after, dest = made.after, made.after.path
@@ -205,8 +232,73 @@ def _one_by_one(task: JobTask, make: Callable[[Path, Path, _Part], _Made]) -> li
             "checks": [check.model_dump() for check in checks],
             **made.facts,
         }
-        results.append(MadeFile(name, file.path, facts))
-    return results
+        results.append(finish(MadeFile(name, file.path, facts)))
+    return [*results, *_beside(task, results)]
+
+
+def _with_sidecars(task: JobTask, film: MadeFile) -> MadeFile:
+    """Return a film with the subtitles put into it that lie beside its source.
+
+    Raises:
+        MediaError: they are not subtitles, or did not come out as they should.
+    """
+    own = PurePosixPath(film.source or "")
+    films = [PurePosixPath(file.path) for file, _ in task.films]
+    labelled = [
+        (file, path, label_of(PurePosixPath(file.path), own))
+        for file, path in task.sidecars
+        if film_of(PurePosixPath(file.path), _near(file, films)) == own
+    ]
+    pictures = {path.stem for _, path, _ in labelled if path.suffix.lower() == ".idx"}
+    muxed = [(path, label) for _, path, label in labelled if path.suffix.lower() != ".sub" or path.stem not in pictures]
+    if not muxed:
+        return film
+    mux_sidecars(task.aside / film.path, muxed, **task.running(None))
+    return replace(film, facts={**film.facts, "muxed": [file.path for file, _, _ in labelled]})
+
+
+def _near(file: JobFile, films: list[PurePosixPath]) -> list[PurePosixPath]:
+    """Return the films that lie where a sidecar does, or else all."""
+    return [film for film in films if film.parent == PurePosixPath(file.path).parent] or films
+
+
+def _beside(task: JobTask, films: list[MadeFile]) -> list[MadeFile]:
+    """Copy the subtitles that lie beside the films, each under its film's new name.
+
+    Raises:
+        UsageError: one belongs to none of several films.
+        StoreError: a copy could not be written or read back the same.
+    """
+    new_names = {film.source: PurePosixPath(film.path) for film in films}
+    own_names = [PurePosixPath(file.path) for file, _ in task.films]
+    made: list[MadeFile] = []
+    muxed = {path for film in films for path in film.facts.get("muxed", ())}
+    for file, source in task.sidecars:
+        if file.path in muxed:
+            continue
+        own = PurePosixPath(file.path)
+        film = film_of(own, _near(file, own_names))
+        if film is None:
+            raise UsageError(
+                f"Job {task.spec.job!r} has subtitles {own.name!r} that belong to none of its films.",
+                next_step="Give them the name of a film, like film.en.srt beside film.mkv, and touch the marker again.",
+            )
+        new = new_names[film.as_posix()]
+        name = _free(new.with_name(sidecar_name(own, film, new)), made)
+        if task.spec.role == "file":
+            _refuse_to_replace(task, name, file)
+        safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
+        made.append(MadeFile(name, file.path, {"path": name, "source": file.path, "beside": new.as_posix()}))
+    return made
+
+
+def _free(wanted: PurePosixPath, made: list[MadeFile]) -> str:
+    """Return a name that no other file of the job has: two folders may have an English.srt each."""
+    taken = {file.path.casefold() for file in made}
+    name, number = wanted, 2
+    while name.as_posix().casefold() in taken:
+        name, number = wanted.with_stem(f"{wanted.stem}.{number}"), number + 1
+    return name.as_posix()
 
 
 def _parts(task: JobTask, source: Path, before: Probe, begin: float, file: JobFile, total: int) -> _Part:
@@ -236,10 +328,7 @@ def _of_this_file(facts: Probe, keep: list[int]) -> list[int]:
 def _output_names(task: JobTask) -> dict[str, str]:
     """Return, by input path, the name of its output: the same with another ending, below the same folders."""
     folder = task.input_folder
-    relative = {
-        file.path: PurePosixPath(path.relative_to(folder).as_posix())
-        for file, path in zip(task.spec.inputs, task.inputs, strict=True)
-    }
+    relative = {file.path: PurePosixPath(path.relative_to(folder).as_posix()) for file, path in task.films}
     plain = {path: own.with_suffix(MATROSKA).as_posix() for path, own in relative.items()}
     taken = list(plain.values())
     return {
@@ -270,7 +359,7 @@ def _names(task: JobTask) -> dict[str, str]:
     if not isinstance(given, dict):
         raise UsageError(f"Job {task.spec.job!r} is to file its inputs and has no `names` for them.")
     names: dict[str, str] = {}
-    for file in task.spec.inputs:
+    for file, _ in task.films:
         fitting = [name for name in given if f"/{file.path}".endswith(f"/{name}")]
         if not fitting:
             raise UsageError(f"Job {task.spec.job!r} has no name for {file.path!r}; it has some for {sorted(given)}.")

@@ -147,10 +147,11 @@ def _outputs(aside: Path) -> list[Path]:
 
 def _sources(task: JobTask, films: list[Path]) -> dict[Path, Path]:
     """Return which film was made from which input: by name, or by order where there are as many; else unknown."""
-    by_stem = {path.stem: path for path in task.inputs}
-    if len(by_stem) == len(task.inputs) and {path.stem for path in films} <= set(by_stem):
+    inputs = [path for _, path in task.films]
+    by_stem = {path.stem: path for path in inputs}
+    if len(by_stem) == len(inputs) and {path.stem for path in films} <= set(by_stem):
         return {film: by_stem[film.stem] for film in films}
-    return dict(zip(films, sorted(task.inputs), strict=True)) if len(films) == len(task.inputs) else {}
+    return dict(zip(films, sorted(inputs), strict=True)) if len(films) == len(inputs) else {}
 
 
 def _judged(path: Path, source: Path | None, task: JobTask) -> MadeFile:

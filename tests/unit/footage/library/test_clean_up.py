@@ -126,3 +126,22 @@ def test_a_look_over_years_of_jobs_removes_some_at_a_time(
         assert len(folders(library)) == left
     with library.project.catalog.read() as connection:
         assert len(jobs_of(connection, states=["completed"])) == 2
+
+
+@pytest.mark.parametrize("travels", [True, False])
+def test_subtitles_that_a_script_left_behind_stay(
+    make_project: Callable[..., Project], tiny_clip: Path, tmp_path: Path, travels: bool
+) -> None:
+    library = make_library(make_project(), remove_sources=("rip",), remux_review=False, naming_confirm=False)
+    film, words = tmp_path / "falls.mp4", tmp_path / "falls.en.srt"
+    film.write_bytes(tiny_clip.read_bytes())
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    ingest(library, FALLS, [film])
+    drop(library, FALLS, "remux", film, *([words] if travels else []))
+    for role in ("transcode", "file"):
+        run_pass(library)
+        assert pretend_to_work(library, role)
+    run_pass(library)
+    assert item(library, FALLS.item_id).state == "in_library"
+    left = sorted(path.name for path in (library.root / FALLS.folder("rip")).iterdir() if path.is_file())
+    assert left == ([] if travels else ["falls.en.srt"])

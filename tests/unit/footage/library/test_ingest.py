@@ -152,3 +152,18 @@ def test_dropped_files_that_are_no_footage_are_left_out(library: Library, tiny_c
     manifest = library.items.newest_manifest(name)
     assert manifest is not None
     assert [file.path for file in manifest.stages["rip"].files] == ["tiny.mp4"]
+
+
+def test_subtitles_beside_footage_are_taken_along(library: Library, tiny_clip: Path, tmp_path: Path) -> None:
+    film = tmp_path / "falls.mp4"
+    film.write_bytes(tiny_clip.read_bytes())
+    for name in ("falls.en.srt", "other.srt"):
+        film.with_name(name).write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    done = ingest(library, movie_name("Falls", 2019), [film])
+    assert [file.path for file in done.files] == ["falls.mp4", "falls.en.srt"]
+    folder = drop(library, movie_name("Coast", 2020), "rip", film)
+    (folder / "Spanish.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHola\n")
+    run_pass(library)
+    manifest = library.items.newest_manifest(movie_name("Coast", 2020))
+    assert manifest is not None
+    assert [file.path for file in manifest.stages["rip"].files] == ["falls.mp4", "Spanish.srt"]

@@ -138,3 +138,55 @@ def test_a_worker_leaves_roles_it_does_not_do_to_others(shared: SharedFolder, cl
     spec = shared.submit("transcode", shared.put(clip, stage="2-remuxed"))
     assert shared.work("remux", "file") is None
     assert shared.find(spec).place == "pending"
+
+
+WORDS = "1\n00:00:00,100 --> 00:00:00,800\nHello\n"
+
+
+def with_words(shared: SharedFolder, film: Path, *names: str) -> list[Path]:
+    paths = [film.with_name(name) for name in names]
+    for path in paths:
+        path.write_text(WORDS.replace("Hello", path.name))
+    return paths
+
+
+@pytest.mark.slow
+def test_subtitles_beside_a_film_come_along(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip)
+    shared.submit("remux", film, *with_words(shared, film, "film.en.srt", "French.forced.SRT"))
+    shared.must_end("done")
+    folder = shared.root / f"2-remuxed/movies/{LEAF}"
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    assert names == ["film.French.forced.srt", "film.en.srt", "film.mkv"]
+    assert (folder / "film.en.srt").read_text() == WORDS.replace("Hello", "film.en.srt")
+    given = {"film.mkv": "movies/Film (2001)/Film (2001).mkv"}
+    shared.submit("file", *(folder / name for name in names), parameters={"names": given})
+    shared.must_end("done")
+    filed = shared.root / "4-library/movies/Film (2001)"
+    assert sorted(path.name for path in filed.iterdir()) == [
+        *("Film (2001).French.forced.srt", "Film (2001).en.srt", "Film (2001).mkv")
+    ]
+
+
+@pytest.mark.slow
+def test_subtitles_are_muxed_where_the_plan_says_so(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip)
+    words = with_words(shared, film, "film.en.srt", "film.fr.forced.srt")
+    spec = shared.submit("remux", film, *words, parameters={"sidecars": "mux"})
+    shared.must_end("done")
+    folder = shared.root / f"2-remuxed/movies/{LEAF}"
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["film.mkv"]
+    muxed = probe(folder / "film.mkv")
+    assert [(each.language, each.is_forced) for each in muxed.subtitles] == [("eng", False), ("fra", True)]
+    assert len(muxed.audio) == 2
+    result = shared.find(spec).result
+    assert result is not None
+    assert result.facts["files"][0]["muxed"] == [f"1-ripped/movies/{LEAF}/{path.name}" for path in words]
+
+
+@pytest.mark.slow
+def test_what_is_not_subtitles_is_not_muxed(shared: SharedFolder, clip: Path) -> None:
+    film = shared.put(clip)
+    (film.with_name("film.srt")).write_bytes(b"\0" * 40)
+    shared.submit("remux", film, film.with_name("film.srt"), parameters={"sidecars": "mux"})
+    assert "film.srt" in shared.must_end("failed")
