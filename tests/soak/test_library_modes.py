@@ -177,7 +177,7 @@ def test_each_film_keeps_its_looks(
     chosen, clock = choose_encoder(plan, ffmpeg=FFMPEG), SystemClock()
     source = next((path for path in real_footage() if path.name == name), None) or made_here(tmp_path, name)
     size = source.stat().st_size
-    verdict = decide_quality(source, plan, chosen, scratch=tmp_path, tell=lambda *_: None, ffmpeg=FFMPEG)
+    verdict = decide_quality(source, plan, chosen, scratch=tmp_path, report=lambda *_: None, ffmpeg=FFMPEG)
     if verdict.quality is None:
         totals.setdefault(preset, []).append((size, size))
         figure(f"{size} bytes: {verdict.reason} ({verdict.seconds} s)")
@@ -209,7 +209,7 @@ def test_samples_of_odd_films_are_like_themselves(tmp_path: Path, figure: Callab
     source = odd.make(FFMPEG, make_base(tmp_path / "base.mkv"), tmp_path)
     plan = TranscodePlan(preset="h264", target_vmaf=90.0)
     chosen = choose_encoder(plan, ffmpeg=FFMPEG)
-    verdict = decide_quality(source, plan, chosen, scratch=tmp_path, tell=lambda *_: None, ffmpeg=FFMPEG)
+    verdict = decide_quality(source, plan, chosen, scratch=tmp_path, report=lambda *_: None, ffmpeg=FFMPEG)
     best = max(measure.vmaf or 0.0 for measure in verdict.measures)
     figure(f"VMAF {best:.1f}")
     assert best >= 90.0

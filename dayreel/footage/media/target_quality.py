@@ -81,7 +81,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Excerpt:
     """A piece of a film: where reading begins, how long it is, how many bytes its pictures and all of it have.
 
     `keys` is how many of its pictures need no other; `is_first` that it begins with the film.
@@ -107,14 +107,14 @@ def decide_quality(
     chosen: ChosenEncoder,
     *,
     scratch: Path,
-    tell: Callable[[str, float], None],
+    report: Callable[[str, float], None],
     **running: Unpack[Running],
 ) -> Verdict:
     """Find out how a film is to be encoded, or that it stays as it is.
 
     Args:
         scratch: folder for the samples; nothing is left in it.
-        tell: called with what is being done and the share of the search that is over.
+        report: called with what is being done and the share of the search that is over.
 
     Raises:
         MediaError: the film cannot be encoded as planned, or a sample not be encoded or measured.
@@ -136,7 +136,7 @@ def decide_quality(
     with TemporaryDirectory(prefix=".samples-", dir=scratch) as folder:
         samples = take_samples(facts, video)
         trial = _Trial(facts, planned, plan, encoder, samples, Path(folder), running)
-        verdict = _searched(trial, usual, stays=stays, tell=tell)
+        verdict = _searched(trial, usual, stays=stays, report=report)
     return replace(verdict, seconds=round(SystemClock().monotonic() - began, 1))
 
 
@@ -205,7 +205,7 @@ def _between(
     return base[0] + int((base[1] - target) // slope)
 
 
-def take_samples(facts: Probe, video: VideoStream) -> tuple[Sample, ...]:
+def take_samples(facts: Probe, video: VideoStream) -> tuple[Excerpt, ...]:
     """Choose pieces that are spread over a film, each from a picture that needs no other; short films are taken whole.
 
     Raises:
@@ -227,7 +227,7 @@ def take_samples(facts: Probe, video: VideoStream) -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-def _weighed(path: Path, video: VideoStream, seek_s: float, lasts_s: float) -> Sample:
+def _weighed(path: Path, video: VideoStream, seek_s: float, lasts_s: float) -> Excerpt:
     picture_bytes = all_bytes = keys = 0
     is_first = seek_s <= video.start_s
     try:
@@ -249,7 +249,7 @@ def _weighed(path: Path, video: VideoStream, seek_s: float, lasts_s: float) -> S
                         keys += packet.is_keyframe
     except av.error.FFmpegError as error:
         raise MediaError(f"Read samples of {str(path)!r}; it answered: {error.strerror}.") from error
-    return Sample(seek_s, lasts_s, picture_bytes, max(1, all_bytes), keys, is_first)
+    return Excerpt(seek_s, lasts_s, picture_bytes, max(1, all_bytes), keys, is_first)
 
 
 @dataclass(frozen=True)
@@ -260,16 +260,16 @@ class _Trial:
     planned: PlannedPicture
     plan: TranscodePlan
     encoder: Encoder
-    samples: tuple[Sample, ...]
+    samples: tuple[Excerpt, ...]
     folder: Path
     running: Running
 
-    def measure(self, quality: int, *, with_vmaf: bool, tell: Callable[[float], None]) -> Measure:
+    def measure(self, quality: int, *, with_vmaf: bool, report: Callable[[float], None]) -> Measure:
         """Encode every sample with a number, and compare it with what went in."""
         plan = self.plan.model_copy(update={"quality": quality})
         encoded_bytes, vmafs = 0.0, []
         for n, sample in enumerate(self.samples):
-            tell(n / len(self.samples))
+            report(n / len(self.samples))
             made = self.folder / "sample.mkv"
             node, options = encoded_picture(self.facts, self.planned, plan, self.encoder, **sample.input_options)
             self._run(graph.output(node, str(made), **{**options, "f": "matroska"}), f"encode with {quality}")
@@ -287,7 +287,7 @@ class _Trial:
         share = pictures / sum(sample.all_bytes for sample in self.samples)
         return round(self.facts.size_bytes * (1 - share + share * measure.size_share))
 
-    def _vmaf(self, made: Path, sample: Sample) -> float:
+    def _vmaf(self, made: Path, sample: Excerpt) -> float:
         log = self.folder / "vmaf.json"
         reference = _counted(shown_picture(self.facts, self.planned, **sample.input_options))
         distorted = _counted(graph.input(str(made))["v"].filter("format", self.planned.pix_fmt))
@@ -311,7 +311,7 @@ class _Trial:
         run_ffmpeg(spec, doing=doing, folder=self.folder, **quiet)
 
 
-def _searched(trial: _Trial, usual: int, *, stays: bool, tell: Callable[[str, float], None]) -> Verdict:
+def _searched(trial: _Trial, usual: int, *, stays: bool, report: Callable[[str, float], None]) -> Verdict:
     plan, encoder = trial.plan, trial.encoder
     measures: list[Measure] = []
     most = 1 if plan.target_vmaf is None else MOST_MEASURES
@@ -322,9 +322,9 @@ def _searched(trial: _Trial, usual: int, *, stays: bool, tell: Callable[[str, fl
         words = f"{words}: trying {quality}" + (f" (so far {before})" if before else "")
 
         def share(done: float) -> None:
-            tell(words, (len(measures) + done) / most)
+            report(words, (len(measures) + done) / most)
 
-        measures.append(trial.measure(quality, with_vmaf=plan.target_vmaf is not None, tell=share))
+        measures.append(trial.measure(quality, with_vmaf=plan.target_vmaf is not None, report=share))
         return measures[-1].vmaf or 0.0
 
     quality: int | None
@@ -389,7 +389,7 @@ def _counted(node: Any) -> Any:
     return node.filter("settb", "1/25").filter("setpts", "N")
 
 
-def _pictures_in(made: Path, sample: Sample) -> float:
+def _pictures_in(made: Path, sample: Excerpt) -> float:
     """Return the bytes of a sample's pictures as they would be in the film.
 
     Encoded, each sample begins with a key picture, of which the film has fewer. Where the source has few as well, so

@@ -129,10 +129,10 @@ def do_transcode(task: JobTask) -> list[MadeFile]:
         choices = choose_streams(probe(source), EVERYTHING)
         share = 0.0 if plan.target_vmaf is None and plan.min_saving is None else _SEARCH_SHARE
 
-        def tell(words: str, done: float) -> None:
+        def report(words: str, done: float) -> None:
             part(words, 0.0, share)(done)
 
-        verdict = decide_quality(source, plan, chosen, scratch=task.aside, tell=tell, **task.running(None))
+        verdict = decide_quality(source, plan, chosen, scratch=task.aside, report=report, **task.running(None))
         words = " ".join(filter(None, (chosen.reason, verdict.reason)))
         if verdict.quality is not None:
             as_found = plan.model_copy(update={"quality": verdict.quality})

@@ -51,7 +51,7 @@ def test_a_chip_that_answers_with_nothing_does_not_work(tmp_path: Path, ffmpeg: 
     assert all(answer.why_not for answer in answers)
 
 
-def test_preferred_hardware_that_is_missing_is_said(tmp_path: Path, ffmpeg: Path) -> None:
+def test_preferred_hardware_that_is_missing_is_reported(tmp_path: Path, ffmpeg: Path) -> None:
     chosen = choose_encoder(plan(preset="av1", hardware="prefer"), ffmpeg=machine(tmp_path, ffmpeg, ()))
     assert chosen.encoder is SOFTWARE["av1"]
     assert chosen.reason == "no hardware encoder works on this machine, so it is libsvtav1"

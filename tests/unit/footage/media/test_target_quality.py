@@ -70,11 +70,11 @@ def decided(source: Path, ffmpeg: Path, words: list[str] | None = None, **plan: 
     heard = [] if words is None else words
     chosen = ChosenEncoder(SOFTWARE[wanted.preset])
 
-    def tell(doing: str, share: float) -> None:
+    def report(doing: str, share: float) -> None:
         assert 0.0 <= share <= 1.0
         heard.append(doing)
 
-    return decide_quality(source, wanted, chosen, scratch=source.parent, tell=tell, ffmpeg=ffmpeg)
+    return decide_quality(source, wanted, chosen, scratch=source.parent, report=report, ffmpeg=ffmpeg)
 
 
 def test_a_film_gets_the_quality_its_samples_need(make_clip: MakeClip, ffmpeg: Path) -> None:

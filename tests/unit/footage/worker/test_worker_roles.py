@@ -60,7 +60,7 @@ def test_a_film_that_would_not_shrink_stays_as_it_is(shared: SharedFolder, clip:
 
 
 @pytest.mark.slow
-def test_a_job_that_requires_hardware_waits_for_a_machine_that_has_it(shared: SharedFolder, clip: Path) -> None:
+def test_required_hardware_waits_for_a_machine_with_it(shared: SharedFolder, clip: Path) -> None:
     shared.submit("transcode", shared.put(clip, stage="2-remuxed"), parameters={"hardware": "require"})
     assert "requires a hardware encoder for h265" in shared.must_end("returned")
 
