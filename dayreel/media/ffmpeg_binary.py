@@ -75,7 +75,7 @@ def ffmpeg_facts(path: Path) -> FfmpegFacts:
             f"Asked {str(path)!r} for its version; it answered {first_line!r}, which is not ffmpeg.",
             next_step=HOW_TO_GET_ONE,
         )
-    filters = set(re.findall(r"^ [A-Z.]{2,3} +(\w+) ", _ask(path, "-filters"), re.MULTILINE))
+    filters = _filters(path)
     encoders = set(re.findall(r"^ [A-Z.]{6} (\w+) ", _ask(path, "-encoders"), re.MULTILINE))
     return FfmpegFacts(
         path=path,
@@ -83,6 +83,19 @@ def ffmpeg_facts(path: Path) -> FfmpegFacts:
         missing_filters=tuple(name for name in NEEDED_FILTERS if name not in filters),
         missing_encoders=tuple(name for name in NEEDED_ENCODERS if name not in encoders),
     )
+
+
+def has_filter(path: Path, name: str) -> bool:
+    """Return whether an ffmpeg has a filter that only some work needs.
+
+    Raises:
+        MediaError: it does not run.
+    """
+    return name in _filters(path)
+
+
+def _filters(path: Path) -> set[str]:
+    return set(re.findall(r"^ [A-Z.]{2,3} +(\w+) ", _ask(path, "-filters"), re.MULTILINE))
 
 
 def _ask(path: Path, question: str) -> str:

@@ -1,4 +1,4 @@
-"""`dayreel ingest FILE…`: take own footage into the library, as one movie or one disc of a series."""
+"""`dayreel ingest FILE…`: take own footage, or a folder of it, into the library, as a movie or a disc of a series."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from dayreel.footage.cli.opened import opened_library
 
 
 @click.command("ingest")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--movie", metavar="TITLE", help="a movie, or any footage that stands alone; default is the file's name")
 @click.option("--year", type=click.IntRange(1880, 2100), help="of a movie")
 @click.option("--series", metavar="NAME", help="a disc of a series; needs --season and --disc")
@@ -28,8 +28,11 @@ def command(
     even_if_alike: bool,
     as_json: bool,
 ) -> None:
-    """Copy footage into the library, read the copy back, and mark it as ripped. The originals stay."""
-    from dayreel.footage.library.ingest import disc_name, ingest, movie_name
+    """Copy footage into the library, read the copy back, and mark it as ripped. The originals stay.
+
+    A folder is one item, with all the footage in it.
+    """
+    from dayreel.footage.library.ingest import disc_name, footage_in, ingest, movie_name
 
     if series is not None:
         if movie is not None or season is None or disc is None:
@@ -38,9 +41,9 @@ def command(
             )
         name = disc_name(series, season, disc)
     else:
-        name = movie_name(movie or files[0].stem, year)
+        name = movie_name(movie or (files[0].name if files[0].is_dir() else files[0].stem), year)
     with opened_library() as library:
-        done = ingest(library, name, list(files), even_if_alike=even_if_alike)
+        done = ingest(library, name, footage_in(files), even_if_alike=even_if_alike)
     if as_json:
         print_json(
             {"item_id": done.item_id, "folder": done.folder, "files": [file.model_dump() for file in done.files]}

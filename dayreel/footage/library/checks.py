@@ -7,13 +7,15 @@ from collections import Counter
 from pathlib import Path
 
 from dayreel.clock import SystemClock
-from dayreel.errors import ConfigurationError, StoreError
+from dayreel.errors import ConfigurationError, MediaError, StoreError
 from dayreel.footage.library.open_library import WATCH_LOCK
+from dayreel.footage.media.encoders import ask_hardware
 from dayreel.footage.schemas.job import JOB_PLACES
 from dayreel.footage.stores.job_queue import JobInfo, JobQueue
 from dayreel.footage.stores.job_queue.folder_check import check_folder
 from dayreel.footage.stores.plan import PLAN_FILE, load_plan
 from dayreel.footage.worker.presence import WorkerStatus, list_workers
+from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, find_ffmpeg, has_filter
 from dayreel.schemas.check import Check
 from dayreel.settings import Settings
 from dayreel.stores.locks import who_holds
@@ -29,7 +31,7 @@ def check_library(settings: Settings) -> list[Check]:
     checked = check_folder(root, clock=clock)
     if not root.is_dir():
         return checked
-    checked += [_plan(root), _watch(settings.var_dir / "locks")]
+    checked += [_plan(root), *_encoders(root, settings.ffmpeg), _watch(settings.var_dir / "locks")]
     try:
         queue = JobQueue(root, clock=clock)
         return [*checked, *_work(queue.jobs(), queue.stalled(), list_workers(root))]
@@ -45,6 +47,23 @@ def _plan(root: Path) -> Check:
     asked = [gate for gate in ("remux_review", "naming_confirm") if getattr(plan, gate)]
     summary = f"{PLAN_FILE}: {plan.transcode.preset}, asks people: {', '.join(asked) or 'nothing'}"
     return Check("library plan", "ok", summary)
+
+
+def _encoders(root: Path, configured: str | None) -> list[Check]:
+    """Ask hardware encoders for a frame, and ffmpeg for VMAF, where the plan wants them; of this machine only."""
+    try:
+        plan, ffmpeg = load_plan(root).transcode, find_ffmpeg(configured)
+        if plan.target_vmaf is not None and not has_filter(ffmpeg, "libvmaf"):
+            step = f"A worker there cannot search for `transcode.target_vmaf`. {HOW_TO_GET_ONE}"
+            return [Check("library encoders", "fail", f"{str(ffmpeg)!r} has no libvmaf", step)]
+        asked = [] if plan.hardware == "never" else ask_hardware(plan.preset, ffmpeg=ffmpeg)
+    except (ConfigurationError, MediaError):
+        return []  # what is wrong with the plan or with ffmpeg is reported by the checks of these
+    answers = "; ".join(f"{each.encoder.name}: {each.why_not or 'works'}" for each in asked)
+    if not asked or not asked[-1].why_not:
+        return [Check("library encoders", "ok", f"on this machine: {answers}")] if asked else []
+    step = "Workers of other machines may have one; where none has, the plan's `transcode.hardware` says what happens."
+    return [Check("library encoders", "warn", f"no hardware encoder works on this machine: {answers}", step)]
 
 
 def _watch(locks: Path) -> Check:

@@ -1,5 +1,6 @@
 """Taking own footage in: proved to decode, not there already, copied, read back, marked as ripped. Sources stay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dayreel.footage.schemas.library import StageMade
 from dayreel.footage.stores.reads import find_item, items_with
 from dayreel.footage.stores.safe_copy import safe_copy
 from dayreel.media.probe import decode_fully
+from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage
 from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.files import sha256_of
 
@@ -41,6 +43,26 @@ def movie_name(title: str, year: int | None) -> ItemName:
 def disc_name(series: str, season: int, disc: int) -> ItemName:
     """Return who a disc of a series is."""
     return ItemName("tv", f"{safe_name(series).replace(' ', '_')}/S{season:02d}_Disc{disc}")
+
+
+def footage_in(paths: Sequence[Path]) -> list[Path]:
+    """Return the files to take in: those that are named, and of folders the footage in them, by name.
+
+    Raises:
+        UsageError: a folder has no footage.
+    """
+    files: list[Path] = []
+    for path in paths:
+        inside = (
+            [each for each in sorted(path.rglob("*")) if is_footage(each) and each.is_file()] if path.is_dir() else []
+        )
+        if path.is_dir() and not inside:
+            raise UsageError(
+                f"{str(path)!r} has no footage in it. Nothing was copied.",
+                next_step=f"Footage is what ends in {', '.join(sorted(FOOTAGE_SUFFIXES))}.",
+            )
+        files += inside or [path]
+    return files
 
 
 def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike: bool = False) -> Ingested:

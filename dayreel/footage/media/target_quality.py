@@ -17,11 +17,12 @@ import av
 import ffmpeg as graph
 
 from dayreel.clock import SystemClock
-from dayreel.errors import MediaError
+from dayreel.errors import ConfigurationError, MediaError
 from dayreel.footage.media.encoders import ChosenEncoder, Encoder
 from dayreel.footage.media.remux import Running
 from dayreel.footage.media.transcode import PlannedPicture, encoded_picture, plan_picture, shown_picture
 from dayreel.footage.schemas.library import TranscodePlan
+from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, has_filter
 from dayreel.media.probe import Probe, open_picture, probe
 from dayreel.media.run import run_ffmpeg
 from dayreel.media.streams import VideoStream, zero_s
@@ -118,6 +119,7 @@ def decide_quality(
 
     Raises:
         MediaError: the film cannot be encoded as planned, or a sample not be encoded or measured.
+        ConfigurationError: this machine's ffmpeg cannot measure VMAF.
         UnfinishedError: disk full, deadline, ended from outside.
     """
     facts = probe(source)
@@ -132,6 +134,11 @@ def decide_quality(
         return Verdict(usual, reason, encoder.name)
     if plan.target_vmaf is None and (plan.min_saving is None or not stays):
         return Verdict(usual, "", encoder.name)
+    if plan.target_vmaf is not None and not has_filter(running["ffmpeg"], "libvmaf"):
+        raise ConfigurationError(
+            f"Looked for a quality with VMAF {plan.target_vmaf:g}; {str(running['ffmpeg'])!r} has no libvmaf.",
+            next_step=HOW_TO_GET_ONE,
+        )
     began = SystemClock().monotonic()
     with TemporaryDirectory(prefix=".samples-", dir=scratch) as folder:
         samples = take_samples(facts, video)

@@ -9,7 +9,7 @@ import pytest
 from dayreel.errors import ConfigurationError, MediaError, UsageError
 from dayreel.footage.library.documents import items_document
 from dayreel.footage.library.filed_footage import filed_footage
-from dayreel.footage.library.ingest import disc_name, ingest, movie_name
+from dayreel.footage.library.ingest import disc_name, footage_in, ingest, movie_name
 from dayreel.footage.library.migrate_v1 import migrate_v1
 from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.run_pass import run_pass
@@ -167,3 +167,14 @@ def test_subtitles_beside_footage_are_taken_along(library: Library, tiny_clip: P
     manifest = library.items.newest_manifest(movie_name("Coast", 2020))
     assert manifest is not None
     assert [file.path for file in manifest.stages["rip"].files] == ["falls.mp4", "Spanish.srt"]
+
+
+def test_a_folder_is_one_item_with_all_its_footage(tmp_path: Path) -> None:
+    (tmp_path / "day").mkdir()
+    for name in ("b.MXF", "a.3gp", "note.txt", "day/c.vob"):
+        (tmp_path / name).touch()
+    assert [path.name for path in footage_in([tmp_path])] == ["a.3gp", "b.MXF", "c.vob"]
+    assert footage_in([tmp_path / "note.txt"]) == [tmp_path / "note.txt"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="has no footage in it"):
+        footage_in([tmp_path / "empty"])

@@ -80,3 +80,24 @@ def test_a_broken_plan_is_reported_with_its_line(library: Library) -> None:
     check = looked(library)["library plan"]
     assert check.verdict == "fail"
     assert "library.yaml:2: transcode.preset" in check.found
+
+
+@pytest.mark.slow
+def test_hardware_that_the_plan_wants_is_asked_for_a_frame(library: Library) -> None:
+    assert "library encoders" not in looked(library)
+    plan = library.root / "library.yaml"
+    plan.write_text("transcode: {preset: h265, hardware: prefer, target_vmaf: 95}\n")
+    check = looked(library)["library encoders"]
+    assert check.verdict in ("ok", "warn")
+    assert "hevc_nvenc: " in check.found
+
+
+@pytest.mark.slow
+def test_an_ffmpeg_that_cannot_measure_vmaf_is_reported(library: Library, tmp_path: Path) -> None:
+    plain = tmp_path / "ffmpeg"
+    plain.write_text("#!/bin/sh\necho ' ... scale             V->V       Scale the input video size.'\n")
+    plain.chmod(0o755)
+    (library.root / "library.yaml").write_text("transcode: {target_vmaf: 95}\n")
+    settings = library.project.settings.model_copy(update={"ffmpeg": str(plain)})
+    check = next(check for check in check_library(settings) if check.name == "library encoders")
+    assert (check.verdict, "has no libvmaf" in check.found) == ("fail", True)
