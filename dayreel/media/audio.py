@@ -13,7 +13,7 @@ import ffmpeg as graph
 
 from dayreel.errors import MediaError
 from dayreel.media.loudness import SAMPLE_RATE, AudioPart, Loudness
-from dayreel.media.picture import Node, at_zero, source_input
+from dayreel.media.picture import Node, at_zero, seek_options, source_input
 
 MAX_TEMPO = 1.15
 """Faster than this, speech stops sounding natural."""
@@ -29,6 +29,8 @@ _OVERSAMPLED = 96_000
 _FURTHER_BACK_S = 2.0
 """In a stream without an index the sound of a moment may stand before its picture, which is what a seek looks for."""
 _LOWEST_CEILING_DB = -20.0
+_MAY_DRIFT_S = 0.015
+"""What is missing or too much in a track is filled or cut from here on; FFmpeg leaves up to 0.1 s as it is."""
 
 
 @dataclass(frozen=True)
@@ -259,13 +261,11 @@ def _part(part: AudioPart, ordinal: int) -> Node:
     options: dict[str, Any] = {"vn": None}
     if part.header_suffices:
         options["nofind_stream_info"] = None
-    begin_s = max(0.0, part.start_s - _FURTHER_BACK_S)
-    if begin_s:
-        options |= {"ss": f"{begin_s:.6f}", "noaccurate_seek": None}
+    options |= seek_options(part.start_s - _FURTHER_BACK_S)
     node = source_input(part.path, ordinal, **options)[str(part.index)]
     return (
         at_zero(node, "asetpts", part.zero_s + part.start_s)
-        .filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
+        .filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0, "min_hard_comp": _MAY_DRIFT_S})
         .filter("aformat", sample_fmts="fltp", sample_rates=SAMPLE_RATE, channel_layouts="stereo")
         .filter("apad", whole_len=samples)
         .filter("atrim", end_sample=samples)

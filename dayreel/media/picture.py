@@ -34,6 +34,9 @@ _COMMON_RATES = tuple(
 )
 _USUAL_RATE = Fraction(30)
 _WRITTEN_ROUNDING = 0.005
+_NEAR_THE_BEGINNING_S = 0.2
+_TICKS = 90_000
+"""A second's; pictures of the common rates last whole numbers of them."""
 _ROUNDING_S = 0.0005
 """Half of Matroska's tick."""
 
@@ -113,21 +116,35 @@ def _from(path: Path, ordinal: int, stream: VideoStream, at_s: float) -> Node:
     FFmpeg's own accurate seek drops the picture that came on before the moment and is still shown.
     """
     if at_s <= 0:
-        return at_zero(source_input(path, ordinal, an=None)[str(stream.index)], "setpts", stream.zero_s)
+        return at_zero(source_input(path, ordinal, an=None)[str(stream.index)], "setpts", stream.zero_s, _TICKS)
     begin = approach(path, stream, at_s)
     # Flash video without an index refuses to be sent to where it begins.
-    is_first = begin.seek_s <= stream.start_s
-    seek = {} if is_first else {"ss": f"{max(0.0, begin.seek_s):.6f}", "noaccurate_seek": None}
+    seek = seek_options(begin.seek_s) if begin.seek_s > stream.start_s else {}
     node = source_input(path, ordinal, an=None, **seek)[str(stream.index)]
     node = node.filter("trim", start=f"{stream.zero_s + begin.shown_since_s - _ROUNDING_S:.6f}")
-    return at_zero(node, "setpts", stream.zero_s + at_s)
+    return at_zero(node, "setpts", stream.zero_s + at_s, _TICKS)
 
 
-def at_zero(node: Node, filter_name: str, container_s: float) -> Node:
+def seek_options(to_s: float) -> dict[str, Any]:
+    """Let FFmpeg begin to read at a moment of the file's clock, or from the beginning where that is near.
+
+    Where pictures may stand in another order than they are shown in, FFmpeg goes 0.13 s (3/23) further back; in an
+    AVI a seek to before the beginning leads to the second key picture.
+    """
+    return {"ss": f"{to_s:.6f}", "noaccurate_seek": None} if to_s > _NEAR_THE_BEGINNING_S else {}
+
+
+def at_zero(node: Node, filter_name: str, container_s: float, ticks: int | None = None) -> Node:
     """Let what stands at a moment of the container's time stand at zero.
 
     Without `output_options` (-copyts), FFmpeg counts from wherever the streams that it uses begin.
+
+    Args:
+        ticks: a second's, to count in from here on; an AVI's are as long as its pictures, and what is between them
+            would be cut off.
     """
+    if ticks and container_s:
+        node = node.filter("settb", f"1/{ticks}")
     return node.filter(filter_name, f"PTS-{container_s:.6f}/TB")
 
 

@@ -5,9 +5,10 @@ Judging the facts against a plan or a platform belongs in `checks`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,18 @@ ONLY_FILES = {"protocol_whitelist": "file"}
 
 _NOT_MEDIA_FORMATS = ("concat", "hls", "dash", "tty", "image2", "webp_pipe", "png_pipe", "jpeg_pipe", "ass", "srt")
 _MAY_LACK_S = 0.5
+_MAY_JUMP = ("mpegts", "mpeg")
+_GAP_S, _OVERLAP_S = 10.0, 0.1
+"""FFmpeg's `dts_delta_threshold`, and what it takes for a step back (fftools/ffmpeg_demux.c)."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one media file holds. `duration_s` is the container's, the longest stream."""
+    """What one media file holds. `duration_s` is the container's, the longest stream.
+
+    Where `clock_jumps` (recordings joined end to end), `duration_s` and the streams' own are as if it went on, which is
+    how FFmpeg copies and players play it; moments in the file are not.
+    """
 
     path: Path
     container: str
@@ -56,6 +64,7 @@ class Probe:
     subtitles: tuple[SubtitleStream, ...] = ()
     others: tuple[OtherStream, ...] = ()
     chapters: int = 0
+    clock_jumps: bool = False
 
     def best_video_stream(self, index: int | None = None) -> VideoStream:
         """Return the stream with that index in the file, or else the largest one, then the quickest.
@@ -98,6 +107,9 @@ class Decoded:
 
 def probe(path: Path) -> Probe:
     """Read what `path` holds, without decoding more than FFmpeg needs to recognise the streams.
+
+    A file that does not say how long it is (a browser's recorder writes such, and one that was killed), and one whose
+    clock may jump (a transport stream, a disc) are read through once, without decoding.
 
     Raises:
         MediaError: missing, empty, cut off, or not media: each in its own words.
@@ -163,7 +175,8 @@ def decode_fully(
         ) from error
     if frames == 0:
         raise MediaError(f"Decoded {str(path)!r}; not one frame came out, although it announces a video stream.")
-    _refuse_cut_off(facts, stream, ends_s, max(ends_s, all_ends_s))
+    if not facts.clock_jumps:  # else its length is what reading it through has shown
+        _refuse_cut_off(facts, stream, ends_s, max(ends_s, all_ends_s))
     return Decoded(frames=frames, last_frame_ends_s=ends_s)
 
 
@@ -184,6 +197,37 @@ def _refuse_cut_off(facts: Probe, stream: VideoStream, ends_s: float, all_ends_s
                 "it was cut off.",
                 next_step="Fetch or export it again.",
             )
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """What reading all packets has shown: when each stream is over, by index, in the container's time without jumps."""
+
+    ends_s: Mapping[int, float]
+    has_jumps: bool
+
+
+@lru_cache(maxsize=256)
+def _read_through(path: Path, _modified_ns: int) -> _Extent:
+    """Read every packet and decode none. What is a jump, and that all streams jump together, is as in FFmpeg."""
+    ends: dict[int, float] = {}
+    due: dict[int, float] = {}
+    jumped_s = 0.0
+    with av.open(str(path), options=ONLY_FILES) as container:
+        usual_s = {stream.index: float(1 / (stream.average_rate or 1)) for stream in container.streams.video}
+        for packet in container.demux():
+            index, moment = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
+            if moment is None or packet.time_base is None:
+                continue
+            lasts_s = float(packet.duration * packet.time_base) if packet.duration else usual_s.get(index, 0.0)
+            decoded_s = float(moment * packet.time_base)
+            ahead_s = decoded_s - jumped_s - due.get(index, decoded_s - jumped_s)
+            if ahead_s > _GAP_S or ahead_s < -_OVERLAP_S:
+                jumped_s += ahead_s
+            due[index] = decoded_s - jumped_s + lasts_s
+            shown_s = decoded_s if packet.pts is None else float(packet.pts * packet.time_base)
+            ends[index] = max(ends.get(index, -math.inf), shown_s - jumped_s + lasts_s)
+    return _Extent(ends, has_jumps=jumped_s != 0)
 
 
 def _look_at_file(path: Path) -> tuple[int, Mp4Outline | None]:
@@ -227,17 +271,23 @@ def _describe(path: Path, container: av.container.InputContainer, size_bytes: in
     if name in _NOT_MEDIA_FORMATS:
         raise MediaError(f"Opened {str(path)!r}; it is {name!r}, not a video or sound file.")
     duration_s = (container.duration or 0) / av.time_base
+    extent = _Extent({}, has_jumps=False)
+    if not duration_s or name in _MAY_JUMP:
+        extent = _read_through(path, path.stat().st_mtime_ns)
+    ends_s = extent.ends_s if extent.has_jumps or not duration_s else {}
     first = (
         {track: FirstFrame(rotation) for track, rotation in outline.rotation.items()}
         if outline is not None
         else first_frames(container)
     )
-    streams = read_streams(container, first, duration_s)
+    streams = read_streams(container, first, duration_s, ends_s)
     ends = [stream.ends_s for stream in streams.video if not stream.is_attached_picture]
-    ends_s = max([*ends, *(stream.start_s + stream.duration_s for stream in streams.audio)], default=0.0)
-    # Matroska's own is a moment of its clock, which need not begin at zero, and counts in what is skipped of the sound.
-    if not duration_s or (name.startswith("matroska") and ends_s > 0):
-        duration_s = min(duration_s or ends_s, ends_s)
+    last_s = max([*ends, *(stream.start_s + stream.duration_s for stream in streams.audio)], default=0.0)
+    # Theirs is a moment of their clock, which need not begin at zero; Matroska's counts in what sound is skipped.
+    if ends_s:
+        duration_s = last_s
+    elif not duration_s or (name.startswith(("matroska", "asf")) and last_s > 0):
+        duration_s = min(duration_s or last_s, last_s)
     return Probe(
         path=path,
         container=name.partition(",")[0],
@@ -246,6 +296,7 @@ def _describe(path: Path, container: av.container.InputContainer, size_bytes: in
         bit_rate=round(size_bytes * 8 / duration_s) if duration_s else 0,
         moov_before_mdat=outline.moov_before_mdat if outline is not None else None,
         has_edit_list=outline is not None and outline.has_edit_list,
+        clock_jumps=extent.has_jumps,
         video=streams.video,
         audio=streams.audio,
         subtitles=streams.subtitles,

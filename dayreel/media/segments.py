@@ -14,7 +14,7 @@ from dayreel.errors import MediaError
 from dayreel.media.audio import joined, levelled
 from dayreel.media.encoding import output_options
 from dayreel.media.loudness import AudioPart
-from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain
+from dayreel.media.picture import Fit, Frame, Node, exact_rate, picture_chain, source_input
 from dayreel.media.probe import Probe, probe
 from dayreel.media.run import DEADLINE_S, atomic_output, run_ffmpeg
 from dayreel.media.streams import VideoStream
@@ -72,6 +72,9 @@ def cut_segment(
     doing = f"cut {duration_s:.2f} s from {start_s:.2f} s of {str(source)!r}"
     pieces = _pieces(video, start_s, round(duration_s * rate), rate, loop=loop, doing=doing)
     with atomic_output(dest, doing=doing) as written:
+        if facts.clock_jumps:
+            facts = _straightened(facts, video, written.with_name("straight.mkv"), ffmpeg, doing, deadline_s)
+            source, video = facts.path, facts.best_video_stream()
         spec = graph.output(
             _picture(source, video, Frame(width, height, rate, fit), pieces),
             _sound(facts, pieces, rate),
@@ -81,6 +84,16 @@ def cut_segment(
         run_ffmpeg(spec, ffmpeg=ffmpeg, doing=doing, folder=dest.parent, deadline_s=deadline_s)
         _refuse_short(probe(written).best_video_stream(), sum(piece.frames for piece in pieces), doing)
     return dest
+
+
+def _straightened(facts: Probe, video: VideoStream, to: Path, ffmpeg: Path, doing: str, deadline_s: float) -> Probe:
+    """Copy what is used of a file whose clock jumps into one whose clock goes on, as FFmpeg does by itself."""
+    source = source_input(facts.path, 0, fflags="+genpts")
+    audio = facts.best_audio_stream()
+    streams = [source[str(stream.index)] for stream in (video, audio) if stream]
+    spec = graph.output(*streams, str(to), c="copy", f="matroska")
+    run_ffmpeg(spec, ffmpeg=ffmpeg, doing=doing, folder=to.parent.parent, deadline_s=deadline_s)
+    return probe(to)
 
 
 def _pieces(video: VideoStream, start_s: float, frames: int, fps: Fraction, *, loop: bool, doing: str) -> list[_Piece]:

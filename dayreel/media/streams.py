@@ -5,6 +5,7 @@ Read from containers that `probe` has opened with PyAV. Which of them are worth 
 
 import contextlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -198,17 +199,22 @@ def zero_s(container: av.container.InputContainer) -> float:
 
 @dataclass(frozen=True)
 class _Clock:
-    """How the streams of a file lie on its clock. `zero_s` is in the container's time."""
+    """How the streams of a file lie on its clock. `zero_s` and `ends_s` are in the container's time."""
 
     zero_s: float
     lasts_s: float
+    ends_s: Mapping[int, float]
+    counts_ends: bool
 
     def start_s(self, stream: Any) -> float:
         return float(stream.start_time * stream.time_base) - self.zero_s if stream.start_time is not None else 0.0
 
     def duration_s(self, stream: Any) -> float:
+        if self.ends_s:
+            return max(0.0, self.ends_s.get(stream.index, 0.0) - self.zero_s - self.start_s(stream))
         if stream.duration is not None and stream.time_base:
-            return float(stream.duration * stream.time_base)
+            stated_s = float(stream.duration * stream.time_base)
+            return max(0.0, stated_s - self.zero_s - self.start_s(stream)) if self.counts_ends else stated_s
         match = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
         if match is None:
             return max(0.0, self.lasts_s - self.start_s(stream))
@@ -227,15 +233,21 @@ def _skipped_s(stream: Any) -> float:
 
 
 def read_streams(
-    container: av.container.InputContainer, first: dict[int, FirstFrame], container_duration_s: float
+    container: av.container.InputContainer,
+    first: dict[int, FirstFrame],
+    container_duration_s: float,
+    ends_s: Mapping[int, float],
 ) -> Streams:
     """Describe every stream.
 
     Args:
         first: by stream id, what is known of its first frame.
         container_duration_s: for streams that do not say how long they last.
+        ends_s: when each stream is over, by index, in the container's time, where nothing in the file says how long
+            anything lasts.
     """
-    clock = _Clock(zero_s(container), container_duration_s)
+    # A Windows Media file says how long it plays from zero on, wherever its streams begin.
+    clock = _Clock(zero_s(container), container_duration_s, ends_s, counts_ends=container.format.name == "asf")
     video: list[VideoStream] = []
     audio: list[AudioStream] = []
     subtitles: list[SubtitleStream] = []

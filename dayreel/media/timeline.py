@@ -19,6 +19,8 @@ from dayreel.media.streams import VideoStream, zero_s
 _FURTHER_BACK_S = (0.0, 1.0, 4.0, 16.0, 64.0)
 _REORDERED = 16
 """Packets come in the order of decoding: a picture may follow up to so many that are shown after it (H.264, H.265)."""
+_MOST_DELAYED = 3
+"""Pictures by which showing runs behind decoding where a file has the times of decoding alone."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,23 @@ def hidden_pictures(facts: Probe) -> int:
         raise MediaError(f"Read the packets of {str(facts.path)!r}; it answered: {error.strerror}.") from error
 
 
+def lacks_moments(facts: Probe) -> bool:
+    """Return whether nothing says when a picture is shown, only in which order they are decoded: H.264 in AVI.
+
+    A decoder can tell, and FFmpeg's does; the times of packets, and of PyAV's frames, are out of order.
+
+    Raises:
+        MediaError: there is no video, or the file cannot be read.
+    """
+    if facts.container != "avi":
+        return False
+    try:
+        with open_picture(facts.path, facts.best_video_stream()) as (container, stream):
+            return _lacks_moments(container, stream)
+    except av.error.FFmpegError as error:
+        raise MediaError(f"Read the packets of {str(facts.path)!r}; it answered: {error.strerror}.") from error
+
+
 def _approach(container: InputContainer, stream: AvVideoStream, at_s: float, begin_s: float | None) -> Approach | None:
     """Read packets from `begin_s` past `at_s`; None where no key picture comes before it.
 
@@ -81,6 +100,8 @@ def _approach(container: InputContainer, stream: AvVideoStream, at_s: float, beg
     zero = zero_s(container)
     if begin_s is not None:
         container.seek(math.floor((begin_s + zero) / _tick_s(stream)), stream=stream)
+    if _lacks_moments(container, stream):
+        return _approach_by_decoding(container, stream, at_s)
     key_s = since_s = None
     later = 0
     for packet in container.demux(stream):
@@ -99,6 +120,22 @@ def _approach(container: InputContainer, stream: AvVideoStream, at_s: float, beg
         if key_s is not None and not packet.is_discard:
             since_s = max(since_s or key_s, shown_s)
     return None if key_s is None else Approach(key_s, key_s if since_s is None else since_s)
+
+
+def _approach_by_decoding(container: InputContainer, stream: AvVideoStream, at_s: float) -> Approach | None:
+    """Read packets whose moments are those of decoding, at an even rate; each is shown up to three pictures later."""
+    late_s = _MOST_DELAYED / float(stream.average_rate or 1)
+    keys = []
+    for packet in container.demux(stream):
+        if packet.dts is None or packet.dts * _tick_s(stream) > max(0.0, at_s - late_s):
+            break
+        if packet.is_keyframe:
+            keys.append(packet.dts * _tick_s(stream))
+    return Approach(keys[-1], max(0.0, at_s - late_s)) if keys else None
+
+
+def _lacks_moments(container: InputContainer, stream: AvVideoStream) -> bool:
+    return container.format.name == "avi" and stream.codec.name == "h264" and stream.codec_context.has_b_frames
 
 
 def _tick_s(stream: AvVideoStream) -> float:

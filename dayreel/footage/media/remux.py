@@ -17,6 +17,7 @@ from dayreel.footage.media.choose_streams import StreamChoice, StreamChoices, sa
 from dayreel.media.picture import Node, source_input
 from dayreel.media.probe import ONLY_FILES, Probe, probe
 from dayreel.media.run import ProgressCallback, Pulse, atomic_output, run_ffmpeg
+from dayreel.media.timeline import lacks_moments
 
 MATROSKA = ".mkv"
 _AAC_BIT_RATE_PER_CHANNEL = 96_000
@@ -98,6 +99,11 @@ def write_film(
     return replace(made, path=dest)
 
 
+def film_input(facts: Probe, **seek: Any) -> Node:
+    """Open a film whose streams are carried over. Moments that a picture lacks are made up, but not for decoding."""
+    return source_input(facts.path, 0, **({} if lacks_moments(facts) else {"fflags": "+genpts"}), **seek)
+
+
 def carry_over(facts: Probe, choices: StreamChoices, scratch: Path, picture: Node | None = None) -> Carried:
     """Map the kept streams of a file, copied wherever Matroska can hold them.
 
@@ -105,7 +111,7 @@ def carry_over(facts: Probe, choices: StreamChoices, scratch: Path, picture: Nod
         scratch: folder for the cover, which Matroska wants as an attached file.
         picture: the filtered picture, in place of the main video stream; its codec options are the caller's.
     """
-    source = source_input(facts.path, 0, fflags="+genpts")
+    source = film_input(facts)
     streams: list[Node] = []
     options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0}
     main = facts.best_video_stream().index

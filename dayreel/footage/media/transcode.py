@@ -12,13 +12,12 @@ from typing import Any, Unpack
 from dayreel.errors import MediaError
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
 from dayreel.footage.media.encoders import SOFTWARE, Encoder, to_encoder
-from dayreel.footage.media.remux import EncodedPicture, Running, remux, write_film
-from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan
+from dayreel.footage.media.remux import EncodedPicture, Running, film_input, remux, write_film
+from dayreel.footage.schemas.library import RemuxPlan, TranscodePlan, VideoPreset
 from dayreel.media.picture import (
     SCALED_MATRICES,
     Node,
     even,
-    source_input,
     tone_mapped,
     usual_rate,
     with_own_colours,
@@ -26,7 +25,7 @@ from dayreel.media.picture import (
 )
 from dayreel.media.probe import Probe, probe
 from dayreel.media.streams import VideoStream
-from dayreel.media.timeline import hidden_pictures
+from dayreel.media.timeline import hidden_pictures, lacks_moments
 
 EVERYTHING = RemuxPlan(commentary=True)
 """A transcode keeps what the remux has kept."""
@@ -93,19 +92,19 @@ def transcode(
 def rewrap(source: Path, dest: Path, choices: StreamChoices, **running: Unpack[Running]) -> Probe:
     """Bring the chosen streams of `source` into Matroska as they are shown, and return what was written.
 
-    The picture is copied, unless somebody has trimmed the film without encoding it (a phone's editor does): Matroska
-    has no edit lists, so what was trimmed away would be seen again. Then it is encoded so that the eye sees no
-    difference.
+    The picture is copied, unless a copy would show something else: Matroska has no edit lists, so what somebody has
+    trimmed away without encoding (a phone's editor does) would be seen again, and it wants a moment for every picture,
+    which an AVI may not have. Then it is encoded so that the eye sees no difference.
 
     Raises:
         MediaError, UnfinishedError: as `remux`.
     """
     facts = probe(source)
-    if not hidden_pictures(facts):
+    if not hidden_pictures(facts) and not lacks_moments(facts):
         return remux(source, dest, choices, **running)
     video = facts.best_video_stream()
-    deep = video.bit_depth > 8  # noqa: PLR2004
-    plan = TranscodePlan(preset="h265" if deep else "h264", quality=_LIKE_THE_SOURCE, hdr="keep" if deep else "refuse")
+    preset: VideoPreset = "h265" if video.is_hdr or video.bit_depth > 8 else "h264"  # noqa: PLR2004
+    plan = TranscodePlan(preset=preset, quality=_LIKE_THE_SOURCE, hdr="keep" if preset == "h265" else "refuse")
     return transcode(source, dest, plan, choices, **running)
 
 
@@ -239,7 +238,7 @@ def encoded_picture(
 def shown_picture(facts: Probe, planned: PlannedPicture, **seek: Any) -> Node:
     """Build the picture's chain. FFmpeg has turned it upright before the first filter."""
     video = facts.best_video_stream()
-    node = source_input(facts.path, 0, fflags="+genpts", **seek)[str(video.index)]
+    node = film_input(facts, **seek)[str(video.index)]
     node = node.filter("bwdif", mode="send_frame", deint="interlaced")  # frames that are not interlaced pass unchanged
     if planned.is_tone_mapped:
         node = tone_mapped(node, video, planned.width, planned.height)

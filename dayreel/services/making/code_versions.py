@@ -49,7 +49,10 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
             write_prompts.CODE_VERSION,
             {"source": prompt_source, "template": source_of(channels_dir, content_type, "prompts"), "spec": spec},
         ),
-        "raw_segments": (render_segments.CODE_VERSION, {"source": video, "spec": spec}),
+        "raw_segments": (
+            render_segments.CUT_VERSION if channel.video.model is None else render_segments.CODE_VERSION,
+            {"source": video, "spec": spec},
+        ),
         "narration": (narrate.CODE_VERSION, {"voice": channel.narration and channel.narration.as_asked()}),
         "final_video": (
             compose_video.CODE_VERSION,

@@ -48,6 +48,8 @@ from dayreel.vendors.registry import vendor_named
 
 # Part of the stage's fingerprint: count it up when the same inputs are to give other files.
 CODE_VERSION = "1"
+# The same of what is cut from own footage, which costs nothing: 2 is cut on the footage's own clock (decision 62).
+CUT_VERSION = "2"
 LONGEST_POLL_S = 10.0
 RENDER_DEADLINE_S = 20 * 60.0
 CLIP_FPS = 30
@@ -408,7 +410,7 @@ def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootag
     work = Work(
         stage="raw_segments",
         fingerprint=fingerprint(
-            code=CODE_VERSION, provider=footage.name, picks=[vars(pick) for _, pick in picks], segments=spec, fit=fit
+            code=CUT_VERSION, provider=footage.name, picks=[vars(pick) for _, pick in picks], segments=spec, fit=fit
         ),
         provider=footage.name,
     )

@@ -81,10 +81,14 @@ def look_at(path: Path) -> Shown:
     ends_s = 0.0
     with av.open(str(path)) as container:
         zero = (container.start_time or 0) / av.time_base
+        # B-frames have only their moments of decoding there, and PyAV makes up others.
+        counts_decoding = container.format.name == "avi" and container.streams.video[0].codec.name == "h264"
         for frame in container.decode(video=0):
-            begin_s = (frame.time or 0.0) - zero
+            tick_s = float(frame.time_base or 0)
+            moment = frame.dts if counts_decoding else frame.pts
+            begin_s = ends_s if moment is None else moment * tick_s - zero
             pictures.append((begin_s, _number(frame.to_ndarray(format="gray"))))
-            ends_s = begin_s + float((frame.duration or 0) * (frame.time_base or 0))
+            ends_s = begin_s + (frame.duration or 0) * tick_s
     return Shown(tuple(pictures), tuple(_beeps(path)), max(ends_s, pictures[-1][0] + 1 / RATE))
 
 
@@ -122,7 +126,7 @@ def _heard(path: Path) -> "tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64
             mono = samples[0] if frame.format.is_planar else samples[0][:: frame.layout.nb_channels]
             pieces.append(((frame.time or 0.0) - zero, mono / 2 ** (8 * frame.format.bytes - 1)))
     begin_s = pieces[0][0]
-    sound = np.zeros(round((pieces[-1][0] - begin_s) * rate) + len(pieces[-1][1]) + rate)
+    sound = np.zeros(round((max(at_s for at_s, _ in pieces) - begin_s) * rate) + 4 * rate)
     for at_s, mono in pieces:
         at = round((at_s - begin_s) * rate)
         sound[at : at + len(mono)] = mono
@@ -180,6 +184,7 @@ def _odd(name: str, *runs: tuple[str, str, str]) -> Film:
     return Film(name, runs)
 
 
+_X265 = "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=180"
 _LONG_GOP = (".mp4", "", f"{_X264} -g 180 -bf 3 -c:a aac -ac 2")
 _HIDDEN = (".mp4", "-ss 1.5", "-c copy")
 FILMS = (
@@ -209,6 +214,65 @@ FILMS = (
     _odd("flash_video", (".flv", "", f"{_X264} -g 90 -c:a aac -ar 48000")),
     _odd("first_phones", (".3gp", "", "-c:v h263 -s 176x144 -vf fps=15 -c:a aac -ar 24000 -ac 1")),
     _odd("camera_mxf", (".mxf", "", "-c:v mpeg2video -vf fps=25 -q:v 2 -c:a pcm_s16le")),
+    _odd("browser_recorder", (".webm", "", f"{TIMINGS['screen']} {CODECS['.webm']} -live 1 -cluster_time_limit 1000")),
+    _odd("recorder_killed", (".mkv", "", f"{CODECS['.mkv']} -live 1")),
+    _odd("stream_dump", (".flv", "", f"{_X264} -g 90 -c:a aac -flvflags no_duration_filesize")),
+    _odd("avi_h264", (".avi", "", f"{_X264} -g 60 -bf 3 -c:a libmp3lame")),
+    _odd("below_zero", (".mkv", "", f"{_X264} -g 60 -bf 3 -c:a aac -avoid_negative_ts disabled")),
+    _odd("flash_video_short", (".flv", "", f"-vf trim=end=4.2 {_X264} -g 90 -c:a aac")),
+    _odd("windows_media", (".wmv", "", "-c:v wmv2 -q:v 2 -g 60 -c:a wmav2")),
+    _odd("windows_media_late", (".wmv", "", f"{TIMINGS['both_late']} -c:v wmv2 -q:v 2 -c:a wmav2")),
+    _odd(
+        "trimmed_hlg",
+        (".mp4", "", f"{_X265}:colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc -pix_fmt yuv420p -c:a aac"),
+        _HIDDEN,
+    ),
+    _odd("slow_motion", (".mov", "", f"-vf fps=240 {_X264} -g 240 -c:a aac"), (".mov", "-ss 0.8", "-c copy")),
+    _odd(
+        "slow_motion_ramped",
+        (
+            ".mov",
+            "",
+            f"-vf fps=240,select=not(between(t\\,1\\,3))+not(mod(n\\,8)) {_FINE} {_TIMED} {_X264} -g 240 -c:a aac",
+        ),
+    ),
+    _odd("one_a_second", (".mp4", "", f"-vf select=lt(mod(t\\,1)\\,0.001) {_TIMED} {_PLAIN}")),
+    _odd("timecode_track", (".mov", "", f"-vf fps=30000/1001 {_X264} -timecode 00:59:58;00 -c:a pcm_s16le")),
+    _odd("dnx", (".mov", "", "-c:v dnxhd -profile:v dnxhr_sq -pix_fmt yuv422p -vf scale=320:192 -c:a pcm_s24le")),
+    _odd("camera_mxf_intra", (".mxf", "", f"{_X264} -vf fps=25 -g 1 -c:a pcm_s16le")),
+    _odd("opus_in_mp4", (".mp4", "", f"{_X264} -g 60 -c:a libopus")),
+    _odd(
+        "holes",
+        (".mkv", "", rf"-af aselect=not(between(t\,0.4\,0.9)+between(t\,2.2\,2.9)) {_X264} -g 60 -c:a aac -copyts"),
+    ),
+    _odd(
+        "small_holes",
+        (".mkv", "", rf"-af aselect=not(between(mod(t\,0.5)\,0.3\,0.34)) {_X264} -g 60 -c:a pcm_s16le -copyts"),
+    ),
+    _odd(
+        "holes_mp4",
+        (".mp4", "", rf"-af aselect=not(between(t\,0.4\,0.9)+between(t\,2.2\,2.9)) {_X264} -g 60 -c:a aac -copyts"),
+    ),
+    _odd(
+        "holes_ts",
+        (".ts", "", rf"-af aselect=not(between(t\,0.4\,0.9)+between(t\,2.2\,2.9)) {_X264} -g 60 -c:a aac -copyts"),
+    ),
+    _odd("short_sound", (".mp4", "", f"-af atrim=end=2.2 {_PLAIN}")),
+    _odd("cd_rate", (".mp4", "", f"{_X264} -g 60 -c:a aac -ar 44100")),
+    _odd("studio_rate", (".mov", "", f"{_X264} -g 60 -c:a pcm_s24le -ar 96000")),
+    _odd(
+        "stream_fragment",
+        (".mp4", "", f"{_PLAIN} -movflags frag_keyframe+empty_moov+default_base_moof -output_ts_offset 100"),
+    ),
+    _odd("program_stream", (".mpg", "", "-c:v mpeg1video -vf fps=30 -q:v 2 -g 15 -bf 2 -c:a mp2")),
+    _odd(
+        "interlaced_ts",
+        (".ts", "", "-c:v mpeg2video -vf fps=25,setfield=tff -flags +ildct+ilme -q:v 2 -g 12 -bf 2 -c:a mp2"),
+    ),
+    _odd("old_divx", (".avi", "", "-c:v mpeg4 -q:v 2 -c:a pcm_s16le")),
+    _odd("ogg", (".ogv", "", "-c:v libtheora -q:v 7 -c:a libvorbis")),
+    _odd("mp3_in_mp4", (".mp4", "", f"{_X264} -g 60 -c:a libmp3lame")),
+    _odd("gif_like", (".nut", "", f"{_X264} -g 60 -bf 3 -c:a aac")),
     _odd("intra_refresh", (".mkv", "", f"{_X264} -g 120 -x264-params intra-refresh=1 -c:a aac")),
 )
 

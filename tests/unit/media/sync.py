@@ -6,8 +6,8 @@ from tests.unit.media.films import RATE, Shown
 
 _LATEST_SOUND_S = 0.02
 _CUT_OFF_S = 0.03
-_MOVED_S = 0.0015
-"""A picture may be moved by a tick of Matroska, and by one of MPEG-TS."""
+_MOVED_S = 0.004
+"""A picture may be moved by a tick of Matroska and one of MPEG-TS, and with its sound where that begins below zero."""
 _HZ = 140
 """Beeps are 300 Hz apart."""
 
