@@ -205,6 +205,18 @@ def test_matroska_whose_clock_begins_late_is_whole(base: Path, ffmpeg: Path, tmp
     assert decode_fully(late).frames == RATE * SECONDS
 
 
+@pytest.mark.parametrize(
+    ("name", "lasts_s", "frames"), [("browser_recorder", 6.0, 56), ("windows_media_late", 5.2, 312)]
+)
+def test_a_length_is_when_the_last_stream_ends(
+    name: str, lasts_s: float, frames: int, base: Path, ffmpeg: Path, tmp_path: Path
+) -> None:
+    """A browser's recorder states none, and Windows Media counts in what comes before its first stream."""
+    odd = film(name).make(ffmpeg, base, tmp_path)
+    assert probe(odd).duration_s == pytest.approx(lasts_s, abs=0.05)
+    assert decode_fully(odd).frames == frames
+
+
 def test_a_cut_off_file_without_box_sizes_is_found_by_decoding(make_clip: MakeClip) -> None:
     path = make_clip("cut.mkv", duration_s=3)
     whole = path.read_bytes()

@@ -14,7 +14,7 @@ from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.loudness import AudioPart, measure
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
-from tests.unit.media.films import HEIGHT, RATE, WIDTH, film, look_at
+from tests.unit.media.films import CODECS, HEIGHT, RATE, WIDTH, Film, film, look_at
 from tests.unit.media.sync import compare
 
 MakeClip = Callable[..., Path]
@@ -110,9 +110,10 @@ def test_the_best_stream_is_cut_unless_one_is_named(
         cut(both, stream=7)
 
 
-@pytest.mark.parametrize(
-    "name", ["screen_mkv", "picture_late_mp4", "sound_late_ts", "clock_at_an_hour", "trimmed", "phone_mp4"]
-)
+TIMED = ("screen_mkv", "picture_late_mp4", "sound_late_ts", "clock_at_an_hour", "trimmed", "phone_mp4")
+
+
+@pytest.mark.parametrize("name", [*TIMED, "avi_h264", "browser_recorder", "small_holes"])
 def test_what_is_shown_and_heard_together_stays_so(name: str, base: Path, ffmpeg: Path, tmp_path: Path) -> None:
     source = film(name).make(ffmpeg, base, tmp_path)
     for start_s in (0.0, 1.5):
@@ -127,6 +128,22 @@ def test_what_is_shown_and_heard_together_stays_so(name: str, base: Path, ffmpeg
             ffmpeg=ffmpeg,
         )
         assert compare(look_at(source), look_at(made), start_s, 1.4).is_in_sync
+
+
+def test_a_clock_that_jumps_goes_on_in_the_cut(base: Path, cut: Cut, ffmpeg: Path, tmp_path: Path) -> None:
+    """A camera begins a file with a clock of its own, and people join its files end to end."""
+    parts = [
+        Film(f"part{clock}", ((".ts", taken, f"{CODECS['.ts']} -output_ts_offset {clock}"),))
+        for taken, clock in (("-t 3", 100), ("-ss 3", 20))
+    ]
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(part.make(ffmpeg, base, tmp_path).read_bytes() for part in parts))
+    facts = probe(source)
+    assert (facts.clock_jumps, facts.duration_s) == (True, pytest.approx(6.0, abs=0.1))
+    assert decode_fully(source).frames == 6 * RATE
+    made = cut(source, start_s=2.3, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE)
+    differences = compare(look_at(base), look_at(made), 2.3 - facts.best_video_stream().start_s, 1.4)
+    assert differences.is_in_sync, differences
 
 
 @pytest.mark.parametrize("start_s", [0.1, 0.6])

@@ -68,6 +68,13 @@ def test_what_was_trimmed_away_stays_away(base: Path, ffmpeg: Path, tmp_path: Pa
     assert all(check.passed for check in compare_footage(source, made.path, FootageLimits(0.01, 0.5)))
 
 
+def test_pictures_without_moments_are_encoded(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    """An AVI has only the order of decoding, and Matroska would show it."""
+    source = film("avi_h264").make(ffmpeg, base, tmp_path)
+    made = rewrap(source, tmp_path / "out.mkv", choose_streams(probe(source), RemuxPlan()), ffmpeg=ffmpeg)
+    assert compare_whole(look_at(source), look_at(made.path)).is_in_sync
+
+
 def test_what_is_shown_whole_is_copied(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
     source = film("picture_late_mp4").make(ffmpeg, base, tmp_path)
     made = rewrap(source, tmp_path / "out.mkv", choose_streams(probe(source), RemuxPlan()), ffmpeg=ffmpeg)
