@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 FIRST = date(2027, 1, 1)
 """A year whose changes are all known."""
 _HALF_DAYS = [datetime(FIRST.year, 1, 1, tzinfo=UTC) + timedelta(hours=12 * number) for number in range(366 * 2)]
+_WEEK = 14
 
 
 @cache
@@ -17,13 +18,18 @@ def _offsets(zone: str) -> tuple[tuple[int, timedelta | None, timedelta | None],
     Dagster reckons with the latter, which is not always what the clocks skip.
     """
     info = ZoneInfo(zone)
-    offsets: list[tuple[int, timedelta | None, timedelta | None]] = []
-    for number, moment in enumerate(_HALF_DAYS):
-        local = moment.astimezone(info)
-        offset = local.utcoffset()
-        if not offsets or offsets[-1][1] != offset:
-            offsets.append((number, offset, local.dst()))
-    return tuple(offsets)
+
+    @cache
+    def at(number: int) -> datetime:
+        return _HALF_DAYS[number].astimezone(info)
+
+    changes = [0]
+    for start in range(0, len(_HALF_DAYS), _WEEK):
+        end = min(start + _WEEK, len(_HALF_DAYS) - 1)
+        if at(start).utcoffset() != at(end).utcoffset():  # no zone changes its clocks for less than a week
+            days = range(start + 1, end + 1)
+            changes += [day for day in days if at(day).utcoffset() != at(day - 1).utcoffset()]
+    return tuple((number, at(number).utcoffset(), at(number).dst()) for number in changes)
 
 
 def days_of_changes(zone: str) -> list[date]:
