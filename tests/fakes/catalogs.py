@@ -21,8 +21,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, text
 
-from dayreel.stores.catalog.engine import HEAD, Catalog
-from dayreel.stores.catalog.tables import metadata
+from dayreel.stores.catalog.engine import Catalog, make_tables
 
 _OPENED: list[Catalog] = []
 
@@ -103,9 +102,7 @@ def _empty_sqlite_file() -> bytes:
 
 def _make_tables(catalog: Catalog) -> None:
     with catalog.write("migrations") as connection:
-        metadata.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        make_tables(connection)
 
 
 class PostgresServer:

@@ -27,6 +27,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from dayreel.atomic_write import PRIVATE, PRIVATE_FOLDER, make_private
 from dayreel.errors import ConfigurationError, DiskFullError, StoreError
 from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watch
+from dayreel.stores.catalog.tables import metadata
 
 BUSY_TIMEOUT_S = 10.0
 HEAD = "0017"
@@ -249,12 +250,26 @@ def open_catalog(url: str) -> Catalog:
     with ExitStack() as refused:
         catalog = refused.enter_context(Catalog(url))
         if schema_level(catalog) != HEAD:
-            from dayreel.stores.catalog.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
-
             with catalog.write("migrations") as connection:
-                upgrade(connection)
+                if _has_levels(connection):
+                    from dayreel.stores.catalog.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
+
+                    upgrade(connection)
+                else:
+                    make_tables(connection)
         refused.pop_all()
     return catalog
+
+
+def make_tables(connection: Connection) -> None:
+    """Make every table of the newest level in a database that has none: a fifth of the time that all steps take.
+
+    That the steps lead to the same tables is for `test_migrations`.
+    """
+    # A table of that name, of whatever else lives in this database, is refused here as by the steps.
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
 def schema_level(catalog: Catalog) -> str | None:
@@ -263,13 +278,18 @@ def schema_level(catalog: Catalog) -> str | None:
     Raises:
         StoreError: the database cannot be reached.
     """
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
-        if catalog.is_sqlite
-        else "SELECT to_regclass('alembic_version')"
-    )
     with catalog.read() as connection:
-        if connection.execute(text(query)).scalar() is None:
+        if not _has_levels(connection):
             return None
         level = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if level is None else str(level)
+
+
+def _has_levels(connection: Connection) -> bool:
+    """Return whether Alembic has written down a level in this database."""
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+        if connection.dialect.name == "sqlite"
+        else "SELECT to_regclass('alembic_version')"
+    )
+    return connection.execute(text(query)).scalar() is not None

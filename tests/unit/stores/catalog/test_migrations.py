@@ -1,6 +1,7 @@
 """The numbered steps: they lead from nothing to exactly the tables, and refuse what is from the future."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from dayreel.stores.catalog.tables import metadata
 
 
 def test_upgrading_from_nothing_leads_to_exactly_the_tables(catalog_url: str) -> None:
-    with open_catalog(catalog_url) as catalog:
+    with Catalog(catalog_url) as catalog:
+        _bring_to(catalog, HEAD)
         assert schema_level(catalog) == HEAD
         with catalog.read() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -27,7 +29,8 @@ def test_upgrading_from_nothing_leads_to_exactly_the_tables(catalog_url: str) ->
 
 def test_migrated_checks_and_foreign_keys_match_the_tables(catalog_url: str) -> None:
     """Alembic compares columns and indexes, but neither check constraints nor what a foreign key does on delete."""
-    with open_catalog(catalog_url) as catalog:
+    with Catalog(catalog_url) as catalog:
+        _bring_to(catalog, HEAD)
         inspector = inspect(catalog.engine)
         for table in metadata.tables.values():
             checks = {check["name"] for check in inspector.get_check_constraints(table.name)}
@@ -36,6 +39,30 @@ def test_migrated_checks_and_foreign_keys_match_the_tables(catalog_url: str) -> 
             assert cascades == {
                 key.parent.name: {"ondelete": key.ondelete} if key.ondelete else {} for key in table.foreign_keys
             }
+
+
+def test_a_new_catalog_has_the_migrated_columns_and_defaults(sqlite_url: str, tmp_path: Path) -> None:
+    """A new one is made at once, without the steps; what each column defaults to is compared by nobody else."""
+
+    def columns(catalog: Catalog) -> dict[str, set[tuple[Any, ...]]]:
+        with catalog.read() as connection:
+            return {
+                # As of `PRAGMA table_info`: name, type, whether it is required, its default, its place in the key.
+                name: {tuple(row[1:]) for row in connection.execute(text(f"PRAGMA table_info({name})"))}
+                for name in sorted(metadata.tables)
+            }
+
+    with Catalog(sqlite_url) as migrated, open_catalog(f"sqlite:///{tmp_path / 'new.db'}") as made:
+        _bring_to(migrated, HEAD)
+        assert schema_level(made) == HEAD
+        assert columns(made) == columns(migrated)
+
+
+def test_a_catalog_that_lost_its_level_is_not_made_anew(sqlite_url: str) -> None:
+    with open_catalog(sqlite_url) as catalog, catalog.write() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(StoreError, match="already exists"):
+        open_catalog(sqlite_url)
 
 
 def test_the_newest_step_is_the_one_the_code_expects() -> None:
