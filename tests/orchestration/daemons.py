@@ -17,11 +17,13 @@ import dagster as dg
 import psutil
 import pytest
 import requests
+from sqlalchemy import select
 
 from dayreel.cli import run as dayreel
+from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.catalog.tables import content
 from tests.days import days_ago, today
 from tests.fakes.ports import free_port
-from tests.fakes.project import status_documents
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.deployment import ROOT, Deployment, make_footage, mark
 from tests.waiting import wait_until
@@ -101,9 +103,9 @@ class Daemons:
         return wait_until(look, within_s=HANGS_S, every_s=0.25, otherwise=partial(self._words, what))
 
     def states(self) -> dict[str, str]:
-        """Return the state of every content."""
-        with self.deployment.project() as project:
-            return {document["content_id"]: document["state"] for document in status_documents(project)}
+        """Return the state of every content; asked some hundred times, so nothing else is read."""
+        with open_catalog(self.deployment.settings.catalog) as catalog, catalog.read() as connection:
+            return {row.id: row.state for row in connection.execute(select(content.c.id, content.c.state))}
 
     def runs(self, **tags: str) -> list[dg.DagsterRun]:
         """Return the runs that have these tags, whose slash is a double underscore here."""
