@@ -27,8 +27,8 @@ from dayreel.stores.catalog.content_rows import (
     go_on_counting,
     put_content_rows,
     read_content_rows,
-    row_as_json,
     row_from_json,
+    rows_as_json,
 )
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.epoch import PROJECT_COPY, Epoch, current_epoch, epoch_beside, is_known, read_copy
@@ -189,8 +189,7 @@ class CatalogCopies:
                 may_replace = restart or outside is None or is_known(connection, outside)
                 epoch, number = current_epoch(connection), _project_number(connection)
                 tables = {
-                    table.name: [row_as_json(table, row) for row in connection.execute(select(table)).mappings()]
-                    for table in PROJECT_TABLES
+                    table.name: rows_as_json(table, connection.execute(select(table))) for table in PROJECT_TABLES
                 }
             if epoch is None or not may_replace:
                 return

@@ -7,9 +7,10 @@ that forgot to report its change would leave a copy from which a lost catalog co
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Table, event, func, select, update
+from sqlalchemy import Connection, CursorResult, Select, Table, bindparam, event, func, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.dml import Insert, UpdateBase
@@ -50,6 +51,18 @@ PROJECT_TABLES: Final = (config, channel_pauses, skipped_days, pinned_ideas, epo
 """What people set for the whole project, and what only they can end."""
 
 _OPTION: Final = "dayreel_changes"
+# Built once, as each commit says them: what SQLAlchemy makes of a statement takes longer than SQLite takes to run it.
+_COUNT: Final = (
+    update(content)
+    .where(content.c.id.in_(bindparam("ids", expanding=True)))
+    .values(change_number=content.c.change_number + 1, change_token=bindparam("token"))
+)
+
+
+@cache
+def _contents_of(table: Table, *, with_keys: bool) -> Select[Any]:
+    query = select(content.c.id if table is content else table.c.content_id).distinct()
+    return query.where(table.c.id.in_(bindparam("keys", expanding=True))) if with_keys else query
 
 
 @dataclass
@@ -71,16 +84,11 @@ class ChangedContents:
         """Count the change in each content's row, as the transaction's last statement; return the contents."""
         ids = set(self.content_ids)
         for table in (self.keys.keys() | self.tables) - {state_transitions}:  # it comes with its content's own change
-            query = select(content.c.id if table is content else table.c.content_id).distinct()
-            if table not in self.tables:
-                query = query.where(table.c.id.in_(self.keys[table]))
-            ids.update(content_id for content_id in connection.execute(query).scalars() if content_id is not None)
+            query, keys = _contents_of(table, with_keys=table not in self.tables), list(self.keys.get(table, ()))
+            whose = connection.execute(query, {} if table in self.tables else {"keys": keys}).scalars()
+            ids.update(content_id for content_id in whose if content_id is not None)
         if ids:
-            connection.execute(
-                update(content)
-                .where(content.c.id.in_(sorted(ids)))
-                .values(change_number=content.c.change_number + 1, change_token=secrets.token_hex(8))
-            )
+            connection.execute(_COUNT, {"ids": sorted(ids), "token": secrets.token_hex(8)})
         if self.of_project:
             newest = select(func.max(epochs.c.id)).scalar_subquery()
             connection.execute(
@@ -109,6 +117,8 @@ def _note(
 ) -> None:
     changes: ChangedContents | None = connection.get_execution_options().get(_OPTION)
     if changes is None or not isinstance(statement, UpdateBase) or not isinstance(statement.table, Table):
+        return
+    if statement is _COUNT:
         return
     table = statement.table
     if table in PROJECT_TABLES:

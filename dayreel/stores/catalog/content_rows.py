@@ -4,12 +4,14 @@ Numbers of rows are kept where they are free; where another content's row has ta
 one, and so does everything that refers to it. What makes a row the same row is `_SAME`, never its number.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Date, Integer, Table, insert, or_, select, text, update
+from sqlalchemy import Column, Connection, Date, Integer, Select, Table, bindparam, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from dayreel.stores.catalog.changes import CONTENT_TABLES
@@ -40,6 +42,7 @@ _SAME: Final[Mapping[Table, tuple[str, ...]]] = {
     waivers: ("check_name", "video_sha256", "waived_at"),
     state_transitions: ("entity", "entity_id", "version"),
 }
+_ESCAPE: Final = "/"
 _REFERS: Final[Mapping[str, Table]] = {
     "effect_id": effects,
     "decision_id": decisions,
@@ -49,13 +52,8 @@ _REFERS: Final[Mapping[str, Table]] = {
 
 def read_content_rows(connection: Connection, content_id: str) -> Rows:
     """Return every row of a content; a content that is not there has none."""
-    return {
-        table.name: [
-            row_as_json(table, row)
-            for row in connection.execute(_of(table, content_id).order_by(table.c.id)).mappings()
-        ]
-        for table in CONTENT_TABLES
-    }
+    of_content = _named(content_id)
+    return {table.name: rows_as_json(table, connection.execute(_of(table), of_content)) for table in CONTENT_TABLES}
 
 
 def put_content_rows(connection: Connection, content_id: str, rows: Rows) -> dict[int, int]:
@@ -66,7 +64,7 @@ def put_content_rows(connection: Connection, content_id: str, rows: Rows) -> dic
     """
     renumbered: dict[Table, dict[int, int]] = {table: {} for table in CONTENT_TABLES}
     for table in CONTENT_TABLES:
-        known = {_same(table, row): row for row in connection.execute(_of(table, content_id)).mappings()}
+        known = {_same(table, row): row for row in connection.execute(_of(table), _named(content_id)).mappings()}
         for document in rows.get(table.name, ()):
             values = row_from_json(table, document)
             for column, other in _REFERS.items():
@@ -99,9 +97,10 @@ def go_on_counting(connection: Connection, tables: Iterable[Table] = CONTENT_TAB
             )
 
 
-def row_as_json(table: Table, row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row of `table` with every column as JSON."""
-    return {column.name: _as_json(row[column.name]) for column in table.columns}
+def rows_as_json(table: Table, rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return whole rows of `table`, as `select(table)` gives them, with every column as JSON."""
+    names = table.columns.keys()
+    return [dict(zip(names, map(_as_json, row), strict=True)) for row in rows]
 
 
 def row_from_json(table: Table, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,15 +110,24 @@ def row_from_json(table: Table, document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of(table: Table, content_id: str) -> Any:
+@cache
+def _of(table: Table) -> Select[Any]:
+    """Return the query for the rows of the content that `_named` names; built once, as every commit asks it."""
+    content_id = bindparam("content_id")
     if table is content:
-        return select(table).where(table.c.id == content_id)
-    if table is state_transitions:
+        where = table.c.id == content_id
+    elif table is state_transitions:
         own = (table.c.entity == "content") & (table.c.entity_id == content_id)
-        its_parts = table.c.entity.in_(("render", "post"))
-        of_parts = its_parts & table.c.entity_id.startswith(f"{content_id}#", autoescape=True)
-        return select(table).where(or_(own, of_parts))
-    return select(table).where(table.c.content_id == content_id)
+        its_parts = table.c.entity.in_(("render", "post")) & table.c.entity_id.like(bindparam("parts"), escape=_ESCAPE)
+        where = or_(own, its_parts)
+    else:
+        where = table.c.content_id == content_id
+    return select(table).where(where).order_by(table.c.id)
+
+
+def _named(content_id: str) -> dict[str, str]:
+    escaped = re.sub(r"[/%_]", lambda sign: _ESCAPE + sign[0], content_id)
+    return {"content_id": content_id, "parts": f"{escaped}#%"}
 
 
 def _same(table: Table, row: Mapping[Any, Any]) -> tuple[Any, ...]:
@@ -139,7 +147,7 @@ def _insert(connection: Connection, table: Table, number: Any, values: dict[str,
 
 
 def _as_json(value: Any) -> Any:
-    if isinstance(value, datetime | date):
+    if isinstance(value, date):  # a moment is one, too
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value
 
