@@ -133,7 +133,7 @@ class Ducking:
 
 
 @dataclass(frozen=True)
-class Layer:
+class SoundLayer:
     """Sound that lies under the voice, as loud as it is where nobody speaks."""
 
     node: Node
@@ -172,9 +172,9 @@ def spoken(
     return _in_place(voice, starts_at_s, total_s)
 
 
-def own_sound_under(node: Node, loudness_lufs: float) -> Layer:
+def own_sound_under(node: Node, loudness_lufs: float) -> SoundLayer:
     """Return the segments' own sound as it lies under a narration: never louder than `BED_LUFS`."""
-    return Layer(node.filter("volume", f"{min(0.0, BED_LUFS - loudness_lufs):.3f}dB"), OWN_SOUND)
+    return SoundLayer(node.filter("volume", f"{min(0.0, BED_LUFS - loudness_lufs):.3f}dB"), OWN_SOUND)
 
 
 def music_bed(
@@ -203,7 +203,7 @@ def music_bed(
     return _in_place(node, span_s[0], total_s)
 
 
-def layered(voice: Node | None, layers: Sequence[Layer]) -> Node:
+def layered(voice: Node | None, layers: Sequence[SoundLayer]) -> Node:
     """Mix a voice and what lies under it, which is ducked while somebody speaks; at least one of them."""
     if voice is None:
         nodes = [layer.node for layer in layers]

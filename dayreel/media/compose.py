@@ -16,7 +16,7 @@ import ffmpeg as graph
 
 from dayreel.errors import MediaError
 from dayreel.media.audio import Level, corrected_level, first_level, joined, levelled
-from dayreel.media.edit_graph import Picture, copied, picture_of
+from dayreel.media.edit_graph import PictureOutput, copied, picture_of
 from dayreel.media.edit_plan import LONGEST_MISS_S, ComposePlan, Edit, plan_edit
 from dayreel.media.encoding import container_options
 from dayreel.media.loudness import AudioPart, Loudness, measure
@@ -86,7 +86,7 @@ def compose(
 
 
 def _write(
-    edit: Edit, run: MixRun, picture: Picture, heard: Node, to: Path, progress: ProgressCallback | None = None
+    edit: Edit, run: MixRun, picture: PictureOutput, heard: Node, to: Path, progress: ProgressCallback | None = None
 ) -> None:
     tags = {f"metadata:g:{n}": f"{key}={value}" for n, (key, value) in enumerate(edit.plan.metadata.items())}
     options = {**container_options(edit.plan.audio_bit_rate), **picture.options, **tags}

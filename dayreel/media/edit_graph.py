@@ -16,19 +16,19 @@ from dayreel.media.picture import Node, Watermark, picture_chain, with_captions,
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureOutput:
     """The picture of an output: a node, and the options that encode or copy it."""
 
     node: Node
     options: dict[str, Any]
 
 
-def copied(node: Node) -> Picture:
+def copied(node: Node) -> PictureOutput:
     """Return a picture that is written as it is."""
-    return Picture(node, {"c:v": "copy"})
+    return PictureOutput(node, {"c:v": "copy"})
 
 
-def picture_of(edit: Edit, scratch: Path) -> Picture:
+def picture_of(edit: Edit, scratch: Path) -> PictureOutput:
     """Return the picture of an edit; `scratch` is a folder for what FFmpeg has to read from a file."""
     if not edit.why_encoded:
         return copied(_parts_as_one(edit, scratch))
@@ -37,7 +37,7 @@ def picture_of(edit: Edit, scratch: Path) -> Picture:
         node = with_watermark(node, Watermark(edit.plan.watermark), edit.frame, 300)
     for written in (edit.plan.captions, edit.plan.titles):
         node = node if written is None else with_captions(node, written)
-    return Picture(node, encoder_options(preset=edit.plan.preset, crf=edit.plan.crf, fps=edit.frame.fps))
+    return PictureOutput(node, encoder_options(preset=edit.plan.preset, crf=edit.plan.crf, fps=edit.frame.fps))
 
 
 def _parts_as_one(edit: Edit, scratch: Path) -> Node:

@@ -34,11 +34,11 @@ TRANSITIONS: Mapping[str, str] = {
 }
 """What a channel calls a transition, and FFmpeg's xfade."""
 
-Role = Literal["intro", "segment", "end_card", "outro"]
+PartRole = Literal["intro", "segment", "end_card", "outro"]
 
 
 @dataclass(frozen=True)
-class Transition:
+class TransitionPlan:
     """How one segment becomes the next: one of `TRANSITIONS`; both are seen and heard for `duration_s`."""
 
     kind: str
@@ -84,7 +84,7 @@ class ComposePlan:
     narration: Path | None = None
     captions: Path | None = None
     music: Music | None = None
-    transition: Transition | None = None
+    transition: TransitionPlan | None = None
     grade: Grade | None = None
     titles: Path | None = None
     end_card: Path | None = None
@@ -108,7 +108,7 @@ class Part:
     """
 
     path: Path
-    role: Role
+    role: PartRole
     video: VideoStream
     audio: AudioStream | None
     duration_s: float
@@ -157,7 +157,7 @@ class Edit:
             return sum(part.video.frames for part in self.parts)
         return sum(self.frames) - sum(round(part.overlap_s * self.frame.fps) for part in self.parts)
 
-    def span_s(self, *roles: Role) -> tuple[float, float]:
+    def span_s(self, *roles: PartRole) -> tuple[float, float]:
         """Return from when to when parts of these roles play."""
         spans = [
             (start, start + part.duration_s)
@@ -192,7 +192,7 @@ def _parts(segments: Sequence[Path], plan: ComposePlan) -> Iterator[Part]:
         yield _part(plan.outro, "outro", None, "outro")
 
 
-def _part(path: Path, role: Role, duration_s: float | None, called: str) -> Part:
+def _part(path: Path, role: PartRole, duration_s: float | None, called: str) -> Part:
     facts = probe(path)
     video = facts.best_video_stream()
     lasts_s = video.ends_s

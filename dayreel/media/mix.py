@@ -12,7 +12,7 @@ from dayreel.errors import MediaError
 from dayreel.media.audio import (
     NARRATION_LUFS,
     OWN_SOUND,
-    Layer,
+    SoundLayer,
     crossfaded,
     joined,
     layered,
@@ -73,7 +73,7 @@ def _mix(edit: Edit) -> Node:
     voice = _voice(edit)
     layers = []
     if own_lufs is not None:
-        layers.append(Layer(own, OWN_SOUND) if voice is None else own_sound_under(own, own_lufs))
+        layers.append(SoundLayer(own, OWN_SOUND) if voice is None else own_sound_under(own, own_lufs))
     if edit.plan.music is not None:
         layers.append(_music(edit, edit.plan.music, None if voice is not None else own_lufs))
     return layered(voice, layers) if voice is not None or layers else own
@@ -90,7 +90,7 @@ def _voice(edit: Edit) -> Node | None:
     return spoken(voice, loudness, tempo=tempo, starts_at_s=starts_at_s, total_s=edit.total_s)
 
 
-def _music(edit: Edit, music: Music, own_lufs: float | None) -> Layer:
+def _music(edit: Edit, music: Music, own_lufs: float | None) -> SoundLayer:
     """Return the music, so much below the voice, or the segments' own loudness where nobody speaks."""
     starts_at_s, ends_at_s = edit.span_s("segment", "end_card")
     track = _heard(music.path, "music")
@@ -109,7 +109,7 @@ def _music(edit: Edit, music: Music, own_lufs: float | None) -> Layer:
         span_s=(starts_at_s, ends_at_s),
         total_s=edit.total_s,
     )
-    return Layer(node, music_ducking(music.duck_db))
+    return SoundLayer(node, music_ducking(music.duck_db))
 
 
 def _heard(path: Path, called: str) -> AudioPart:

@@ -29,6 +29,14 @@ FOOTAGE_SUFFIXES: Final = frozenset(
 )
 """In lower case."""
 
+STILL_SUFFIXES: Final = frozenset({".avif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".webp"})
+"""In lower case."""
+
+
+def is_still(path: PurePath) -> bool:
+    """Return whether a file's name says that it is a still picture; what is in it is for whoever opens it to say."""
+    return path.suffix.lower() in STILL_SUFFIXES
+
 
 def is_footage(path: PurePath) -> bool:
     """Return whether a file's name says that it is moving picture; what is in it is for `media.probe` to say."""

@@ -125,6 +125,9 @@ class VideoSource(Strict):
     folder: str | None = Field(None, description="clips only: folder of own footage, relative to the channel file")
     library: tuple[str, ...] = Field((), description="clips only, instead of `folder`: titles of items, * for any part")
     fit: Literal["crop", "pad"] = Field("crop", description="clips only: how another shape becomes 9:16")
+    stills: bool = Field(
+        default=False, description="clips only: pictures in `folder` are footage too, with a slow move over each"
+    )
     first_frame: str | None = Field(None, description=f"begin every segment with this picture: {_PICTURE}")
     last_frame: str | None = Field(None, description=f"end every segment with this picture: {_PICTURE}")
     reference: str | None = Field(None, description=f"show what is in this picture: {_PICTURE}")
@@ -140,11 +143,15 @@ class VideoSource(Strict):
         if self.provider == "clips":
             if (self.folder is None) == (not self.library):
                 raise ValueError("segments from own footage need either `folder` or `library`")
+            if self.stills and self.folder is None:
+                raise ValueError("`stills` are taken from a `folder`, not from the library")
             for field in (*PICTURES, "negative_prompt"):
                 if getattr(self, field) is not None:
                     raise ValueError(f"`{field}` is for segments that are made, not for own footage")
         elif self.model is None:
             raise ValueError(f"segments from {self.provider} need `model`")
+        elif self.stills:
+            raise ValueError("`stills` is for own footage, not for segments that are made")
         return self
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dayreel.errors import ConfigurationError
-from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage
+from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage, is_still
 from dayreel.vendors.access import Access
 from dayreel.vendors.record import Vendor
 
@@ -28,9 +28,9 @@ class OwnFootage:
         """Keep the root; nothing is read."""
         self._root = root
 
-    def files(self, folder: str | Path) -> list[Path]:
+    def files(self, folder: str | Path, *, stills: bool = False) -> list[Path]:
         """Return the usable files of a folder, see `footage_in`."""
-        return footage_in(self._root / folder)
+        return footage_in(self._root / folder, stills=stills)
 
 
 def connect(access: Access) -> OwnFootage:
@@ -38,10 +38,11 @@ def connect(access: Access) -> OwnFootage:
     return OwnFootage(root=access.root)
 
 
-def footage_in(folder: Path) -> list[Path]:
+def footage_in(folder: Path, *, stills: bool = False) -> list[Path]:
     """Return the files of `folder` (not of folders in it) that can be used, by name.
 
-    Hidden files, empty files and files that are not a video by their suffix are left out.
+    Hidden files, empty files and files that are not a video by their suffix are left out; so are still pictures,
+    unless they are asked for.
 
     Raises:
         ConfigurationError: there is no such folder, or nothing usable in it.
@@ -51,7 +52,7 @@ def footage_in(folder: Path) -> list[Path]:
             f"The folder of own footage {str(folder)!r} does not exist.",
             next_step="Make it and put video files in it, or change `video.folder` in the channel file.",
         )
-    clips = sorted((path for path in folder.iterdir() if _is_usable(path)), key=lambda path: path.name)
+    clips = sorted((path for path in folder.iterdir() if _is_usable(path, stills=stills)), key=lambda path: path.name)
     if not clips:
         raise ConfigurationError(
             f"The folder of own footage {str(folder)!r} has no video file.",
@@ -74,8 +75,13 @@ def pick_footage(files: Sequence[Path], *, content_id: str, sequence: int) -> Pa
     return order[(sequence - 1) % len(order)]
 
 
-def _is_usable(path: Path) -> bool:
-    return is_footage(path) and not path.name.startswith(".") and path.is_file() and path.stat().st_size > 0
+def _is_usable(path: Path, *, stills: bool) -> bool:
+    return (
+        (is_footage(path) or (stills and is_still(path)))
+        and not path.name.startswith(".")
+        and path.is_file()
+        and path.stat().st_size > 0
+    )
 
 
 VENDOR: Final = Vendor(

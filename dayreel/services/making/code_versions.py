@@ -34,6 +34,7 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
     prompt_source = channel.prompts and channel.prompts.model_dump(mode="json", exclude=set(HOW_TO_ASK))
     # What came to channel files later is left out where it is not set: nothing is out of date because of an update.
     unset = {field for field in (*PICTURES, "negative_prompt") if getattr(channel.video, field) is None}
+    unset |= set() if channel.video.stills else {"stills"}
     video = channel.video.model_dump(mode="json", exclude=unset)
     follows: dict[str, tuple[str, Mapping[str, Any]]] = {
         "ideas": (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.errors import ConfigurationError, MediaError
-from dayreel.media.edit_plan import ComposePlan, Music, Transition
+from dayreel.media.edit_plan import ComposePlan, Music, TransitionPlan
 from dayreel.media.grade import Grade, read_cube
 from dayreel.media.probe import probe
 from dayreel.schemas.channel import Channel
@@ -91,7 +91,7 @@ def video_plan(
         watermark=brand.get("watermark"),
         intro=brand.get("intro"),
         outro=brand.get("outro"),
-        transition=Transition(transition.kind, transition.duration_s) if transition else None,
+        transition=TransitionPlan(transition.kind, transition.duration_s) if transition else None,
         music=_music(channel, edit.get("music.file")),
         grade=_grade(channel, edit.get("grade.file")),
     )

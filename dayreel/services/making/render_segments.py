@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from dayreel.errors import ContentRefusedError, DayreelError, MediaError, Perman
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
+from dayreel.media.stills_as_film import MOTIONS, Motion, film_of_still
 from dayreel.providers.video.clips import OwnFootage, pick_footage
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoGenerator
 from dayreel.providers.video.model_input import doubts
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.footage_files import is_still
 from dayreel.rules.pricing import usd, video_cost
 from dayreel.rules.segment_words import segment_prompt
 from dayreel.schemas.channel import Channel, SegmentSpec, is_address
@@ -365,6 +368,11 @@ class _Pick:
     start_s: float
     loops: bool
     item: str | None = None
+    motion: Motion | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for the fingerprint and the record; `motion` is a still's alone."""
+        return {name: value for name, value in vars(self).items() if name != "motion" or value is not None}
 
 
 def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) -> list[tuple[Path, _Pick]]:
@@ -381,6 +389,10 @@ def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) 
     picks: list[tuple[Path, _Pick]] = []
     for sequence in range(1, spec.count + 1):
         path = pick_footage(list(files), content_id=row.id, sequence=sequence)
+        if is_still(path):
+            motion = MOTIONS[sequence % len(MOTIONS)]
+            picks.append((path, _Pick(path.name, sha256_of(path), 0.0, loops=False, motion=motion)))
+            continue
         # The picture's own length counts: a file's sound may begin before its first frame and go on after the last.
         video = probe(path).best_video_stream()
         uses = sum(picked == path for picked, _ in picks)
@@ -400,7 +412,8 @@ def _footage(project: Project, channel: Channel, footage: OwnFootage) -> dict[Pa
     """
     if channel.video.library:
         return dict(require_footage(project.settings).files(project, channel.video.library))
-    return dict.fromkeys(footage.files(project.settings.channels_dir / str(channel.video.folder)))
+    folder = project.settings.channels_dir / str(channel.video.folder)
+    return dict.fromkeys(footage.files(folder, stills=channel.video.stills))
 
 
 def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootage) -> StageResult:
@@ -410,29 +423,50 @@ def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootag
     work = Work(
         stage="raw_segments",
         fingerprint=fingerprint(
-            code=CUT_VERSION, provider=footage.name, picks=[vars(pick) for _, pick in picks], segments=spec, fit=fit
+            code=CUT_VERSION,
+            provider=footage.name,
+            picks=[pick.as_json() for _, pick in picks],
+            segments=spec,
+            fit=fit,
         ),
         provider=footage.name,
     )
 
     def make() -> Product:
-        ffmpeg = find_ffmpeg(project.settings.ffmpeg)
         segments: list[Segment] = []
         for sequence, (source, pick) in enumerate(picks, start=1):
-            path = cut_segment(
-                source,
-                _segment_path(project, row, sequence),
-                start_s=pick.start_s,
-                duration_s=spec.duration_s,
-                width=spec.size[0],
-                height=spec.size[1],
-                fps=CLIP_FPS,
-                fit=fit,
-                loop=pick.loops,
-                ffmpeg=ffmpeg,
-            )
+            path = _cut_one(project, channel, source, pick, _segment_path(project, row, sequence))
             decode_fully(path)
             segments.append(segment_record(project, row, path, sequence, provider=footage.name))
-        return Product({"segments": tuple(segments)}, parameters={"footage": [vars(pick) for _, pick in picks]})
+        return Product({"segments": tuple(segments)}, parameters={"footage": [pick.as_json() for _, pick in picks]})
 
     return run_stage(project, row, work, make)
+
+
+def _cut_one(project: Project, channel: Channel, source: Path, pick: _Pick, dest: Path) -> Path:
+    spec, fit, ffmpeg = channel.segments, channel.video.fit, find_ffmpeg(project.settings.ffmpeg)
+    width, height = spec.size
+    if pick.motion is not None:
+        return film_of_still(
+            source,
+            dest,
+            duration_s=spec.duration_s,
+            width=width,
+            height=height,
+            fps=Fraction(CLIP_FPS),
+            motion=pick.motion,
+            fit=fit,
+            ffmpeg=ffmpeg,
+        )
+    return cut_segment(
+        source,
+        dest,
+        start_s=pick.start_s,
+        duration_s=spec.duration_s,
+        width=width,
+        height=height,
+        fps=CLIP_FPS,
+        fit=fit,
+        loop=pick.loops,
+        ffmpeg=ffmpeg,
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from dayreel.errors import MediaError
 from dayreel.media.compose import Composed, compose
-from dayreel.media.edit_plan import TRANSITIONS, Music, Transition
+from dayreel.media.edit_plan import TRANSITIONS, Music, TransitionPlan
 from dayreel.media.grade import Grade
 from dayreel.media.probe import decode_fully
 from tests.unit.media.test_compose import SMALL, assert_in_tune, pixels, sound
@@ -94,7 +94,7 @@ def test_segments_lead_into_one_another_and_are_heard_together(make_clip: MakeCl
         make_clip(f"{name}.mp4", picture=f"color=c={name}", sound=f"aevalsrc=0.2*sin(2*PI*{tone}*t):s=48000")
         for name, tone in hertz.items()
     )
-    made = make_video(red, green, transition=Transition("crossfade", 0.5))
+    made = make_video(red, green, transition=TransitionPlan("crossfade", 0.5))
     assert made.why_encoded == "segments lead into one another"
     assert made.duration_s == pytest.approx(1.5, abs=0.02)
     assert decode_fully(made.path).frames == 36
@@ -121,7 +121,7 @@ def test_narration_and_captions_keep_their_times(make_clip: MakeClip, make_video
         intro=make_clip("intro.mp4", picture="color=c=black", sound=None, duration_s=0.5),
         narration=voice,
         captions=captions,
-        transition=Transition("crossfade", 0.5),
+        transition=TransitionPlan("crossfade", 0.5),
     )
     assert made.duration_s == pytest.approx(2.0, abs=0.02)
     heard = np.abs(sound(made.path))
@@ -131,7 +131,7 @@ def test_narration_and_captions_keep_their_times(make_clip: MakeClip, make_video
 
 def test_there_is_a_cut_at_intro_and_outro(make_clip: MakeClip, make_video: Make) -> None:
     red, blue = (make_clip(f"{name}.mp4", picture=f"color=c={name}") for name in ("red", "blue"))
-    made = make_video(red, red, intro=blue, outro=blue, transition=Transition("dip_to_black", 0.25))
+    made = make_video(red, red, intro=blue, outro=blue, transition=TransitionPlan("dip_to_black", 0.25))
     assert made.duration_s == pytest.approx(3.75, abs=0.02)
     strongest = [int(pixels(made.path, at_s).mean(axis=(0, 1)).argmax()) for at_s in (0.9, 1.05, 2.7, 2.85)]
     assert strongest == [2, 0, 0, 2]
@@ -141,13 +141,13 @@ def test_there_is_a_cut_at_intro_and_outro(make_clip: MakeClip, make_video: Make
 @pytest.mark.parametrize("kind", TRANSITIONS)
 def test_every_transition_ends_on_the_frame(kind: str, make_clip: MakeClip, make_video: Make) -> None:
     clip = make_clip(duration_s=0.5)
-    made = make_video(clip, clip, transition=Transition(kind, 0.2))
+    made = make_video(clip, clip, transition=TransitionPlan(kind, 0.2))
     assert decode_fully(made.path).frames == 24 - round(0.2 * 24)
 
 
 def test_a_transition_too_long_for_its_segments_is_refused(make_clip: MakeClip, make_video: Make) -> None:
     with pytest.raises(MediaError, match=r"it lasts 1\.00 s, too little for a transition of 0\.60 s at either end"):
-        make_video(make_clip(), make_clip(), transition=Transition("crossfade", 0.6))
+        make_video(make_clip(), make_clip(), transition=TransitionPlan("crossfade", 0.6))
 
 
 def test_only_the_segments_are_graded(make_clip: MakeClip, make_video: Make, tmp_path: Path) -> None:

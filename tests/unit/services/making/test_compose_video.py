@@ -88,7 +88,8 @@ def test_an_edit_is_composed_again_and_its_music_recorded(project: Project) -> N
     assert edited is not None
     assert edited.music is not None
     assert (edited.music.file, edited.music.licence) == ("slow.wav", "CC BY 4.0, Ana Ruiz")
-    assert (edited.revision, edited.mode, edited.duration_s) == (2, "encode", pytest.approx(1.6, abs=0.02))
+    assert (edited.revision, edited.mode) == (2, "encode")
+    assert edited.duration_s == pytest.approx(1.6, abs=0.02)
     assert [check.name for check in edited.checks if not check.passed] == ["fits_platforms"]
     assert compose_video(project, channel_of(project), DAY).reused
     subprocess.run(

@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from PIL import Image
 from sqlalchemy import select, update
 
 from dayreel.errors import (
@@ -23,6 +24,7 @@ from dayreel.errors import (
     UnknownOutcomeError,
     UsageError,
 )
+from dayreel.providers.video.clips import OwnFootage
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.queries.renders import renders_of
@@ -516,3 +518,24 @@ def test_what_is_missing_is_reported_before_anything_is_bought(make_project: Mak
     with pytest.raises(ConfigurationError, match="'fal-ai/new' has no price"):
         render(project, source)
     assert (source.submitted, ledger_rows(project, kind="segment")) == ([], [])
+
+
+@pytest.mark.slow
+def test_stills_are_footage_where_the_channel_says_so(make_project: MakeProject) -> None:
+    own = {"provider": "clips", "folder": "stills", "stills": True, "model": None}
+    once = {"count": 1, "duration_s": 1, "resolution": "480p"}
+    project = make_project(channels={"crafts": {"video": own, "segments": once, "prompts": None}})
+    folder = project.settings.channels_dir / "stills"
+    folder.mkdir()
+    Image.linear_gradient("L").save(folder / "slope.jpg")
+    row = open_content(project, channel_of(project), DAY)
+    idea = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+    run_stage(project, row, Work("ideas", "f", "a"), lambda: Product({"idea": idea}, {"idea": idea.idea}))
+    footage = OwnFootage(root=project.settings.root)
+    made = render_segments(project, channel_of(project), DAY, source=footage)
+    (segment,) = made.manifest.segments
+    assert (segment.width, segment.height, segment.duration_s) == (480, 854, 1.0)
+    assert made.record.parameters["footage"][0]["motion"] == "pan"
+    write_channel(project.settings.root, "crafts", video={**own, "stills": False}, segments=once, prompts=None)
+    with pytest.raises(ConfigurationError, match="has no video file"):
+        render_segments(project, channel_of(project), DAY, source=footage)
