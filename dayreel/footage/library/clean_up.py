@@ -2,23 +2,31 @@
 
 A job's folder goes once it ended `keep_jobs_days` ago by the catalog's own clock, and its item has moved on since: what
 a person may still try again, and what was not taken in yet, stays however old it is. The catalog keeps what they were,
-and what it does not know is left alone. Sources go only where the plan says so, and only once every file of the library
-was hashed again from the disk, now, and is what the manifest says.
+and what it does not know is left alone. Sources go only where the plan says so, and only once each is proved
+to be in the library (see `proof`), and every file of the library and every source was hashed again from the disk, now,
+and is what the manifest says. What went is written into the item's manifest first, beside the evidence.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sqlalchemy import Connection, update
 
+from dayreel.errors import MediaError
 from dayreel.footage.library.gates import name_of
 from dayreel.footage.library.open_library import Library
+from dayreel.footage.library.proof import MissingLink, compared, kept_as
+from dayreel.footage.media.same_footage import VERIFIER
+from dayreel.footage.rules.paths import ItemStage
 from dayreel.footage.rules.sidecars import is_sidecar
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import ItemManifest, StageMade
 from dayreel.footage.stores.job_queue import JobInfo
 from dayreel.footage.stores.reads import ItemRow, JobRow, ended_jobs, list_items, moved_at
+from dayreel.rules.footage_files import is_footage
 from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.files import sha256_of
 from dayreel.stores.state.errors import StateError
@@ -69,7 +77,8 @@ def _that_may_go(library: Library, old: list[JobInfo], before: datetime) -> list
 def remove_sources(library: Library) -> list[str]:
     """Remove the sources of every filed item that still has some; return a sentence for each.
 
-    One item's error (a damaged manifest, a file that cannot be removed) is reported and does not stop the next.
+    One item's error (a damaged manifest, a file that cannot be removed) is reported and does not stop the next. At most
+    one comparison that is missing is made at a look: it decodes two films.
 
     Raises:
         StoreError: the catalog cannot be used.
@@ -79,49 +88,102 @@ def remove_sources(library: Library) -> list[str]:
         return []
     with library.project.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if "removed" not in row.metadata]
-    return [sentence for row in rows for sentence in _in_words(library, row)]
+    look = _Look(library)
+    return [sentence for row in rows for sentence in _in_words(look, row)]
 
 
-def _in_words(library: Library, row: ItemRow) -> list[str]:
+@dataclass
+class _Look:
+    """One look over all items; `may_compare` until it has made its comparison."""
+
+    library: Library
+    may_compare: bool = True
+
+
+def _in_words(look: _Look, row: ItemRow) -> list[str]:
     try:
-        return _remove(library, row)
-    except (StateError, OSError) as error:
+        return _remove(look, row)
+    except (StateError, MediaError, OSError) as error:
         return [f"{row.id}: its sources stay: {error}"]
 
 
-def _remove(library: Library, row: ItemRow) -> list[str]:
-    manifest = library.items.manifest(name_of(row), "file")
+def _remove(look: _Look, row: ItemRow) -> list[str]:
+    library, name = look.library, name_of(row)
+    manifest = library.items.manifest(name, "file")
     filed = manifest.stages.get("file") if manifest is not None else None
     if manifest is None or filed is None or not filed.files:
         return []  # filed by a script: where its files are is not known, so nothing proves that they are there
-    for file in filed.files:
-        path = library.root / filed.folder / file.path
-        if not path.is_file() or sha256_of(path, bypasses_cache=True) != file.sha256:
-            return [f"{row.id}: its sources stay: {file.path!r} in the library is not what was filed"]
-    gone = _unlink(library, manifest)
-    metadata = {**row.metadata, "removed": gone}
+    sources = _sources(library, manifest)
+    removed: list[dict[str, Any]] = []
+    for stage, file in sources:
+        if not is_footage(Path(file.path)):
+            removed.append({"stage": stage, **file.model_dump(), "kept_as": "the same subtitles"})
+            continue
+        while isinstance(kept := kept_as(manifest, stage, file), MissingLink):
+            if not look.may_compare:
+                return []
+            look.may_compare = False
+            manifest = compared(library, manifest, kept)
+            library.items.save(name, "file", manifest)
+        removed.append({"stage": stage, **file.model_dump(), "kept_as": kept})
+    if wrong := _changed(library, manifest, sources):
+        return [f"{row.id}: its sources stay: {wrong}"]
+    if removed:
+        manifest = _with_removed(library, manifest, removed)
+        library.items.save(name, "file", manifest)  # before anything goes: what was removed is known whatever happens
+    gone = [library.root / manifest.stages[stage].folder / file.path for stage, file in sources]
+    for path in gone:
+        path.unlink()
+    metadata = {**row.metadata, "removed": [path.relative_to(library.root).as_posix() for path in gone]}
     with library.project.catalog.write("library") as connection:
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(metadata=metadata))
-    return [f"{row.id}: {len(gone)} source files removed, after the library's were read back"]
+    if not gone:
+        return []
+    return [f"{row.id}: {len(gone)} source files removed, each compared with what the library has of it, read back"]
 
 
-def _travelled(manifest: ItemManifest, made: StageMade | None, file: JobFile) -> bool:
-    """Return whether subtitles beside a film came along to the library: as the same bytes, or muxed into the film."""
+def _is_sidecar_kept(manifest: ItemManifest, made: StageMade, file: JobFile) -> bool:
+    """Return whether a file is subtitles beside a film that came along: as the same bytes, or muxed into the film."""
     filed = {each.sha256 for each in manifest.stages["file"].files}
     seen = manifest.stages["remux"].facts.get("files", []) if "remux" in manifest.stages else []
     muxed = {path for each in seen for path in each.get("muxed", ())}
-    return file.sha256 in filed or f"{made.folder if made else ''}/{file.path}" in muxed
+    return is_sidecar(PurePosixPath(file.path)) and (file.sha256 in filed or f"{made.folder}/{file.path}" in muxed)
 
 
-def _unlink(library: Library, manifest: ItemManifest) -> list[str]:
-    gone = []
-    for stage in library.plan.remove_sources:
-        made = manifest.stages.get(stage)
-        for file in made.files if made else ():
-            if is_sidecar(PurePosixPath(file.path)) and not _travelled(manifest, made, file):
-                continue  # a script has left these subtitles behind: this is the only copy
-            path = library.root / made.folder / file.path if made else None
-            if path is not None and path.is_file():
-                path.unlink()
-                gone.append(path.relative_to(library.root).as_posix())
-    return gone
+def _sources(library: Library, manifest: ItemManifest) -> list[tuple[ItemStage, JobFile]]:
+    """Return the films of an item, and subtitles beside them, that the plan wants removed and that are there.
+
+    What is neither stays, and so do subtitles that a script has left behind: they are the only copy.
+    """
+    return [
+        (stage, file)
+        for stage in library.plan.remove_sources
+        if (made := manifest.stages.get(stage)) is not None
+        for file in made.files
+        if (library.root / made.folder / file.path).is_file()
+        if is_footage(Path(file.path)) or _is_sidecar_kept(manifest, made, file)
+    ]
+
+
+def _changed(library: Library, manifest: ItemManifest, sources: list[tuple[ItemStage, JobFile]]) -> str | None:
+    """Read the library's files and the sources from the disk; say which is not what its manifest says."""
+    for file in manifest.stages["file"].files:
+        path = library.root / manifest.stages["file"].folder / file.path
+        if not path.is_file() or sha256_of(path, bypasses_cache=True) != file.sha256:
+            return f"{file.path!r} in the library is not what was filed"
+    for stage, file in sources:
+        if sha256_of(library.root / manifest.stages[stage].folder / file.path) != file.sha256:
+            return f"{file.path!r} of {stage} has changed since it was compared: touch its marker"
+    return None
+
+
+def _with_removed(library: Library, manifest: ItemManifest, removed: list[dict[str, Any]]) -> ItemManifest:
+    filed = manifest.stages["file"]
+    before = {(entry["stage"], entry["path"]): entry for entry in filed.facts.get("removed_sources", ())}
+    at = library.project.clock.now().isoformat(timespec="seconds")
+    for entry in removed:
+        before[entry["stage"], entry["path"]] = {**entry, "verifier": VERIFIER, "removed_at": at}
+    facts = {**filed.facts, "removed_sources": list(before.values())}
+    return manifest.model_copy(
+        update={"stages": {**manifest.stages, "file": filed.model_copy(update={"facts": facts})}}
+    )

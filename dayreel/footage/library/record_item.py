@@ -143,6 +143,9 @@ def _insert(library: Library, connection: Connection, manifest: ItemManifest, *,
 
 def _describe(library: Library, connection: Connection, manifest: ItemManifest, newest: ItemStage) -> None:
     stamps = {stage: made.facts["marker_stamp"] for stage, made in manifest.stages.items()}
+    filed = manifest.stages.get("file")
+    gone = filed.facts.get("removed_sources", ()) if filed is not None else ()
+    removed = [f"{manifest.stages[entry['stage']].folder}/{entry['path']}" for entry in gone]
     values = {
         "title": manifest.title,
         "year": manifest.year,
@@ -151,7 +154,7 @@ def _describe(library: Library, connection: Connection, manifest: ItemManifest, 
         "disc": manifest.disc,
         "perceptual_hash": manifest.perceptual_hash,
         "folder_path": manifest.stages[newest].folder if newest in manifest.stages else None,
-        "metadata": {"stamps": stamps},
+        "metadata": {"stamps": stamps, **({"removed": removed} if removed else {})},
         "error": None,
         "updated_at": library.project.clock.now(),
     }

@@ -15,6 +15,7 @@ from dayreel.schemas.content import Shape
 from dayreel.schemas.strict import Strict
 
 VideoPreset = Literal["h264", "h265", "av1"]
+Loss = Literal["sound_tracks", "channels", "subtitles", "picture_size", "loudness"]
 
 
 class RolePlan(Strict):
@@ -23,6 +24,10 @@ class RolePlan(Strict):
     script: tuple[str, ...] | None = Field(
         None,
         description="a command (a list, no shell) that does it instead of dayreel, see docs/how-to/workers.md",
+    )
+    may_lose: tuple[Loss, ...] = Field(
+        (),
+        description="what a script leaves out on purpose; its sources may be removed all the same",
     )
     hours: str | None = Field(None, pattern=HOURS_PATTERN, description="claimed only then, like `22:00-06:00`")
     lease_s: float = Field(120.0, gt=0, le=3600, description="seconds that a silent worker keeps a job")
@@ -88,7 +93,9 @@ class LibraryPlan(Strict):
     remux_review: bool = Field(default=True, description="ask a person about streams before the transcode")
     naming_confirm: bool = Field(default=True, description="ask a person about names before filing")
     remove_sources: tuple[Literal["rip", "remux", "transcode"], ...] = Field(
-        (), description="stages whose folder is removed once the library's files have been read back and match"
+        (),
+        description="stages whose films are removed once each is proved to be in the library: compared at every step, "
+        "with the evidence kept, and read back",
     )
     keep_jobs_days: int | None = Field(
         90, ge=1, le=36500, description="days that the folder of a job that ended is kept; `null` for ever"

@@ -125,7 +125,10 @@ def _made(
         "script": list(role.script) if role.script else None,
         "input_bytes": sum(file.size_bytes for file in spec.inputs),
         "output_bytes": sum(file.size_bytes for file in outputs),
-        "files": [output.facts for output in made],
+        "files": [
+            {**output.facts, "sha256": file.sha256, "size_bytes": file.size_bytes}
+            for output, file in zip(made, outputs, strict=True)
+        ],
     }
     return outputs, facts
 

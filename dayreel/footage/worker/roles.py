@@ -15,7 +15,13 @@ from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
 from dayreel.footage.media.encoders import choose_encoder
 from dayreel.footage.media.mux_sidecars import mux_sidecars
 from dayreel.footage.media.remux import MATROSKA, Running
-from dayreel.footage.media.same_footage import FootageLimits, compare_footage, refuse_other_footage, same_bytes
+from dayreel.footage.media.same_footage import (
+    FootageLimits,
+    compare_footage,
+    evidence,
+    refuse_other_footage,
+    same_bytes,
+)
 from dayreel.footage.media.target_quality import decide_quality, refuse_growth
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
 from dayreel.footage.rules.sidecars import film_of, is_sidecar, label_of, sidecar_name
@@ -64,8 +70,7 @@ class JobTask:
     @property
     def limits(self) -> FootageLimits:
         """How much an output may differ from its source."""
-        plan = settings_of(LibraryPlan, self.spec.parameters)
-        return FootageLimits(plan.min_size_ratio, plan.max_duration_gap_s)
+        return limits_of(self.spec.parameters)
 
     def running(self, progress: ProgressCallback | None) -> Running:
         """Return how ffmpeg is run for this job."""
@@ -96,23 +101,39 @@ def settings_of(shape: type[_Plan] | type[LibraryPlan], parameters: Mapping[str,
     return shape.model_validate({key: parameters[key] for key in shape.model_fields if key in parameters})
 
 
+def limits_of(parameters: Mapping[str, Any]) -> FootageLimits:
+    """Return what a job's parameters let an output differ from its source in."""
+    plan = settings_of(LibraryPlan, parameters)
+    return FootageLimits(
+        plan.min_size_ratio,
+        plan.max_duration_gap_s,
+        max_height=parameters.get("max_height"),
+        is_tone_mapped=parameters.get("hdr") == "tonemap",
+        may_lose=frozenset(parameters.get("may_lose", ())),
+    )
+
+
 def do_remux(task: JobTask) -> list[MadeFile]:
     """Copy the chosen streams of every input into Matroska.
 
     Raises:
         MediaError: an input cannot be remuxed, or the output is not the same footage.
     """
-    plan = settings_of(RemuxPlan, task.spec.parameters)
-    keep = task.spec.parameters.get("keep")
 
     def make(source: Path, dest: Path, part: _Part) -> _Made:
-        facts = probe(source)
-        choices = choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
+        choices = choices_of(task, probe(source))
         return _Made(choices, rewrap(source, dest, choices, **task.running(part("remux", 0.0, 1.0))))
 
     if plan.sidecars == "mux":
         return _one_by_one(task, make, partial(_with_sidecars, task))
     return _one_by_one(task, make)
+
+
+def choices_of(task: JobTask, facts: Probe) -> StreamChoices:
+    """Return which streams of an input a remux keeps: as a person said, or as the plan has it."""
+    plan = settings_of(RemuxPlan, task.spec.parameters)
+    keep = task.spec.parameters.get("keep")
+    return choose_streams(facts, plan, None if keep is None else _of_this_file(facts, keep))
 
 
 def do_transcode(task: JobTask) -> list[MadeFile]:
@@ -229,7 +250,7 @@ def _one_by_one(
             "duration_s": round(after.duration_s, 3),
             "size_ratio": round(after.size_bytes / max(1, before.size_bytes), 4),
             "streams": [asdict(choice) for choice in made.choices.streams],
-            "checks": [check.model_dump() for check in checks],
+            **evidence(checks, file),
             **made.facts,
         }
         results.append(finish(MadeFile(name, file.path, facts)))

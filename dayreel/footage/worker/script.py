@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from dayreel.errors import ConfigurationError, MediaError, UnfinishedError
-from dayreel.footage.media.same_footage import compare_footage, refuse_other_footage
+from dayreel.footage.media.choose_streams import StreamChoices
+from dayreel.footage.media.same_footage import compare_footage, evidence, refuse_other_footage
 from dayreel.footage.rules.paths import MARKER_FOLDER
-from dayreel.footage.worker.roles import JobTask, MadeFile
+from dayreel.footage.worker.roles import JobTask, MadeFile, choices_of
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.run import clean_environment
 from dayreel.process_guard import end, supervised
@@ -161,13 +162,26 @@ def _judged(path: Path, source: Path | None, task: JobTask) -> MadeFile:
     if source is None:
         decode_fully(path, with_sound=True, pulse=task.pulse)  # several of one, or one of several: whole at least
         return MadeFile(name, None, {"path": name, "duration_s": round(probe(path).duration_s, 3)})
-    checks = compare_footage(source, path, task.limits, pulse=task.pulse)
-    refuse_other_footage(checks, source, path)
+    checks = compare_footage(source, path, task.limits, choices=_chosen(source, path, task), pulse=task.pulse)
+    refuse_other_footage(checks, source, path, losses_pass=True)
     relative = source.relative_to(task.root).as_posix()
+    file = next(file for file in task.spec.inputs if file.path == relative)
     facts = {
         "path": name,
         "source": relative,
         "duration_s": round(probe(path).duration_s, 3),
-        "checks": [check.model_dump() for check in checks],
+        **evidence(checks, file),
     }
     return MadeFile(name, relative, facts)
+
+
+def _chosen(source: Path, made: Path, task: JobTask) -> StreamChoices | None:
+    """Return the streams that the plan of a remux keeps, where a script has kept as many; None to look for all."""
+    if task.spec.role != "remux":
+        return None
+    choices = choices_of(task, probe(source))
+    kept = sum(1 for stream in choices.kept if stream.kind == "sound")
+    try:
+        return choices if len(probe(made).audio) == kept else None
+    except MediaError:
+        return None  # the comparison says so
