@@ -21,6 +21,9 @@ _COARSE_S, _FINE_S = 0.02, 0.002
 _MOST_PICTURES = 400
 _MOVES = 1.5
 """Of 255: where every shift within reach differs by less, nothing moves."""
+_UNCERTAIN = 0.08
+"""Of 255, mean of all fields: shifts that differ by less are equally good."""
+_PICTURE_S = 0.05
 _AS_GOOD = 0.06
 """Of several shifts within so much of the best one, the smallest is it: beeps and flashes repeat themselves."""
 _HEARD = 10 ** (-55 / 20)
@@ -57,16 +60,31 @@ def picture_lag(source: Traces, made: Traces, *, by_s: float = 0.0) -> float | N
     apart = differences(coarse)
     if np.nanmax(apart) - np.nanmin(apart) < _MOVES:
         return None
-    near = _smallest(coarse, apart)
-    fine = near + np.arange(-3 * _COARSE_S, 3 * _COARSE_S + _FINE_S / 2, _FINE_S)
+    near = coarse[_lowest_near(_smallest(coarse, apart), apart)]
+    fine = near + np.arange(-2 * _COARSE_S, 2 * _COARSE_S + _FINE_S / 2, _FINE_S)
     apart = differences(fine)
-    good = fine[apart <= np.nanmin(apart) + 0.05 * (np.nanmax(apart) - np.nanmin(apart)) + 1e-9]
-    return float(good.min() + good.max()) / 2
+    least = np.nanmin(apart)
+    good = fine[apart <= least + max(_UNCERTAIN, 0.05 * (np.nanmax(apart) - least))]
+    low, high = float(good.min()), float(good.max())
+    if low <= 0 <= high and high - low > _PICTURE_S:
+        return 0.0  # so little moves from picture to picture that it cannot be said more exactly
+    return (low + high) / 2
 
 
-def _smallest(lags: Numbers, apart: Numbers) -> float:
-    good = lags[apart <= np.nanmin(apart) + _AS_GOOD * (np.nanmax(apart) - np.nanmin(apart))]
-    return float(good[np.argmin(np.abs(good))])
+def _smallest(lags: Numbers, apart: Numbers) -> int:
+    """Return the number of the smallest shift that is about as good as the best."""
+    good = np.flatnonzero(apart <= np.nanmin(apart) + _AS_GOOD * (np.nanmax(apart) - np.nanmin(apart)))
+    return int(good[np.argmin(np.abs(lags[good]))])
+
+
+def _lowest_near(at: int, apart: Numbers) -> int:
+    """Go down from a shift to the best one around it."""
+    while True:
+        around = [n for n in (at - 1, at, at + 1) if 0 <= n < len(apart) and not np.isnan(apart[n])]
+        lowest = min(around, key=lambda n: float(apart[n]))
+        if lowest == at or apart[lowest] >= apart[at]:
+            return at
+        at = lowest
 
 
 def _difference(source: Traces, seen: Numbers, at_s: Numbers) -> float:

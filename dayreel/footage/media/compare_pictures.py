@@ -4,6 +4,7 @@ Every picture is compared as 16 x 9 fields, with what its source shows at its mo
 with what was made of it; some are compared closely. Both films come as `media.traces`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,10 @@ _MOST_SHOWN = 8
 _AT_ONCE = 4000
 _BOX = 7
 """Side of the windows of SSIM, as in its paper (8 or 11 there)."""
+_SMALL = 32
+_FIELD = 8
+_FAINT = 9.0
+"""Variance: structure of less than three levels of 255 is nothing that anybody sees go."""
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _VARIES = 8.0
 _STEP = 6
@@ -39,7 +44,8 @@ class PictureDifferences:
         contrast: levels of what was made for each level of the source; 1.0 where they are the same.
         chroma: the same for how colourful it is.
         likeness: SSIM of the fine pictures, mean over all; `worst_likeness` that of the worst tenth.
-        detail: how much of the fine structure is left, 1.0 for all of it.
+        detail: how much of the structure of two to four pixels is left, 1.0 for all of it.
+        grain: the same of the finest, which any encoder may leave out: below 0.0 it was turned over.
     """
 
     lag_s: float | None
@@ -53,6 +59,7 @@ class PictureDifferences:
     likeness: float
     worst_likeness: float
     detail: float
+    grain: float
 
 
 def compare_pictures(
@@ -72,8 +79,7 @@ def compare_pictures(
         fine = _levelled(fine)
     likeness = np.array([_likeness(first, other) for first, other in fine] or [0.0])
     worst = np.sort(likeness)[: max(1, len(likeness) // 10)]
-    first = np.concatenate([pair[0].rgb.reshape(-1, 3) for pair in fine] or [np.zeros((1, 3))]).astype(np.float64)
-    other = np.concatenate([pair[1].rgb.reshape(-1, 3) for pair in fine] or [np.zeros((1, 3))]).astype(np.float64)
+    first, other = (np.concatenate([_coarse(pair[n].rgb) for pair in fine] or [np.zeros((1, 3))]) for n in (0, 1))
     return PictureDifferences(
         lag_s=lag_s,
         worst_second=max(forth.worst_second, back.worst_second),
@@ -85,7 +91,8 @@ def compare_pictures(
         chroma=_slope(_differences(first), _differences(other)),
         likeness=float(likeness.mean()),
         worst_likeness=float(worst.mean()),
-        detail=_detail(fine),
+        detail=_left(fine, _structure),
+        grain=_left(fine, _grain),
     )
 
 
@@ -170,8 +177,13 @@ def _likeness(source: FinePicture, made: FinePicture) -> float:
 
 
 def _ssim(source: Numbers, made: Numbers) -> float:
-    """Return the structural similarity (Wang et al. 2004) of two pictures of one size, over square windows."""
+    """Return the structural similarity (Wang et al. 2004) of two pictures of one size, over square windows.
+
+    Pictures are halved first where they are large enough, as its authors do: grain is not structure.
+    """
     first, other = source.astype(np.float64), made.astype(np.float64)
+    if min(first.shape) >= 2 * _SMALL:
+        first, other = _halved(first), _halved(other)
     if min(first.shape) <= _BOX:
         return 1.0 if np.abs(first - other).mean() < _VARIES else 0.0
     mean_first, mean_other = _boxed(first), _boxed(other)
@@ -188,26 +200,33 @@ def _boxed(values: Numbers) -> Numbers:
     return means
 
 
-def _detail(fine: list[tuple[FinePicture, FinePicture]]) -> float:
-    """Return which share of the source's structure of two to four pixels is in what was made.
-
-    Grain is finer, and any encoder may leave it out.
-    """
-    was = now = 1e-9
+def _left(fine: list[tuple[FinePicture, FinePicture]], structure: Callable[[Numbers], Numbers]) -> float:
+    """Return which share of a kind of structure of the source is in what was made; 1.0 where there is hardly any."""
+    was = now = 0.0
     for source, made in fine:
         for first, other in zip(source.patches, made.patches, strict=True):
-            before, after = _structure(first), _structure(other)
-            was += float((before * before).sum())
-            now += float((before * after).sum())
-    return now / was if was > 1.0 else 1.0
+            before, after = structure(first.astype(np.float64)), structure(other.astype(np.float64))
+            was += float((before * before).sum()) + _FAINT * before.size
+            now += float((before * after).sum()) + _FAINT * before.size
+    return now / was if was else 1.0
 
 
 def _structure(patch: Numbers) -> Numbers:
-    height, width = patch.shape[0] // 4 * 4, patch.shape[1] // 4 * 4
-    halves = patch[:height, :width].astype(np.float64).reshape(height // 2, 2, width // 2, 2).mean((1, 3))
-    quarters = halves.reshape(height // 4, 2, width // 4, 2).mean((1, 3))
-    structure: Numbers = halves - quarters.repeat(2, 0).repeat(2, 1)
+    halves = _halved(patch[: patch.shape[0] // 4 * 4, : patch.shape[1] // 4 * 4])
+    structure: Numbers = halves - _halved(halves).repeat(2, 0).repeat(2, 1)
     return structure
+
+
+def _grain(patch: Numbers) -> Numbers:
+    whole = patch[: patch.shape[0] // 2 * 2, : patch.shape[1] // 2 * 2]
+    grain: Numbers = whole - _halved(whole).repeat(2, 0).repeat(2, 1)
+    return grain
+
+
+def _halved(values: Numbers) -> Numbers:
+    height, width = values.shape[0] // 2, values.shape[1] // 2
+    halves: Numbers = values[: height * 2, : width * 2].reshape(height, 2, width, 2).mean((1, 3))
+    return halves
 
 
 def _slope(first: Numbers, other: Numbers) -> float:
@@ -216,6 +235,14 @@ def _slope(first: Numbers, other: Numbers) -> float:
     if np.sqrt((spread * spread).mean()) < _VARIES:
         return 1.0
     return float((spread * (other - other.mean())).mean() / (spread * spread).mean())
+
+
+def _coarse(rgb: Numbers) -> Numbers:
+    """Return the mean colours of fields of 8 x 8 pixels: finer colour is what every encoder saves at."""
+    height, width = max(1, rgb.shape[0] // _FIELD), max(1, rgb.shape[1] // _FIELD)
+    high, wide = min(rgb.shape[0], _FIELD), min(rgb.shape[1], _FIELD)
+    fields: Numbers = rgb[: height * high, : width * wide].reshape(height, high, width, wide, 3).mean((1, 3))
+    return fields.reshape(-1, 3)
 
 
 def _differences(rgb: Numbers) -> Numbers:

@@ -1,4 +1,4 @@
-"""A large file brought into another folder or onto another disk, such that the original may be let go of afterwards.
+"""A large file brought into another folder or onto another disk, whole. The original stays: see `library.clean_up`.
 
 Copied aside while being hashed, settled on the device, read back from there, compared, and only then given its name.
 Moving outputs within one file system is `job_queue.install`, which renames.
@@ -32,7 +32,6 @@ def safe_copy(
     dest: Path,
     *,
     sha256: str | None = None,
-    remove_original: bool = False,
     pulse: Pulse | None = None,
     disk: Disk | None = None,
 ) -> Copied:
@@ -40,7 +39,6 @@ def safe_copy(
 
     Args:
         sha256: what `source` must be.
-        remove_original: remove `source` once the copy was read back and is the same, and only if it has not changed.
         pulse: called between blocks; what it raises ends the work and leaves nothing behind.
 
     Raises:
@@ -53,7 +51,6 @@ def safe_copy(
     try:
         _refuse_itself(source, dest, doing)
         disk.make_directories(str(dest.parent))
-        before = source.stat()
         try:
             written = _write(source, aside, pulse, disk)
             _refuse_difference(written.sha256, sha256, f"{doing}; the original has SHA-256")
@@ -64,8 +61,6 @@ def safe_copy(
         finally:
             disk.remove(str(aside))
         disk.settle_directory(str(dest.parent))
-        if remove_original:
-            _remove(source, before, doing, disk)
     except OSError as error:
         raise _refused(doing, error, dest) from error
     return written
@@ -102,16 +97,6 @@ def _refuse_difference(actual: str, due: str | None, what: str) -> None:
             f"Tried to {what} {actual}, and {due} is due.",
             next_step="The copy was dropped and the original kept. Check disks and network before trying again.",
         )
-
-
-def _remove(source: Path, before: os.stat_result, doing: str, disk: Disk) -> None:
-    now = source.stat()
-    if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
-        raise StoreError(
-            f"Tried to {doing}; the original was changed meanwhile and was kept.", next_step="Look at both files."
-        )
-    disk.remove(str(source))
-    disk.settle_directory(str(source.parent))
 
 
 def _refused(doing: str, error: OSError, dest: Path) -> StoreError:

@@ -126,7 +126,7 @@ def _made(
         "input_bytes": sum(file.size_bytes for file in spec.inputs),
         "output_bytes": sum(file.size_bytes for file in outputs),
         "files": [
-            {**output.facts, "sha256": file.sha256, "size_bytes": file.size_bytes}
+            {**output.facts, **({"sha256": file.sha256, "size_bytes": file.size_bytes} if output.source else {})}
             for output, file in zip(made, outputs, strict=True)
         ],
     }

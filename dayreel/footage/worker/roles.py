@@ -186,7 +186,7 @@ def do_file(task: JobTask) -> list[MadeFile]:
         name = names[file.path]
         report = task.reporter.part(f"file {source.name}", start=done / total, span=file.size_bytes / total)
         report(0.0)
-        _refuse_to_replace(task, name, file)
+        refuse_to_replace(task, name, file)
         safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
         done += file.size_bytes
         made.append(MadeFile(name, file.path, {"path": name, "source": file.path}))
@@ -358,8 +358,12 @@ def _output_names(task: JobTask) -> dict[str, str]:
     }
 
 
-def _refuse_to_replace(task: JobTask, name: str, file: JobFile) -> None:
-    """Let a name pass that is free, this item's own from before, or the same bytes; nothing else is written over."""
+def refuse_to_replace(task: JobTask, name: str, file: JobFile) -> None:
+    """Let a name pass that is free, this item's own from before, or the same bytes; nothing else is written over.
+
+    Raises:
+        UsageError: a file of the library that is not this item's has it.
+    """
     there = task.root / task.spec.output_dir / name
     own = {path.casefold() for path in task.spec.parameters.get("replaces", ())}
     if name.casefold() in own or not there.exists():

@@ -17,11 +17,13 @@ from dayreel.errors import ConfigurationError, MediaError, UnfinishedError
 from dayreel.footage.media.choose_streams import StreamChoices
 from dayreel.footage.media.same_footage import compare_footage, evidence, refuse_other_footage
 from dayreel.footage.rules.paths import MARKER_FOLDER
-from dayreel.footage.worker.roles import JobTask, MadeFile, choices_of
+from dayreel.footage.schemas.job import JobFile
+from dayreel.footage.worker.roles import JobTask, MadeFile, choices_of, refuse_to_replace
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.run import clean_environment
 from dayreel.process_guard import end, supervised
 from dayreel.rules.footage_files import is_footage
+from dayreel.stores.files import sha256_of
 
 BAD_INPUT = 65
 """Exit code by which a script says that trying again cannot help (EX_DATAERR of sysexits.h)."""
@@ -157,6 +159,8 @@ def _sources(task: JobTask, films: list[Path]) -> dict[Path, Path]:
 
 def _judged(path: Path, source: Path | None, task: JobTask) -> MadeFile:
     name = path.relative_to(task.aside).as_posix()
+    if task.spec.role == "file":
+        refuse_to_replace(task, name, JobFile(path=name, size_bytes=path.stat().st_size, sha256=sha256_of(path)))
     if not is_footage(path):
         return MadeFile(name, None, {"path": name})
     if source is None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.media.conftest import encoded, ffmpeg, make_clip_in, run
+
+__all__ = ["encoded", "ffmpeg", "make_clip_in", "run"]
+
 
 @pytest.fixture
 def make_clip(tmp_path: Path) -> Callable[[str], Path]:
@@ -21,3 +25,9 @@ def make_clip(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def make_moving_clip(make_clip_in: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Make a clip in which something moves and is heard."""
+    return lambda **wishes: make_clip_in(tmp_path, **wishes)
