@@ -124,7 +124,7 @@ def do_remux(task: JobTask) -> list[MadeFile]:
         choices = choices_of(task, probe(source))
         return _Made(choices, rewrap(source, dest, choices, **task.running(part("remux", 0.0, 1.0))))
 
-    if plan.sidecars == "mux":
+    if settings_of(RemuxPlan, task.spec.parameters).sidecars == "mux":
         return _one_by_one(task, make, partial(_with_sidecars, task))
     return _one_by_one(task, make)
 
@@ -307,7 +307,7 @@ def _beside(task: JobTask, films: list[MadeFile]) -> list[MadeFile]:
         new = new_names[film.as_posix()]
         name = _free(new.with_name(sidecar_name(own, film, new)), made)
         if task.spec.role == "file":
-            _refuse_to_replace(task, name, file)
+            refuse_to_replace(task, name, file)
         safe_copy(source, task.aside / name, sha256=file.sha256, pulse=task.pulse)
         made.append(MadeFile(name, file.path, {"path": name, "source": file.path, "beside": new.as_posix()}))
     return made
