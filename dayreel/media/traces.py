@@ -32,7 +32,7 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 
 COLUMNS, ROWS = 16, 9
 RATE_HZ = 16_000
-"""Sound is looked at up to 8 kHz: below 4 kHz lies what telephones carry, above it what tells a copy from one."""
+"""Sound is looked at up to 8 kHz: below 4 kHz lies what telephones carry, above it what makes speech clear."""
 BLOCK_S = 0.1
 _BLOCK = round(BLOCK_S * RATE_HZ)
 WINDOW_S = 4

@@ -25,7 +25,8 @@ _AAC = "-c:a aac -b:a 160k"
 _LIVELY = "mandelbrot=s={size}:r=25:start_scale=0.4:end_scale=0.05:end_pts=200,hue=H=0.3*t"
 _CARD = "testsrc2=s={size}:r=25"
 _PQ = (
-    "-c:v libx265 -preset ultrafast -x265-params log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
+    "-c:v libx265 -preset ultrafast"
+    " -x265-params log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
     " -pix_fmt yuv420p10le -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc"
 )
 
@@ -73,16 +74,32 @@ ODD = (
     Odd("mono", output=f"{_X264} -c:a aac -ac 1 -b:a 96k"),
     Odd("mono_8_khz", output=f"{_X264} -c:a pcm_s16le -ac 1 -ar 8000"),
     Odd("cd_rate", output=f"{_X264} -c:a flac -ar 44100"),
-    Odd("surround", output=f"{_X264} -c:a ac3 -b:a 448k -af pan=5.1|FL=c0|FR=c1|FC=0.5*c0+0.5*c1|LFE=0.2*c0|BL=0.4*c1|BR=0.3*c0"),
+    Odd(
+        "surround",
+        output=f"{_X264} -c:a ac3 -b:a 448k -af pan=5.1|FL=c0|FR=c1|FC=0.5*c0+0.5*c1|LFE=0.2*c0|BL=0.4*c1|BR=0.3*c0",
+    ),
     Odd("pcm_wide", output=f"{_X264} -c:a pcm_s24le", suffix=".mov"),
     Odd("ten_bit", output=f"-c:v libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p10le {_AAC}"),
     Odd("hdr_kept", output=f"{_PQ} {_AAC}", plan={"hdr": "keep", "preset": "h265"}),
     Odd("hdr_mapped", output=f"{_PQ} {_AAC}", plan={"hdr": "tonemap"}),
     Odd("hdr_mapped_card", picture=_CARD, output=f"{_PQ} {_AAC}", plan={"hdr": "tonemap"}),
     Odd("hlg_mapped", output=f"{_PQ} {_AAC}".replace("smpte2084", "arib-std-b67"), plan={"hdr": "tonemap"}),
-    Odd("interlaced", picture=_CARD.replace("25", "50") + ",interlace=lowpass=0", output=f"{_X264} -flags +ildct+ilme {_AAC}"),
-    Odd("interlaced_bottom", picture=_LIVELY.replace("r=25", "r=50") + ",interlace=scan=bff:lowpass=0", output=f"{_X264} -flags +ildct+ilme -x264opts bff=1 {_AAC}"),
-    Odd("interlaced_mpeg2", picture=_LIVELY.replace("r=25", "r=50") + ",interlace", output="-c:v mpeg2video -q:v 2 -flags +ildct+ilme -c:a mp2", suffix=".ts"),
+    Odd(
+        "interlaced",
+        picture=_CARD.replace("25", "50") + ",interlace=lowpass=0",
+        output=f"{_X264} -flags +ildct+ilme {_AAC}",
+    ),
+    Odd(
+        "interlaced_bottom",
+        picture=_LIVELY.replace("r=25", "r=50") + ",interlace=scan=bff:lowpass=0",
+        output=f"{_X264} -flags +ildct+ilme -x264opts bff=1 {_AAC}",
+    ),
+    Odd(
+        "interlaced_mpeg2",
+        picture=_LIVELY.replace("r=25", "r=50") + ",interlace",
+        output="-c:v mpeg2video -q:v 2 -flags +ildct+ilme -c:a mp2",
+        suffix=".ts",
+    ),
     Odd("quarter_turn", suffix=".mp4", again="-display_rotation 90|-c copy"),
     Odd("half_turn", suffix=".mp4", again="-display_rotation 180|-c copy"),
     Odd("quarter_turn_back", suffix=".mp4", again="-display_rotation 270|-c copy"),
@@ -90,11 +107,21 @@ ODD = (
     Odd("anamorphic_disc", output="-c:v mpeg2video -q:v 2 -vf scale=352:288,setsar=16/11 -c:a mp2", suffix=".vob"),
     Odd("odd_size", output=f"-c:v ffv1 -pix_fmt yuv444p {_AAC}", size="161x121"),
     Odd("halved", plan={"max_height": 144}, size="640x360"),
-    Odd("halved_and_turned", plan={"max_height": 200}, suffix=".mp4", size="480x270", again="-display_rotation 90|-c copy"),
+    Odd(
+        "halved_and_turned",
+        plan={"max_height": 200},
+        suffix=".mp4",
+        size="480x270",
+        again="-display_rotation 90|-c copy",
+    ),
     Odd("full_range", output=f"{_X264} -color_range pc -vf scale=in_range=limited:out_range=full {_AAC}"),
     Odd("motion_jpeg", output="-c:v mjpeg -q:v 2 -pix_fmt yuvj420p -c:a pcm_s16le", suffix=".mov"),
     Odd("bt601", output=f"{_X264} -colorspace smpte170m -color_primaries smpte170m -color_trc smpte170m {_AAC}"),
-    Odd("bt709", output=f"{_X264} -vf scale=out_color_matrix=bt709 -colorspace bt709 -color_primaries bt709 -color_trc bt709 {_AAC}"),
+    Odd(
+        "bt709",
+        output=f"{_X264} -vf scale=out_color_matrix=bt709 {_AAC}"
+        " -colorspace bt709 -color_primaries bt709 -color_trc bt709",
+    ),
     Odd("rgb", output=f"-c:v ffv1 -pix_fmt gbrp {_AAC}"),
     Odd("rgb_x264", output=f"-c:v libx264rgb -preset ultrafast -crf 12 {_AAC}"),
     Odd("wide_chroma", output=f"-c:v libx264 -preset veryfast -crf 16 -pix_fmt yuv444p {_AAC}"),
@@ -108,15 +135,21 @@ ODD = (
     Odd("two_tones", sound="sine=f=440:r=48000:d=3,aformat=channel_layouts=stereo"),
     Odd("quiet", output=f"{_X264} {_AAC} -af volume=-38dB"),
     Odd("loud", output=f"{_X264} {_AAC} -af volume=9dB,alimiter=limit=0.98:level=0"),
-)  # fmt: skip
+)
 OTHER_TOOLS = {
     "mp4": (".mp4", "-c:v libx264 -preset veryfast -crf 23 -pix_fmt yuv420p -c:a aac -b:a 128k"),
     "small_mp4": (".mp4", "-c:v libx264 -preset veryfast -crf 28 -pix_fmt yuv420p -c:a aac -b:a 96k"),
-    "webm": (".webm", "-c:v libvpx-vp9 -crf 32 -b:v 0 -deadline realtime -cpu-used 6 -pix_fmt yuv420p -c:a libopus -b:a 96k"),
+    "webm": (
+        ".webm",
+        "-c:v libvpx-vp9 -crf 32 -b:v 0 -deadline realtime -cpu-used 6 -pix_fmt yuv420p -c:a libopus -b:a 96k",
+    ),
     "avi": (".avi", "-c:v mpeg4 -q:v 3 -c:a libmp3lame -b:a 160k"),
     "ts": (".ts", "-c:v mpeg2video -q:v 3 -c:a mp2 -b:a 192k"),
-    "hevc": (".mkv", "-c:v libx265 -preset veryfast -crf 26 -x265-params log-level=none -pix_fmt yuv420p -c:a ac3 -b:a 192k"),
-}  # fmt: skip
+    "hevc": (
+        ".mkv",
+        "-c:v libx265 -preset veryfast -crf 26 -x265-params log-level=none -pix_fmt yuv420p -c:a ac3 -b:a 192k",
+    ),
+}
 _FOR_OTHERS = (
     "card",
     "grainy",
@@ -216,4 +249,4 @@ def test_no_right_film_is_refused(tmp_path: Path, figure: Callable[[str], None])
         refused += [(right.name, check.name, check.value) for check in right.checks() if not check.passed]
     figure(f"{count} right films: {len({name for name, _, _ in refused})} refused")
     assert not refused
-    assert count >= 200  # noqa: PLR2004
+    assert count >= 200

@@ -230,7 +230,7 @@ def _halved(values: Numbers) -> Numbers:
 
 
 def _slope(first: Numbers, other: Numbers) -> float:
-    """Return how many levels of `other` go with one of `first`; 1.0 where there is nothing to tell it by."""
+    """Return how many levels of `other` go with one of `first`; 1.0 where the levels hardly differ."""
     spread = first - first.mean()
     if np.sqrt((spread * spread).mean()) < _VARIES:
         return 1.0

@@ -138,7 +138,7 @@ def refuse_other_footage(checks: list[CheckResult], source: Path, made: Path, *,
     """Raise where a comparison found something wrong.
 
     Args:
-        losses_pass: what was only left out is no reason, see `LOSSES`.
+        losses_pass: what was only left out passes, see `LOSSES`.
 
     Raises:
         MediaError: says what was found, with the figures.

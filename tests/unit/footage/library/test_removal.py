@@ -52,7 +52,7 @@ def rips(library: Library) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_film_somebody_made_is_compared_before_its_source_goes(
+def test_what_somebody_made_is_compared_before_sources_go(
     make_project: Callable[..., Project], clip: Path, run: Callable[..., None]
 ) -> None:
     library = filed(make_project(), clip, encoded(run, clip, "-c:v", "libx264", "-c:a", "copy"))
