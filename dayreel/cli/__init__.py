@@ -35,6 +35,7 @@ COMMANDS = {
     "config": "caps and other settings that change while dayreel runs",
     "switch": "the kill switch: off stops every purchase and every post",
     "channels": "list and validate the channel files",
+    "preview": "a channel's edit as a short film, from what is there; buys nothing",
     "setup": "ask for keys step by step, test each, and write .env",
     "connect": "connect an account of a platform in a browser, and see whose it is and until when",
     "providers": "every vendor: what it can do, which variables it needs, which are set",
