@@ -11,7 +11,6 @@ FOOTAGE_SUFFIXES: Final = frozenset(
         ".dv",
         ".flv",
         ".m2ts",
-        ".m2v",
         ".m4v",
         ".mkv",
         ".mov",
@@ -36,6 +35,17 @@ STILL_SUFFIXES: Final = frozenset({".avif", ".heic", ".heif", ".jpeg", ".jpg", "
 def is_still(path: PurePath) -> bool:
     """Return whether a file's name says that it is a still picture; what is in it is for whoever opens it to say."""
     return path.suffix.lower() in STILL_SUFFIXES
+
+
+SOUND_SUFFIXES: Final = frozenset(
+    {".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4b", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma"}
+)
+"""Of sound alone, in lower case."""
+
+
+def is_sound(path: PurePath) -> bool:
+    """Return whether a file's name says that it is sound alone: music, a podcast, a book that is read."""
+    return path.suffix.lower() in SOUND_SUFFIXES
 
 
 def is_footage(path: PurePath) -> bool:

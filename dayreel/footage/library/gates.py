@@ -22,6 +22,7 @@ from dayreel.footage.schemas.library import GateAnswer, ItemManifest, StageMade
 from dayreel.footage.stores.reads import GateRow, ItemRow, gates_of, get_gate, get_item, jobs_of
 from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.footage_files import is_sound
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.audit import note_act
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
@@ -51,7 +52,8 @@ def newest_gate(connection: Connection, row: ItemRow, manifest: ItemManifest, ga
 def ask(library: Library, row: ItemRow, manifest: ItemManifest, gate: GateType) -> str:
     """Ask people about an item; questions about earlier versions of it are superseded. Returns a sentence."""
     # Before the catalog is held for writing: a slow service must keep nobody waiting.
-    looked_up = find_titles(library, manifest) if gate == "naming_confirm" else None
+    is_named = gate == "naming_confirm" and not is_sound_alone(manifest.stages["transcode"])
+    looked_up = find_titles(library, manifest) if is_named else None
     with library.project.catalog.write("library") as connection:
         prompt = _prompt(connection, row, manifest, gate, looked_up)
         _ask_again(library, connection, row, gate, subject_of(manifest, gate), prompt)
@@ -241,6 +243,12 @@ def _prompt(
 def films_of(made: StageMade) -> list[str]:
     """Return the films of a stage; subtitles beside them follow their names."""
     return [file.path for file in made.files if not is_sidecar(PurePosixPath(file.path))]
+
+
+def is_sound_alone(made: StageMade) -> bool:
+    """Return whether a stage's files are all sound: music, a podcast, a book that is read."""
+    films = films_of(made)
+    return bool(films) and all(is_sound(PurePosixPath(film)) for film in films)
 
 
 def _files_seen(facts: dict[str, Any], paths: Sequence[str]) -> list[dict[str, Any]]:

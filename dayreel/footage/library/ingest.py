@@ -11,6 +11,7 @@ from dayreel.errors import MediaError, UsageError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal
 from dayreel.footage.media.perceptual_hash import LOOKS_THE_SAME, hash_distance, perceptual_hash
+from dayreel.footage.media.sound_item import decode_sound
 from dayreel.footage.rules.names import safe_name
 from dayreel.footage.rules.paths import MARKER_FOLDER, ItemName
 from dayreel.footage.rules.sidecars import beside
@@ -19,7 +20,7 @@ from dayreel.footage.schemas.library import StageMade
 from dayreel.footage.stores.reads import find_item, items_with
 from dayreel.footage.stores.safe_copy import safe_copy
 from dayreel.media.probe import decode_fully
-from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, is_footage
+from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, SOUND_SUFFIXES, is_footage, is_sound
 from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.files import sha256_of
 
@@ -46,7 +47,7 @@ def disc_name(series: str, season: int, disc: int) -> ItemName:
 
 
 def footage_in(paths: Sequence[Path]) -> list[Path]:
-    """Return the files to take in: those that are named, and of folders the footage in them, by name.
+    """Return the files to take in: those that are named, and of folders the footage and sound in them, by name.
 
     Raises:
         UsageError: a folder has no footage.
@@ -54,12 +55,14 @@ def footage_in(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         inside = (
-            [each for each in sorted(path.rglob("*")) if is_footage(each) and each.is_file()] if path.is_dir() else []
+            [each for each in sorted(path.rglob("*")) if (is_footage(each) or is_sound(each)) and each.is_file()]
+            if path.is_dir()
+            else []
         )
         if path.is_dir() and not inside:
             raise UsageError(
-                f"{str(path)!r} has no footage in it. Nothing was copied.",
-                next_step=f"Footage is what ends in {', '.join(sorted(FOOTAGE_SUFFIXES))}.",
+                f"{str(path)!r} has no footage and no sound in it. Nothing was copied.",
+                next_step=f"Footage is what ends in {', '.join(sorted(FOOTAGE_SUFFIXES | SOUND_SUFFIXES))}.",
             )
         files += inside or [path]
     return files
@@ -98,14 +101,14 @@ def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike
 
 @dataclass(frozen=True)
 class _Look:
-    picture: str
+    picture: str | None
     alike: tuple[str, ...]
 
 
 def _prove(library: Library, name: ItemName, files: list[Path]) -> None:
     for path in files:
         try:
-            decode_fully(path)
+            decode_sound(path) if is_sound(path) else decode_fully(path)
         except MediaError as refusal:
             record_refusal(library, name, str(refusal), refused={})
             raise
@@ -128,6 +131,8 @@ def _look(library: Library, files: list[Path]) -> _Look:
         known = connection.execute(
             select(media_items.c.id, media_items.c.perceptual_hash).where(media_items.c.perceptual_hash.is_not(None))
         ).all()
+    if is_sound(files[0]):
+        return _Look(None, ())
     picture = perceptual_hash(files[0])
     return _Look(
         picture,
@@ -144,7 +149,7 @@ def _copied(library: Library, name: ItemName, path: Path) -> JobFile:
     return JobFile(path=path.name, size_bytes=copied.size_bytes, sha256=copied.sha256)
 
 
-def _mark(library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], picture: str) -> None:
+def _mark(library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], picture: str | None) -> None:
     now = library.project.clock.now()
     folder = library.root / name.folder("rip") / MARKER_FOLDER
     atomic_write_text(folder / "rip.timestamp", now.isoformat(timespec="seconds") + "\n")

@@ -11,6 +11,7 @@ from typing import Any
 from dayreel.errors import MediaError, StoreError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal, stamps_of
+from dayreel.footage.media.sound_item import decode_sound, sound_stream
 from dayreel.footage.rules.paths import ITEM_STAGES, ItemName, ItemStage
 from dayreel.footage.rules.sidecars import film_of, is_sidecar
 from dayreel.footage.schemas.job import JobFile, JobResult, JobSpec
@@ -19,7 +20,7 @@ from dayreel.footage.stores.items import FoundItem, FoundMarker
 from dayreel.footage.stores.job_queue import JobName
 from dayreel.footage.stores.reads import ItemRow
 from dayreel.media.probe import decode_fully, probe
-from dayreel.rules.footage_files import is_footage
+from dayreel.rules.footage_files import is_footage, is_sound
 from dayreel.stores.files import sha256_of
 
 
@@ -119,7 +120,7 @@ def _evidence(
     if stage == "file":  # a script moved the files to a place of its own choosing
         return _made_elsewhere(library, name.folder("transcode"), (), marker, {})
     there = library.items.files(name, stage)
-    films = [path for path in there if is_footage(path)]
+    films = [path for path in there if is_footage(path) or is_sound(path)]
     checked = [_checked(path) for path in films]
     if not checked:
         raise MediaError(
@@ -172,6 +173,10 @@ def _checked(path: Path) -> tuple[JobFile, dict[str, Any]]:
         MediaError: it is not footage, damaged or cut off.
     """
     facts = probe(path)
+    if is_sound(path):
+        heard, track = decode_sound(path), sound_stream(facts)
+        audio = [f"{track.codec} {track.channels} ch"]
+        return _file(path), {"path": path.name, "duration_s": round(heard.duration_s, 3), "audio": audio}
     decode_fully(path)
     stream = facts.best_video_stream()
     seen = {

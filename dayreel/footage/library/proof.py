@@ -14,12 +14,14 @@ from dayreel.errors import MediaError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.media.choose_streams import choose_streams
 from dayreel.footage.media.same_footage import VERIFIER, FootageLimits, compare_footage, evidence
+from dayreel.footage.media.sound_item import compare_sound
 from dayreel.footage.media.transcode import EVERYTHING
 from dayreel.footage.rules.paths import ITEM_STAGES, ItemStage
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import ItemManifest, RemuxPlan, StageMade
 from dayreel.footage.worker.roles import limits_of
 from dayreel.media.probe import probe
+from dayreel.rules.footage_files import is_sound
 from dayreel.schemas.content import CheckResult
 
 
@@ -90,6 +92,8 @@ def compared(library: Library, manifest: ItemManifest, link: MissingLink) -> Ite
 def _checks(source: Path, made: Path, limits: FootageLimits, plan: RemuxPlan) -> list[CheckResult]:
     """Compare two files; a source that cannot be read is a result too, so that it is not read again at every look."""
     try:
+        if is_sound(source):
+            return compare_sound(source, made)
         return compare_footage(source, made, limits, choices=choose_streams(probe(source), plan))
     except MediaError as error:
         return [CheckResult(name="source", passed=False, value="unreadable", expected="readable", message=str(error))]

@@ -9,7 +9,7 @@ from functools import partial
 
 from dayreel.errors import DayreelError
 from dayreel.footage.library.clean_up import remove_ended_jobs, remove_sources
-from dayreel.footage.library.gates import ask, name_of, newest_gate
+from dayreel.footage.library.gates import ask, is_sound_alone, name_of, newest_gate
 from dayreel.footage.library.ingest_marked import has_changes, ingest_marked
 from dayreel.footage.library.jobs import jobs_since_it_moved, send_job, settle_jobs
 from dayreel.footage.library.open_library import Library
@@ -80,6 +80,8 @@ def _step(library: Library, row: ItemRow) -> tuple[Step, ItemManifest | None]:
         gate = newest_gate(connection, row, manifest, gate_type) if gate_type is not None else None
         jobs = {job.role: job.state for job in reversed(jobs_since_it_moved(connection, row.id))}
     asks = gate_type is not None and bool(getattr(library.plan, gate_type))
+    if gate_type == "remux_review" and is_sound_alone(manifest.stages["remux"]):
+        asks = False  # there are no streams to choose from
     return next_step(row.state, gate=gate, asks=asks, jobs=jobs), manifest
 
 

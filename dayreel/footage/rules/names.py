@@ -2,6 +2,7 @@
 
 movies/Hidden Falls (2019)/Hidden Falls (2019).mkv
 movies/Hidden Falls (2019)/Hidden Falls (2019) - part2.mkv       when an item has several files
+audio/Quiet Songs (1999)/01 Morning.flac                         when all of it is sound
 tv/Blue Coast/Season 02/Blue Coast - S02E05.mkv
 tv/Blue Coast/Season 02/Blue Coast - S02E05 - Low Tide.mkv      when the episode's title is known
 """
@@ -12,9 +13,11 @@ from pathlib import PurePosixPath
 
 from dayreel.errors import UsageError
 from dayreel.footage.rules.paths import KIND_FOLDERS, ItemKind
+from dayreel.rules.footage_files import is_sound
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 MAX_NAME = 120
+_SOUND_FOLDER = "audio"
 _MAX_TITLE = 90  # leaves room for a year, a part or an episode's number, and the suffix
 
 
@@ -32,11 +35,18 @@ def movie_names(title: str, year: int | None, files: Sequence[str]) -> dict[str,
     """Return the library's path (below 4-library/) of each of a movie's files."""
     name = safe_name(title)[:_MAX_TITLE].rstrip(" .")
     name = name if year is None else f"{name} ({year})"
+    if files and all(is_sound(PurePosixPath(file)) for file in files):  # tracks and chapters keep their own names
+        return {file: f"{_SOUND_FOLDER}/{name}/{_sound_name(file)}" for file in files}
     several = len(files) > 1
     return {
         file: f"movies/{name}/{name}{f' - part{number}' if several else ''}{PurePosixPath(file).suffix.lower()}"
         for number, file in enumerate(files, start=1)
     }
+
+
+def _sound_name(file: str) -> str:
+    path = PurePosixPath(file)
+    return _file_name(path.stem, path.suffix.lower())
 
 
 def episode_names(
@@ -66,11 +76,11 @@ def check_names(kind: ItemKind, names: dict[str, str], files: Sequence[str]) -> 
     step = "Give a name for each of: " + ", ".join(files) + "."
     if set(names) != set(files):
         raise UsageError(f"Names were given for {', '.join(sorted(names)) or 'no file'}.", next_step=step)
-    folder = KIND_FOLDERS[kind]
     cleaned = {}
     for file, name in names.items():
         path, suffix = PurePosixPath(name), PurePosixPath(file).suffix.lower()
         parts = [safe_name(part) for part in path.parts if part not in ("/", "..", ".")]
+        folder = _SOUND_FOLDER if is_sound(path) else KIND_FOLDERS[kind]
         if parts[:1] != [folder] or parts[-1] == folder or path.suffix.lower() != suffix:
             raise UsageError(
                 f"{name!r} cannot be the library's name of {file!r}.",

@@ -63,6 +63,9 @@ class TranscodePlan(RolePlan):
     hardware: Literal["never", "prefer", "require"] = Field(
         "never", description="encode with NVENC, QSV or VAAPI, where the worker's machine has one that works"
     )
+    sound: Literal["keep", "opus", "flac"] = Field(
+        "keep", description="what items of sound alone become; only what is lossless is encoded, the rest stays"
+    )
     max_height: int | None = Field(None, ge=144, le=4320, description="higher pictures are scaled down to it")
     hdr: Literal["refuse", "keep", "tonemap"] = Field("refuse", description="what becomes of HDR")
 

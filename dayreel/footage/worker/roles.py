@@ -22,6 +22,7 @@ from dayreel.footage.media.same_footage import (
     refuse_other_footage,
     same_bytes,
 )
+from dayreel.footage.media.sound_item import compare_sound, encode_sound, why_sound_stays
 from dayreel.footage.media.target_quality import decide_quality, refuse_growth
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
 from dayreel.footage.rules.sidecars import film_of, is_sidecar, label_of, sidecar_name
@@ -31,6 +32,7 @@ from dayreel.footage.stores.safe_copy import safe_copy
 from dayreel.footage.worker.lease import ProgressReporter
 from dayreel.media.probe import Probe, probe
 from dayreel.media.run import ProgressCallback, Pulse
+from dayreel.rules.footage_files import is_sound
 from dayreel.stores.files import sha256_of
 
 _WORK_SHARE = 0.85
@@ -121,6 +123,8 @@ def do_remux(task: JobTask) -> list[MadeFile]:
     """
 
     def make(source: Path, dest: Path, part: _Part) -> _Made:
+        if is_sound(source):
+            return _copied(task, source, dest, {})
         choices = choices_of(task, probe(source))
         return _Made(choices, rewrap(source, dest, choices, **task.running(part("remux", 0.0, 1.0))))
 
@@ -144,9 +148,13 @@ def do_transcode(task: JobTask) -> list[MadeFile]:
         ConfigurationError: the plan requires hardware that this machine does not have.
     """
     plan = settings_of(TranscodePlan, task.spec.parameters)
+    if all(is_sound(path) for _, path in task.films):
+        return _one_by_one(task, partial(_sound, task, plan))
     chosen = choose_encoder(plan, ffmpeg=task.ffmpeg, pulse=task.pulse)
 
     def make(source: Path, dest: Path, part: _Part) -> _Made:
+        if is_sound(source):
+            return _sound(task, plan, source, dest, part)
         choices = choose_streams(probe(source), EVERYTHING)
         share = 0.0 if plan.target_vmaf is None and plan.min_saving is None else _SEARCH_SHARE
 
@@ -165,9 +173,8 @@ def do_transcode(task: JobTask) -> list[MadeFile]:
             dest.unlink()
             verdict = kept
             words = verdict.reason
-        original = dest.with_suffix(source.suffix)
-        safe_copy(source, original, pulse=task.pulse)
-        return _Made(choices, probe(original), {"quality": {**verdict.as_facts(), "reason": words}}, is_copy=True)
+        made_of = _copied(task, source, dest, {"quality": {**verdict.as_facts(), "reason": words}})
+        return replace(made_of, choices=choices)
 
     return _one_by_one(task, make)
 
@@ -198,6 +205,22 @@ ROLES: Mapping[str, Callable[[JobTask], list[MadeFile]]] = {
     "transcode": do_transcode,
     "file": do_file,
 }
+
+
+def _sound(task: JobTask, plan: TranscodePlan, source: Path, dest: Path, part: "_Part") -> "_Made":
+    """Encode a file of sound as the plan wants it, or copy it and say why."""
+    reason = why_sound_stays(probe(source), plan.sound)
+    if reason or plan.sound == "keep":
+        return _copied(task, source, dest, {} if plan.sound == "keep" else {"quality": {"reason": reason}})
+    running = task.running(part(f"encode as {plan.sound}", 0.0, 1.0))
+    return _Made(StreamChoices(()), encode_sound(source, dest.with_suffix(f".{plan.sound}"), plan.sound, **running))
+
+
+def _copied(task: JobTask, source: Path, dest: Path, facts: dict[str, Any]) -> "_Made":
+    """Copy a file that stays as it is, under its own ending."""
+    original = dest.with_suffix(source.suffix)
+    safe_copy(source, original, pulse=task.pulse)
+    return _Made(StreamChoices(()), probe(original), facts, is_copy=True)
 
 
 _Part = Callable[[str, float, float], ProgressCallback]
@@ -239,6 +262,8 @@ def _one_by_one(
         task.reporter.part(f"compare: {dest.name}", start=begin + span * _WORK_SHARE, span=span)(0.0)
         if made.is_copy:
             checks = [same_bytes(source, dest, pulse=task.pulse)]
+        elif is_sound(source):
+            checks = compare_sound(source, dest, pulse=task.pulse)
         else:
             checks = compare_footage(source, dest, task.limits, choices=made.choices, pulse=task.pulse)
         refuse_other_footage(checks, source, dest)
@@ -324,8 +349,8 @@ def _free(wanted: PurePosixPath, made: list[MadeFile]) -> str:
 
 def _parts(task: JobTask, source: Path, before: Probe, begin: float, file: JobFile, total: int) -> _Part:
     """Return what gives each part of the work on one file its progress."""
-    video = before.best_video_stream()
-    frames = float(video.frames or video.duration_s * video.fps)
+    video = None if is_sound(source) else before.best_video_stream()
+    frames = 0.0 if video is None else float(video.frames or video.duration_s * video.fps)
     span = file.size_bytes / total * _WORK_SHARE
 
     def part(doing: str, from_share: float, share: float) -> ProgressCallback:

@@ -16,13 +16,14 @@ from typing import IO
 from dayreel.errors import ConfigurationError, MediaError, UnfinishedError
 from dayreel.footage.media.choose_streams import StreamChoices
 from dayreel.footage.media.same_footage import compare_footage, evidence, refuse_other_footage
+from dayreel.footage.media.sound_item import compare_sound
 from dayreel.footage.rules.paths import MARKER_FOLDER
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.worker.roles import JobTask, MadeFile, choices_of, refuse_to_replace
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.run import clean_environment
 from dayreel.process_guard import end, supervised
-from dayreel.rules.footage_files import is_footage
+from dayreel.rules.footage_files import is_footage, is_sound
 from dayreel.stores.files import sha256_of
 
 BAD_INPUT = 65
@@ -51,7 +52,7 @@ def run_script(command: Sequence[str], task: JobTask) -> list[MadeFile]:
     output = _run([program, *command[1:]], task)
     _refuse_changed_inputs(task, before)
     outputs = _outputs(task.aside)
-    films = [path for path in outputs if is_footage(path)]
+    films = [path for path in outputs if is_footage(path) or is_sound(path)]
     if not films and task.spec.role != "file":
         raise MediaError(
             f"Job {task.spec.job!r}: the script ended well and made no film in OUTPUT_DIR. It said last: {output}"
@@ -161,12 +162,16 @@ def _judged(path: Path, source: Path | None, task: JobTask) -> MadeFile:
     name = path.relative_to(task.aside).as_posix()
     if task.spec.role == "file":
         refuse_to_replace(task, name, JobFile(path=name, size_bytes=path.stat().st_size, sha256=sha256_of(path)))
-    if not is_footage(path):
+    is_heard = is_sound(path) and source is not None and is_sound(source)
+    if not is_footage(path) and not is_heard:
         return MadeFile(name, None, {"path": name})
     if source is None:
         decode_fully(path, with_sound=True, pulse=task.pulse)  # several of one, or one of several: whole at least
         return MadeFile(name, None, {"path": name, "duration_s": round(probe(path).duration_s, 3)})
-    checks = compare_footage(source, path, task.limits, choices=_chosen(source, path, task), pulse=task.pulse)
+    if is_heard:
+        checks = compare_sound(source, path, pulse=task.pulse)
+    else:
+        checks = compare_footage(source, path, task.limits, choices=_chosen(source, path, task), pulse=task.pulse)
     refuse_other_footage(checks, source, path, losses_pass=True)
     relative = source.relative_to(task.root).as_posix()
     file = next(file for file in task.spec.inputs if file.path == relative)

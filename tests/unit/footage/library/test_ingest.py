@@ -1,6 +1,7 @@
 """Taking footage in: proved, not there already, copied, read back; and moving in from the older system."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dayreel.footage.library.ingest import disc_name, footage_in, ingest, movie_
 from dayreel.footage.library.migrate_v1 import migrate_v1
 from dayreel.footage.library.open_library import Library, open_library
 from dayreel.footage.library.run_pass import run_pass
+from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.queries.config import read_config
 from dayreel.services.project import Project
 from tests.fakes.library import drop, item, make_library, pretend_to_work
@@ -176,5 +178,26 @@ def test_a_folder_is_one_item_with_all_its_footage(tmp_path: Path) -> None:
     assert [path.name for path in footage_in([tmp_path])] == ["a.3gp", "b.MXF", "c.vob"]
     assert footage_in([tmp_path / "note.txt"]) == [tmp_path / "note.txt"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="has no footage in it"):
+    with pytest.raises(UsageError, match="has no footage and no sound in it"):
         footage_in([tmp_path / "empty"])
+
+
+@pytest.mark.slow
+def test_a_folder_of_music_becomes_an_item_with_its_own_names(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "Quiet Songs"
+    folder.mkdir()
+    for track, hertz in (("01 Morning.wav", 300), ("02 Noon.wav", 500)):
+        source = ["-f", "lavfi", "-i", f"sine={hertz}:d=0.5", str(folder / track)]
+        subprocess.run([find_ffmpeg(), "-v", "error", *source], check=True, timeout=60)
+    name = movie_name("Quiet Songs", 1999)
+    ingest(library, name, footage_in([folder]))
+    for role in ("remux", "transcode", "file"):
+        run_pass(library)
+        assert pretend_to_work(library, role), f"nobody is asked about streams before {role}"
+    run_pass(library)
+    assert item(library, name.item_id).state == "in_library"
+    filed = library.items.newest_manifest(name)
+    assert filed is not None
+    assert [file.path for file in filed.stages["file"].files] == [
+        *("audio/Quiet Songs (1999)/01 Morning.wav", "audio/Quiet Songs (1999)/02 Noon.wav")
+    ]

@@ -1,5 +1,6 @@
 """What a worker makes of each role, and that bad inputs and outputs never get past it."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,26 @@ def test_what_is_not_subtitles_is_not_muxed(shared: SharedFolder, clip: Path) ->
     (film.with_name("film.srt")).write_bytes(b"\0" * 40)
     shared.submit("remux", film, film.with_name("film.srt"), parameters={"sidecars": "mux"})
     assert "film.srt" in shared.must_end("failed")
+
+
+@pytest.mark.slow
+def test_an_item_of_sound_goes_all_the_way(shared: SharedFolder, clip: Path) -> None:
+    song = shared.put(clip, "01 Morning.wav")
+    subprocess.run(
+        [shared.ffmpeg, "-v", "error", "-y", "-f", "lavfi", "-i", "anoisesrc=d=1:a=0.3", song], check=True, timeout=60
+    )
+    shared.submit("remux", song)
+    shared.must_end("done")
+    copied = shared.root / f"2-remuxed/movies/{LEAF}/01 Morning.wav"
+    assert copied.read_bytes() == song.read_bytes()
+    spec = shared.submit("transcode", copied, parameters={"sound": "flac"})
+    shared.must_end("done")
+    made = shared.root / f"3-transcoded/movies/{LEAF}/01 Morning.flac"
+    assert probe(made).audio[0].codec == "flac"
+    result = shared.find(spec).result
+    assert result is not None
+    assert result.facts["files"][0]["checks"][-1]["name"] == "same_sound"
+    given = {made.name: "audio/Film (2001)/01 Morning.flac"}
+    shared.submit("file", made, parameters={"names": given})
+    shared.must_end("done")
+    assert (shared.root / "4-library/audio/Film (2001)/01 Morning.flac").read_bytes() == made.read_bytes()
