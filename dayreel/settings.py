@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     timezone: str = Field("UTC", description="zone of Dagster's partitions; set it to your most easterly channel's")
     first_day: str = Field("2026-11-01", description="first daily partition; choose once")
     ffmpeg: str | None = Field(None, description="path of an ffmpeg; default is the one that comes as a wheel")
+    fonts: Path | None = Field(
+        None, description="folder with further fonts for captions, used where those that are installed lack a letter"
+    )
     sandbox_url: str | None = Field(None, description="use this sandbox world instead of the project's own")
     sandbox_port: int | None = Field(None, description="port of the sandbox world; default 8765, or a free one")
     webserver_port: int = Field(3000, description="port of a Dagster that you start yourself, without a guard")

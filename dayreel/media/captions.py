@@ -1,27 +1,31 @@
 """Captions from word timings, as an ASS file: a line at a time, where no platform draws anything of its own.
 
-The font is DejaVu Sans Bold, which comes with matplotlib, so that the picture is the same on every machine. Burning the
-file in is `picture.with_captions`.
+Each word is placed by its measured width, so that it can be lit, boxed or grown while it is spoken without moving the
+others, and so that what is right-to-left stands in its order. The file carries its fonts (`fonts`). `words` is drawn as
+it always was, in DejaVu Sans Bold of matplotlib, wherever that has all the letters. What stands when is
+`caption_lines`; burning the file in is `picture.with_captions`.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import ImageFont
 
 from dayreel.errors import MediaError
+from dayreel.media.caption_lines import Line, Token, joined, lines_of, tokens_of
+from dayreel.media.fonts import ASCENT, DESCENT, Fonts, Run, cut_down, dejavu_folder, letters_of
 from dayreel.schemas.content import SpokenWord
+from dayreel.vendors.record import SafeZone
 
 FONT = "DejaVu Sans"
 _FONT_FILE = "DejaVuSans-Bold.ttf"
-_MOST_WORDS = 4
-_LONGEST_PAUSE_S = 0.7
-_LINGER_S = 0.25
-_SENTENCE_ENDS = (".", "!", "?", "…", ":", ";")
 _SMALLEST_SHARE = 0.4
+_MARGIN = 0.96
 _HEAD = """\
 [Script Info]
 ScriptType: v4.00+
@@ -30,142 +34,360 @@ PlayResY: {height}
 WrapStyle: 2
 ScaledBorderAndShadow: yes
 YCbCr Matrix: TV.709
+"""
+_PLAIN_STYLE = """\
 
 [V4+ Styles]
 Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, Bold, BorderStyle, Outline, Shadow, Alignment
 Style: Words,{font},{size},&H00FFFFFF,&H00000000,-1,1,{outline},0,5
+"""
+_STYLE = """\
+Kerning: yes
 
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, BackColour, Bold, BorderStyle, Outline, Shadow, \
+Alignment, Encoding
+Style: Words,{font},{size},&H00FFFFFF,&H00000000,&H90000000,0,1,{outline},{shadow},5,-1
+Style: Box,{font},{size},{accent},&H00000000,&H00000000,0,1,0,0,7,-1
+"""
+_EVENTS = """
 [Events]
 Format: Layer, Start, End, Style, Text
 """
 
 
 @dataclass(frozen=True)
-class SafeZone:
-    """Where captions may stand, as shares of the frame's width and height, from its upper left corner.
+class Style:
+    """How captions look. Lengths are in em, that is shares of the letters' size, which is a share of the height.
 
-    Below `bottom` the apps draw caption, sound and progress; right of `right` their buttons.
+    Attributes:
+        most_words, most_letters: of a line, see `caption_lines.lines_of`.
+        gap: between two words.
+        accent: of the word that is spoken, or of the box behind it: ASS's `&HBBGGRR&`; empty leaves it as the others.
+        is_boxed: whether that word has a box.
+        grows: whether a line grows into its place.
+        about: for the table of the documentation.
     """
 
-    left: float = 0.12
-    right: float = 0.88
-    top: float = 0.66
-    bottom: float = 0.78
+    about: str
+    size: float
+    most_words: int
+    most_letters: int
+    outline: float
+    shadow: float
+    gap: float = 0.27
+    accent: str = ""
+    is_boxed: bool = False
+    grows: bool = False
+
+    @property
+    def around(self) -> float:
+        """What is drawn left and right of the letters, on each side."""
+        return max(self.outline + self.shadow, _BOX_PAD if self.is_boxed else 0.0)
 
 
-SAFE_ZONE = SafeZone()
+_BOX_PAD = 0.16
+_BOX_HEIGHT = 1.3
+_BOX_ROUNDING = 0.22
+_BEGINS_AT, _SWINGS_TO = 0.8, 1.05
+
+STYLES: Mapping[str, Style] = MappingProxyType(
+    {
+        "words": Style("up to four words, white on a black edge", 0.042 / (ASCENT + DESCENT), 4, 16, 0.093, 0),
+        "highlight": Style(
+            "up to four words; the one that is spoken turns yellow", 0.04, 4, 12, 0.1, 0.05, accent="&H0AD6FF&"
+        ),
+        "box": Style(
+            "up to four words; a violet box stands behind the one that is spoken",
+            *(0.038, 4, 12, 0.05, 0.04),
+            gap=0.42,
+            accent="&HED3A7C&",
+            is_boxed=True,
+        ),
+        "pop": Style("one large word at a time, growing into its place", 0.06, 1, 5, 0.11, 0.06, grows=True),
+    }
+)
+"""Each value of a channel's `captions` besides `off`. One that is there is not changed: it is a channel's look."""
+
+SAFE_ZONE = SafeZone(0.12, 0.88, 0.66, 0.78)
+"""Of `words`, as it always was."""
+STRICT_ZONE = SafeZone(0.12, 0.82, 0.15, 0.65)
+"""Where nothing is known of the platforms: what every known one leaves free."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """What stands on the picture for a while."""
-
-    text: str
-    start_s: float
-    end_s: float
-    scale: float = 1.0
-
-
-def fonts_folder() -> Path:
-    """Return the folder of the fonts that come with matplotlib; found without importing it.
-
-    Raises:
-        MediaError: they are not there.
-    """
-    spec = find_spec("matplotlib")
-    folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" if spec and spec.origin else Path()
-    if not (folder / _FONT_FILE).is_file():
-        raise MediaError(
-            f"Looked for the font {_FONT_FILE!r} of matplotlib; it is not there.",
-            next_step="Install dayreel's requirements again.",
-        )
-    return folder
-
-
-def write_ass(words: Sequence[SpokenWord], dest: Path, *, width: int, height: int, total_s: float) -> None:
+def write_ass(
+    words: Sequence[SpokenWord],
+    dest: Path,
+    *,
+    width: int,
+    height: int,
+    total_s: float,
+    style: str = "words",
+    zone: SafeZone = STRICT_ZONE,
+    fonts: Fonts | None = None,
+    narration: str = "",
+) -> None:
     """Write captions for `words` to `dest`.
 
     Args:
         words: with the times at which they are heard in the video.
         width, height: of the video, in pixels.
         total_s: the video's length; nothing stands longer.
+        style: one of `STYLES`.
+        zone: where they may stand; `words` keeps its own.
+        fonts: those of the text's language; left out, those of English.
+        narration: what was given to the voice, see `caption_lines.tokens_of`.
 
     Raises:
-        MediaError: the font has no letters for what is spoken, or a word is too long for a line.
+        MediaError: no font has a letter of what is spoken.
     """
-    size = round(height * 0.042)
-    room = (SAFE_ZONE.right - SAFE_ZONE.left) * width * 0.96
-    _refuse_unknown_letters(words)
-    lines = caption_lines(words, room_px=room, size_px=size, total_s=total_s)
+    plain = _as_ever(words, width, height, total_s) if style == "words" else None
+    if plain is None:
+        look, place = STYLES[style], SAFE_ZONE if style == "words" else zone
+        drawing = Drawing(look, place, width, height, fonts or Fonts())
+        plain = drawing.file(tokens_of(words, narration), total_s)
+    dest.write_text(plain, encoding="utf-8")
+
+
+def unknown_letters(text: str, fonts: Fonts) -> list[str]:
+    """Return the letters that captions could not show."""
+    return [letter for letter in fonts.missing(text) if not _dejavu_has(letter)]
+
+
+def _as_ever(words: Sequence[SpokenWord], width: int, height: int, total_s: float) -> str | None:
+    """Return `words` in DejaVu Sans; None where it lacks a letter, a word is too long, or what is written runs left."""
+    tokens = [Token(word.text, word.start_s, word.end_s) for word in words if word.text.strip()]
+    text = joined(tokens)
+    if not _dejavu_has(text) or any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text):
+        return None
+    size, look = round(height * 0.042), STYLES["words"]
+    room = (SAFE_ZONE.right - SAFE_ZONE.left) * width * _MARGIN
+    font = _dejavu(size)
+    if any(font.getlength(token.text) * _SMALLEST_SHARE > room for token in tokens):
+        return None
+    # Long words are made smaller here, never broken: what a line holds is what it always was.
+    lines = lines_of(
+        tokens,
+        lambda group: font.getlength(joined(group)),
+        room=room,
+        most_words=look.most_words,
+        most_letters=look.most_letters,
+        total_s=total_s,
+        smallest=_SMALLEST_SHARE,
+    )
     middle_x, middle_y = round(width * 0.5), round(height * (SAFE_ZONE.top + SAFE_ZONE.bottom) / 2)
     events = [
         f"Dialogue: 0,{_clock(line.start_s)},{_clock(line.end_s)},Words,"
         f"{{\\an5\\pos({middle_x},{middle_y})\\fs{round(size * line.scale)}}}{_plain(line.text)}"
         for line in lines
     ]
-    head = _HEAD.format(width=width, height=height, font=FONT, size=size, outline=max(2, round(size * 0.08)))
-    dest.write_text(head + "\n".join(events) + "\n", encoding="utf-8")
+    head = _HEAD.format(width=width, height=height)
+    return head + _PLAIN_STYLE.format(font=FONT, size=size, outline=max(2, round(size * 0.08))) + _file_end(events)
 
 
-def caption_lines(words: Sequence[SpokenWord], *, room_px: float, size_px: int, total_s: float) -> list[Line]:
-    """Return the lines: as many words as fit and belong together, none of them at the same time as another.
+@dataclass(frozen=True)
+class Placed:
+    """A word of a line: the middle of it and its width, in pixels, and what it is drawn with."""
 
-    Raises:
-        MediaError: a single word is wider than the room, even when written small.
-    """
-    font = _font(size_px)
-    groups = list(_grouped(words, font, room_px))
-    lines = []
-    for number, group in enumerate(groups):
-        next_s = groups[number + 1][0].start_s if number + 1 < len(groups) else total_s
-        text = " ".join(word.text for word in group)
-        scale = min(1.0, room_px / font.getlength(text))
-        if scale < _SMALLEST_SHARE:
+    token: Token
+    x: float
+    width: float
+    runs: tuple[Run, ...]
+
+
+class Drawing:
+    """One file: a style in its place on a frame."""
+
+    def __init__(self, look: Style, zone: SafeZone, width: int, height: int, fonts: Fonts) -> None:
+        """Measure the room: it is the same on both sides of the middle, where eyes expect it."""
+        self._look, self._fonts = look, fonts
+        self._width, self._height = width, height
+        self._em = look.size * height
+        self._half = min(0.5 - zone.left, zone.right - 0.5) * width
+        line_em = max(ASCENT + DESCENT, _BOX_HEIGHT if look.is_boxed else 0) + 2 * (look.outline + look.shadow)
+        self._middle_y = max(zone.top * height, zone.bottom * height - line_em * self._em) + line_em * self._em / 2
+        if zone == SAFE_ZONE:
+            self._middle_y = (zone.top + zone.bottom) / 2 * height
+
+    @property
+    def room(self) -> float:
+        """How wide the letters of a line may be, in em."""
+        grown = _SWINGS_TO if self._look.grows else 1.0
+        return (2 * self._half * _MARGIN / self._em - 2 * self._look.around) / grown
+
+    def file(self, tokens: Sequence[Token], total_s: float) -> str:
+        """Return the whole file."""
+        lost = self._fonts.missing(joined(tokens))
+        if lost:
             raise MediaError(
-                f"Tried to caption the word {text!r}; it is too long for one line.", next_step="Change the narration."
+                f"Tried to caption the narration; no font has letters for {' '.join(lost[:20])!r}.",
+                next_step=HOW_TO_SHOW,
             )
-        end_s = min(group[-1].end_s + _LINGER_S, next_s, total_s)
-        if end_s > group[0].start_s:
-            lines.append(Line(text, group[0].start_s, end_s, scale))
-    return lines
+        look = self._look
+        placed = [(line, self.placed(line)) for line in self.lines(tokens, total_s=total_s)]
+        families = self._families(run for _, words in placed for word in words for run in word.runs)
+        names = {face: name for face, (name, _) in families.items()}
+        events = [event for line, words in placed for event in self._events(line, words, names)]
+        size = f"{self._em * (ASCENT + DESCENT):.2f}"
+        first = next(iter(names.values()), "dayreel 1")
+        style = _STYLE.format(
+            font=first,
+            size=size,
+            outline=f"{look.outline * self._em:.2f}",
+            shadow=f"{look.shadow * self._em:.2f}",
+            accent=f"&H00{look.accent[2:8]}" if look.accent else "&H00FFFFFF",
+        )
+        carried = "\n[Fonts]\n" + "".join(
+            f"fontname: dayreel_{number}.ttf\n{_encoded(data)}\n"
+            for number, (_, data) in enumerate(families.values(), 1)
+        )
+        return _HEAD.format(width=self._width, height=self._height) + style + carried + _file_end(events)
+
+    def lines(self, tokens: Sequence[Token], *, total_s: float) -> list[Line]:
+        """Return the lines that fit."""
+        look = self._look
+        return lines_of(
+            tokens,
+            self._measure,
+            room=self.room,
+            most_words=look.most_words,
+            most_letters=look.most_letters,
+            total_s=total_s,
+        )
+
+    def placed(self, line: Line) -> list[Placed]:
+        """Return the words of a line where they are seen."""
+        em = self._em * line.scale
+        order = visual_order(line.tokens)
+        widths = {number: self._fonts.width(token.text) * em for number, token in enumerate(line.tokens)}
+        gaps = [
+            self._look.gap * em if line.tokens[max(left, right)].after_space else 0.0
+            for left, right in itertools.pairwise(order)
+        ]
+        at = (self._width - sum(widths.values()) - sum(gaps)) / 2
+        words = []
+        for number, gap in itertools.zip_longest(order, gaps, fillvalue=0.0):
+            token = line.tokens[int(number)]
+            width = widths[int(number)]
+            words.append(Placed(token, at + width / 2, width, tuple(self._fonts.runs(token.text))))
+            at += width + gap
+        return words
+
+    def _measure(self, tokens: Sequence[Token]) -> float:
+        spaces = sum(token.after_space for token in tokens[1:])
+        return sum(self._fonts.width(token.text) for token in tokens) + spaces * self._look.gap
+
+    def _families(self, runs: Iterable[Run]) -> dict[object, tuple[str, bytes]]:
+        letters = letters_of(list(runs))
+        names = {face: f"dayreel {number}" for number, face in enumerate(letters, 1)}
+        return {face: (names[face], cut_down(face, text, names[face])) for face, text in letters.items()}
+
+    def _events(self, line: Line, words: Sequence[Placed], names: Mapping[object, str]) -> list[str]:
+        look, em = self._look, self._em * line.scale
+        span = f"{_clock(line.start_s)},{_clock(line.end_s)}"
+        later = {token: after.start_s for token, after in itertools.pairwise(line.tokens)}
+        events = []
+        for word in words:
+            end_s = later.get(word.token, line.end_s)
+            if look.is_boxed:
+                events.append(
+                    f"Dialogue: 0,{_clock(word.token.start_s)},{_clock(end_s)},Box,"
+                    + _box(word.x, self._middle_y, word.width + 2 * _BOX_PAD * em, _BOX_HEIGHT * em, _BOX_ROUNDING * em)
+                )
+            middle = word.x + self._fonts.pull(word.token.text) * em
+            tags = f"\\pos({middle:.2f},{self._middle_y:.2f})\\fs{em * (ASCENT + DESCENT):.2f}"
+            if look.accent and not look.is_boxed:
+                tags += _lit(word.token.start_s - line.start_s, end_s - line.start_s, line, look.accent)
+            if look.grows:
+                tags += _growing()
+            text = "".join(f"{{\\fn{names[run.face]}}}{_plain(run.drawn)}" for run in word.runs if run.face is not None)
+            events.append(f"Dialogue: 1,{span},Words,{{{tags}}}{text}")
+        return events
 
 
-def _grouped(words: Sequence[SpokenWord], font: ImageFont.FreeTypeFont, room_px: float) -> Iterator[list[SpokenWord]]:
-    group: list[SpokenWord] = []
-    for word in words:
-        if not word.text.strip():
-            continue
-        if group:
-            last = group[-1]
-            is_full = len(group) == _MOST_WORDS or word.start_s - last.end_s > _LONGEST_PAUSE_S
-            too_wide = font.getlength(" ".join(each.text for each in (*group, word))) > room_px
-            if is_full or too_wide or last.text.endswith(_SENTENCE_ENDS):
-                yield group
-                group = []
-        group.append(word)
-    if group:
-        yield group
+HOW_TO_SHOW = (
+    "Install what has them (`pip install 'dayreel[cjk]'` for Chinese, Japanese and Korean), put a font of that script "
+    "into the folder that DAYREEL_FONTS names, write the narration without them, or set `captions: off` in the "
+    "channel's file."
+)
+
+
+def visual_order(tokens: Sequence[Token]) -> list[int]:
+    """Return the words' numbers from left to right: a line that begins with Hebrew or Arabic runs left."""
+    directions = [_direction(token.text) for token in tokens]
+    base = next(filter(None, directions), "L")
+    runs = [
+        (direction, [number for number, _ in run])
+        for direction, run in itertools.groupby(enumerate(directions), key=lambda pair: pair[1] or base)
+    ]
+    in_order = [numbers if direction == base else numbers[::-1] for direction, numbers in runs]
+    flat = [number for numbers in in_order for number in numbers]
+    return flat if base == "L" else flat[::-1]
+
+
+def _direction(text: str) -> str:
+    for letter in text:
+        kind = unicodedata.bidirectional(letter)
+        if kind in ("L", "R", "AL"):
+            return "L" if kind == "L" else "R"
+    return ""
+
+
+def _lit(start_s: float, end_s: float, line: Line, accent: str) -> str:
+    begin, end = round(start_s * 1000), round(end_s * 1000)
+    # `\t` that ends at 0 would last as long as the line.
+    tags = f"\\1c{accent}" if begin <= 0 else f"\\t({begin},{begin},\\1c{accent})"
+    is_last = end_s >= line.end_s - line.start_s
+    return tags if is_last else tags + f"\\t({end},{end},\\1c&HFFFFFF&)"
+
+
+def _growing() -> str:
+    begin, over = round(_BEGINS_AT * 100), round(_SWINGS_TO * 100)
+    return f"\\fscx{begin}\\fscy{begin}\\t(0,80,\\fscx{over}\\fscy{over})\\t(80,140,\\fscx100\\fscy100)"
+
+
+def _box(x: float, y: float, width: float, height: float, rounding: float) -> str:
+    """Return a rectangle with round corners around a middle, as ASS draws it."""
+    w, h, r = width, height, min(rounding, width / 2, height / 2)
+    k = r * 0.45  # from a corner to the handles of a Bézier curve that is nearly a quarter of a circle
+    path = (
+        f"m {r:.1f} 0 l {w - r:.1f} 0 b {w - k:.1f} 0 {w:.1f} {k:.1f} {w:.1f} {r:.1f} "
+        f"l {w:.1f} {h - r:.1f} b {w:.1f} {h - k:.1f} {w - k:.1f} {h:.1f} {w - r:.1f} {h:.1f} "
+        f"l {r:.1f} {h:.1f} b {k:.1f} {h:.1f} 0 {h - k:.1f} 0 {h - r:.1f} "
+        f"l 0 {r:.1f} b 0 {k:.1f} {k:.1f} 0 {r:.1f} 0"
+    )
+    return f"{{\\pos({x - w / 2:.2f},{y - h / 2:.2f})\\p1}}{path}{{\\p0}}"
+
+
+def _encoded(data: bytes) -> str:
+    """Return a file as ASS carries it: six bits to a letter, eighty letters to a line."""
+    letters = []
+    for start in range(0, len(data), 3):
+        three = data[start : start + 3]
+        value = int.from_bytes(three.ljust(3, b"\0"), "big")
+        letters += [chr((value >> shift & 63) + 33) for shift in (18, 12, 6, 0)][: len(three) + 1]
+    text = "".join(letters)
+    return "\n".join(text[start : start + 80] for start in range(0, len(text), 80))
+
+
+def _file_end(events: Iterable[str]) -> str:
+    return _EVENTS + "\n".join(events) + "\n"
 
 
 @cache
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(fonts_folder() / _FONT_FILE), size_px)
+def _dejavu(size_px: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(dejavu_folder() / _FONT_FILE), size_px)
+
+
+def _dejavu_has(text: str) -> bool:
+    return all(ord(letter) in _dejavu_letters() for letter in text)
 
 
 @cache
-def _known_letters() -> frozenset[int]:
+def _dejavu_letters() -> frozenset[int]:
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415  slow to import
 
-    return frozenset(FT2Font(str(fonts_folder() / _FONT_FILE)).get_charmap())
-
-
-def _refuse_unknown_letters(words: Sequence[SpokenWord]) -> None:
-    unknown = sorted({letter for word in words for letter in word.text if ord(letter) not in _known_letters()})
-    if unknown:
-        raise MediaError(
-            f"Tried to caption the narration; {FONT} has no letters for {''.join(unknown[:20])!r}.",
-            next_step="Set `captions: off` in the channel's file, or write the narration without them.",
-        )
+    return frozenset(FT2Font(str(dejavu_folder() / _FONT_FILE)).get_charmap())
 
 
 def _plain(text: str) -> str:

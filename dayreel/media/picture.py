@@ -13,7 +13,7 @@ import ffmpeg as graph
 from PIL import Image, UnidentifiedImageError
 
 from dayreel.errors import MediaError
-from dayreel.media.captions import fonts_folder
+from dayreel.media.fonts import dejavu_folder
 from dayreel.media.streams import VideoStream
 from dayreel.media.timeline import approach
 
@@ -166,14 +166,14 @@ def with_watermark(node: Node, watermark: Watermark, frame: Frame, ordinal: int)
 
 
 def with_captions(node: Node, captions: Path) -> Node:
-    """Burn an ASS or SRT file into the picture, with the fonts of `captions`.
+    """Burn an ASS or SRT file into the picture, with the fonts that it carries, and DejaVu Sans.
 
     Raises:
         MediaError: the file is missing, or the fonts are.
     """
     if not captions.is_file():
         raise MediaError(f"Looked for the captions {str(captions)!r}; there is no such file.")
-    return node.filter("subtitles", filename=str(captions.absolute()), fontsdir=str(fonts_folder()))
+    return node.filter("subtitles", filename=str(captions.absolute()), fontsdir=str(dejavu_folder()))
 
 
 def _at_rate(node: Node, fps: Fraction) -> Node:

@@ -92,6 +92,23 @@ class PlatformLimits:
 
 
 @dataclass(frozen=True)
+class SafeZone:
+    """Where a platform draws nothing of its own over a 9:16 video, as shares of width and height from the upper left.
+
+    Below `bottom` the apps draw text, sound and progress; right of `right` their buttons.
+
+    Attributes:
+        source: where that was read, and when.
+    """
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
 class CaptionRules:
     """What a platform takes of a caption; None means that no limit is known.
 
