@@ -7,12 +7,14 @@ from dayreel.clock import SystemClock, local_day
 from dayreel.rules.calendar import check_zones
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
+from dayreel.services.making.caption_video import font_problem
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
 from dayreel.services.making.templating import copy_packaged
 from dayreel.services.project import opened_project
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.registry import names
+from dayreel.yaml_documents import Problem
 
 
 @click.group("channels")
@@ -49,6 +51,10 @@ def validate(as_json: bool) -> int:
     settings = load_settings()
     files = ChannelFiles(settings.channels_dir)
     problems = files.problems() + files.oversights()
+    if not problems:
+        for channel in files.load_all().values():
+            if fonts := font_problem(settings, channel):
+                problems.append(Problem(f"{channel.name}.yaml", 1, "captions", fonts))
     if not problems:
         today = local_day(SystemClock().now(), settings.timezone)
         check_zones(files.load_all(), settings.timezone, today)

@@ -23,6 +23,8 @@ KINDS = {
     ".jpeg": "image/jpeg",
     ".png": "image/png",
     ".webp": "image/webp",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
     ".mp3": "audio/mpeg",
     ".m4a": "audio/mp4",
     ".wav": "audio/wav",

@@ -50,7 +50,7 @@ Loaded = TypeVar("Loaded")
 # What was seen rides on a chat's button with the content's id, in at most 90 characters; it is enough to detect a
 # change.
 _MARK = 8
-FileKind = Literal["final video", "poster", "contact sheet"]
+FileKind = Literal["final video", "poster", "contact sheet", "SubRip subtitles", "WebVTT subtitles"]
 
 DecisionVerdict = Literal["approved", "rejected", "edited", "held", "recalled"]
 EVENTS: Mapping[DecisionVerdict, str] = {
@@ -501,6 +501,8 @@ def _files(records: Records, row: ContentRow, manifest: Manifest | None) -> tupl
         "poster": final.poster,
         "contact sheet": final.contact_sheet,
     }
+    for record in final.subtitles:
+        named["WebVTT subtitles" if record.path.endswith(".vtt") else "SubRip subtitles"] = record.path
     return tuple(_file(what, folder / name) for what, name in named.items())
 
 

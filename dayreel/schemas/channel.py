@@ -353,7 +353,9 @@ class Channel(Strict):
     segments: SegmentSpec = Field(SegmentSpec(), description="how many segments, how long, how large")
     video: VideoSource = Field(description="who makes the segments")
     narration: Narration | None = Field(None, description="`off` or a voice")
-    captions: Literal["off", "words"] = Field("off", description="`words` burns the spoken words in")
+    captions: Literal["off", "words", "highlight", "box", "pop"] = Field(
+        "off", description="how the spoken words are burned in; `highlight`, `box` and `pop` show which one is spoken"
+    )
     brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
     edit: EditSpec = Field(EditSpec(), description="music, transitions, grade; left out, cuts alone")
     safety: Safety = Field(Safety(), description="what no idea and no prompt may hold")
@@ -431,7 +433,7 @@ class Channel(Strict):
             for platform, fields in self.platforms.chosen().items():
                 if isinstance(fields, FrameCover) and (fields.cover_at_s or 0) >= self.length_s:
                     raise ValueError(f"{platform}.cover_at_s is after the end of a video of {self.length_s:g} s")
-        if self.captions == "words" and self.narration is None:
+        if self.captions != "off" and self.narration is None:
             raise ValueError("captions from words need a `narration`")
         if self.ideas.provider == "calendar" and (self.learn_from_results or _wants(self.experiment, "idea")):
             raise ValueError("ideas from a calendar are written by people: no learn_from_results, no idea experiment")

@@ -121,5 +121,6 @@ class FinalVideo(Shape):
     music: UsedMusic | None = Field(None, description="the music that was laid under it")
     poster: str
     contact_sheet: str
+    subtitles: tuple[FileRecord, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     made_at: datetime

@@ -26,7 +26,7 @@ PARTS: Final = (
     "prompts.json",
     "analytics.json",
     "catalog.json",
-    "captions.ass",
+    "captions.*",
     "narration.*",
     "final_video.mp4",
     "*.jpg",

@@ -107,6 +107,15 @@ class SafeZone:
     bottom: float
     source: Source | None = None
 
+    def within(self, other: "SafeZone") -> "SafeZone":
+        """Return what two platforms both leave free."""
+        return SafeZone(
+            max(self.left, other.left),
+            min(self.right, other.right),
+            max(self.top, other.top),
+            min(self.bottom, other.bottom),
+        )
+
 
 @dataclass(frozen=True)
 class CaptionRules:
@@ -213,11 +222,13 @@ class Platform:
         consents: how an account is connected in a browser; the first one where nobody chooses.
         colour: of its line in charts, as `#rrggbb`.
         metrics: what it reports of a post, and of the account.
+        safe_zone: where it draws nothing over a vertical video; None where nothing is known.
     """
 
     fields: type[BaseModel]
     captions: CaptionRules
     limits: PlatformLimits = PlatformLimits()
+    safe_zone: SafeZone | None = None
     token: TokenRenewal | None = None
     follow_ups: Callable[[Mapping[str, Any]], Mapping[str, dict[str, Any]]] | None = None
     by_hand: bool = False

@@ -54,6 +54,7 @@ from dayreel.vendors.record import (
     PlatformLimits,
     Proof,
     RenewalRule,
+    SafeZone,
     Setting,
     TokenRenewal,
     Variable,
@@ -743,6 +744,14 @@ VENDOR: Final = Vendor(
             ),
         ),
         limits=LIMITS,
+        safe_zone=SafeZone(
+            *(0.06, 0.94, 0.14, 0.65),
+            source=Source(
+                source="Meta's help on Reels (14 % above, 35 % below, 6 % at each side), as others quote it",
+                checked_on=date(2026, 12, 1),
+                second_hand=True,
+            ),
+        ),
         # Instagram Login's tokens live 60 days, are renewed from 24 h old on, and never once they have ended (protocol
         # reference, 4.6). Facebook Login's are not renewed without a person.
         token=TokenRenewal(

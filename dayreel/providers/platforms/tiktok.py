@@ -57,6 +57,7 @@ from dayreel.vendors.record import (
     PlatformLimits,
     Proof,
     RenewalRule,
+    SafeZone,
     Setting,
     TokenRenewal,
     Vendor,
@@ -609,6 +610,14 @@ VENDOR: Final = Vendor(
             reported_by=Source(source="public reports", checked_on=date(2026, 11, 29), second_hand=True),
         ),
         limits=LIMITS,
+        safe_zone=SafeZone(
+            *(0.055, 0.86, 0.08, 0.77),
+            source=Source(
+                source="public guides (150 px above, 440 below, 150 right of 1080 x 1920); its templates name none",
+                checked_on=date(2026, 12, 1),
+                second_hand=True,
+            ),
+        ),
         consents=(CONSENT, STATISTICS),
         # Access tokens live 2 h (`tiktok_consent`), or 24 h as they did before November 2026 (protocol reference, 5.8).
         token=TokenRenewal(

@@ -62,7 +62,7 @@ from dayreel.schemas.effect import Permit, RecordHandle
 from dayreel.schemas.posts import COVER_HASH, PictureCover, PlatformAccount, optional_field
 from dayreel.vendors.access import Access
 from dayreel.vendors.models import Source
-from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, Setting, Vendor
+from dayreel.vendors.record import CaptionRules, Platform, PlatformLimits, Proof, SafeZone, Setting, Vendor
 
 LIMITS: Final = PlatformLimits(
     max_size_bytes=256_000_000_000,
@@ -736,6 +736,14 @@ VENDOR: Final = Vendor(
             source=Source(source="YouTube's reference of videos", checked_on=date(2026, 11, 20)),
         ),
         limits=LIMITS,
+        safe_zone=SafeZone(
+            *(0.045, 0.822, 0.15, 0.65),
+            source=Source(
+                source="Google Ads' help on vertical video (288, 672, 48, 192 px of 1080 x 1920), as quoted",
+                checked_on=date(2026, 12, 1),
+                second_hand=True,
+            ),
+        ),
         follow_ups=follow_ups,
         consents=(CONSENT,),
         colour="#0072b2",

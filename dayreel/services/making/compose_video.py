@@ -67,7 +67,7 @@ def compose_video(project: Project, channel: Channel, day: date) -> StageResult:
             brand_files=[sha256_of(path) for path in brand_files(project.settings.channels_dir, channel).values()],
             spec=channel.segments,
             # Left out while it is off, so that what was composed before there were captions stays as it is.
-            **({} if channel.captions == "off" else {"captions": caption_video.CODE_VERSION}),
+            **caption_video.captions_version(channel),
             **edit_settings(channel),
             **({"edit_files": {field: sha256_of(path) for field, path in files.items()}} if files else {}),
         ),
@@ -99,7 +99,9 @@ def _compose(
     plan = replace(
         video_plan(channel, brand, files, metadata=metadata),
         narration=None if manifest.narration is None else folder / manifest.narration.file.path,
-        captions=caption_video.write_captions(channel, manifest, folder=folder, intro=brand.get("intro")),
+        captions=caption_video.write_captions(
+            project.settings, channel, manifest, folder=folder, intro=brand.get("intro")
+        ),
     )
     segments = [project.contents.path(row.id, segment.file) for segment in manifest.segments]
     made = compose(segments, folder / "final_video.mp4", plan=plan, ffmpeg=ffmpeg)
@@ -132,6 +134,11 @@ def _compose(
         music=used_music(channel, files),
         poster="poster.jpg",
         contact_sheet="contact_sheet.jpg",
+        subtitles=tuple(
+            project.contents.record(row.id, path)
+            for name in caption_video.SUBTITLES
+            if (path := folder / name).is_file()
+        ),
         checks=(*checks, fits_platforms(channel, made.path)),
         made_at=project.clock.now(),
     )

@@ -16,6 +16,7 @@ from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Override
 from dayreel.services.making.ask import Unusable, ask
+from dayreel.services.making.caption_video import letters_without_font, require_letters
 from dayreel.services.making.content_safety import SafetyGate, refuse_blocked, texts_of_idea
 from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
@@ -78,6 +79,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
         else:
             product = _from_calendar(project, channel, day)
         idea: Idea = product.manifest["idea"]
+        require_letters(project.settings, channel, idea.narration)
         atomic_write_text(project.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
         return Product(
@@ -128,6 +130,12 @@ def _from_model(
                 f"have at most {narration_words(channel)} words; your last one had {had}" if had else "not be empty"
             )
             raise Unusable(unspeakable, f"The narration must {asked_for}.")
+        if lost := letters_without_font(project.settings, channel, idea.narration):
+            shown = " ".join(lost[:20])
+            raise Unusable(
+                f"its captions cannot show {shown!r} of the narration: no font has these letters",
+                f"The narration must not hold these letters: {shown}",
+            )
         gate.admit(texts_of_idea(idea))
 
     asked = ask(

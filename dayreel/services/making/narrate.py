@@ -39,6 +39,7 @@ from dayreel.schemas.content import NarrationTrack
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle
+from dayreel.services.making.caption_video import require_letters
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.write_prompts import require_idea
@@ -75,6 +76,7 @@ def narrate(project: Project, channel: Channel, day: date, *, speech: SpeechProv
     )
 
     def make() -> Product:
+        require_letters(project.settings, channel, idea.narration)
         instead = voice.fallback
         because = None if instead is None else _why_it_goes_on(project, row, voice, instead, idea.narration)
         if because is None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError, GateClosedError, StoreError
+from dayreel.media.captions import HOW_TO_SHOW
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.providers.platforms.approved import cover_problem
 from dayreel.queries.money import overall_caps, spent
@@ -20,6 +21,7 @@ from dayreel.rules.answers import effort_of
 from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel, VideoSource
 from dayreel.schemas.posts import PictureCover
+from dayreel.services.making.caption_video import font_problem
 from dayreel.services.making.plan_video import edit_problems
 from dayreel.services.project import Project
 from dayreel.settings import Settings
@@ -59,6 +61,8 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
             next_step=f"Put another {'picture' if covers else 'file'} there, or correct channels/{channel.name}.yaml; "
             "nothing was bought.",
         )
+    if fonts := font_problem(project.settings, channel):
+        raise ConfigurationError(f"Channel {channel.name!r}: {fonts}; nothing was bought.", next_step=HOW_TO_SHOW)
     today = local_day(project.clock.now(), channel.timezone)
     for _, problem in usable(project.models, channel, today):
         if problem is not None:

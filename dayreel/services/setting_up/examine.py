@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
+from dayreel.media.captions import HOW_TO_SHOW
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
 from dayreel.providers.video.model_input import check_request, doubts
 from dayreel.queries.config import keys
@@ -35,6 +36,7 @@ from dayreel.schemas.check import Check
 from dayreel.schemas.content import VideoPrompt
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
+from dayreel.services.making.caption_video import font_problem
 from dayreel.services.making.preflight import NO_SPACE_BYTES, cover_problems, usable
 from dayreel.services.making.render_segments import segment_request
 from dayreel.services.notify_people import notifier_name
@@ -227,6 +229,8 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
         if not missing and (covers := cover_problems(settings, channel)):
             step = "Put another picture there, or choose a frame with `cover_at_s`."
             checks.append(Check(f"covers of {name}", "fail", "; ".join(covers), step))
+        if fonts := font_problem(settings, channel):
+            checks.append(Check(f"captions of {name}", "fail", fonts, HOW_TO_SHOW))
         if missing:
             step = "Put it there, or correct its path (relative to the channel file)."
             checks.append(Check(f"sources of {name}", "fail", f"{', '.join(missing)} is not there", step))
