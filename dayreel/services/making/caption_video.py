@@ -66,8 +66,8 @@ def require_letters(settings: Settings, channel: Channel, narration: str) -> Non
     """
     if lost := letters_without_font(settings, channel, narration):
         raise ConfigurationError(
-            f"The captions of channel {channel.name!r} cannot show {' '.join(lost[:20])!r} of the narration: no font has "
-            "these letters. Nothing was bought.",
+            f"The captions of channel {channel.name!r} cannot show {' '.join(lost[:20])!r} of the narration: no font "
+            "has these letters. Nothing was bought.",
             next_step=HOW_TO_SHOW,
         )
 

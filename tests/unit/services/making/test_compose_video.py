@@ -111,7 +111,7 @@ def test_letters_that_the_font_lacks_leave_a_way_on(project: Project) -> None:
     voice = project.contents.folder(ID) / "narration.wav"
     sound = ["-f", "lavfi", "-i", "sine=f=330:r=48000:d=1"]
     subprocess.run([str(find_ffmpeg()), "-v", "error", "-y", *sound, str(voice)], check=True, timeout=60)
-    words = (SpokenWord(text="\u67d4\u9053", start_s=0, end_s=0.5),)
+    words = (SpokenWord(text="\u0f56\u0f7c\u0f51", start_s=0, end_s=0.5),)
     file = project.contents.record(ID, voice)
     track = NarrationTrack(file=file, duration_s=1, provider="edge", voice="v", words=words)
     row = open_content(project, channel_of(project), DAY)
