@@ -23,7 +23,15 @@ from dayreel.sandbox.media_check import inspect
 from dayreel.sandbox.wire import BrokenOff, Call, Refused, receive_file, routes, sha256_of
 from dayreel.sandbox.world import Document, SandboxWorld
 from dayreel.sandbox.youtube_analytics import LATE_S, reports
-from dayreel.sandbox.youtube_changes import add_to_playlist, delete_video, items_of_playlist, own_video, set_thumbnail
+from dayreel.sandbox.youtube_changes import (
+    add_subtitles,
+    add_to_playlist,
+    delete_video,
+    items_of_playlist,
+    list_subtitles,
+    own_video,
+    set_thumbnail,
+)
 from dayreel.sandbox.youtube_checks import (
     SCOPE,
     TOKEN_LIFE_S,
@@ -76,6 +84,8 @@ def mount(world: SandboxWorld) -> list[Route]:
             ("DELETE", f"{v3}/videos", "delete"): delete_video,
             ("GET", f"{v3}/videos:batchGetStats", "list"): batch_stats,
             ("POST,PUT", "/youtube/upload/youtube/v3/thumbnails/set", "thumbnail"): set_thumbnail,
+            ("POST", "/youtube/upload/youtube/v3/captions", "subtitles"): add_subtitles,
+            ("GET", f"{v3}/captions", "list"): list_subtitles,
             ("GET", f"{v3}/videos", "list"): list_videos,
             ("GET", f"{v3}/channels", "account"): channels,
             ("GET", f"{v3}/playlistItems", "list"): playlist_items,

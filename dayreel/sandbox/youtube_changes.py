@@ -1,6 +1,8 @@
-"""What of YouTube's stand-in changes a video that is there: delete, thumbnail, playlist."""
+"""What of YouTube's stand-in changes a video that is there: delete, thumbnail, playlist, subtitles."""
 
 import hashlib
+import json
+from email.parser import BytesParser
 from typing import Final
 
 from starlette.responses import JSONResponse, Response
@@ -12,6 +14,9 @@ from dayreel.sandbox.youtube_checks import SPEC, bad_request, checked, error
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 """YouTube's help; the discovery document has a larger number since November 2026."""
+
+_PARTS_OF_A_TRACK: Final = 2
+_TRACK_FIELDS: Final = frozenset({"videoId", "language", "name", "isDraft"})
 
 
 def own_video(call: Call, id_: str) -> Document:
@@ -103,3 +108,47 @@ def items_of_playlist(call: Call, playlist: str) -> Response:
     return JSONResponse(
         {"kind": "youtube#playlistItemListResponse", "etag": "sandbox", "items": items, "pageInfo": page}
     )
+
+
+async def add_subtitles(call: Call) -> Response:
+    """Take a subtitle track with its metadata in one multipart/related body; one of each language and name."""
+    checked(call, "captions.insert")
+    query, kind = call.request.query_params, call.request.headers.get("content-type", "")
+    if query.get("part") != "snippet":
+        raise Refused(error(400, "missingRequiredParameter", "Required parameter: part", domain="global"))
+    if query.get("uploadType") != "multipart" or not kind.startswith("multipart/related; boundary="):
+        raise Refused(error(400, "mediaBodyRequired", "The request does not include the media.", domain="global"))
+    envelope = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + await call.request.body())
+    parts = envelope.get_payload()
+    if not isinstance(parts, list) or len(parts) != _PARTS_OF_A_TRACK:
+        raise Refused(
+            error(400, "contentRequired", "The caption track contents are missing.", domain="youtube.caption")
+        )
+    metadata, track = (bytes(part.get_payload(decode=True)) for part in parts)
+    snippet = json.loads(metadata).get("snippet") or {}
+    if not snippet.get("language") or "name" not in snippet or set(snippet) - _TRACK_FIELDS:
+        raise Refused(error(400, "invalidMetadata", "The metadata values are invalid.", domain="youtube.caption"))
+    if not track.strip():
+        raise Refused(
+            error(400, "contentRequired", "The caption track contents are missing.", domain="youtube.caption")
+        )
+    post = own_video(call, snippet.get("videoId", ""))
+    id_ = f"{post['id']}-{snippet['language']}-{snippet['name']}"
+    if call.world.store.get("youtube_captions", id_) is not None:
+        message = "The specified video already has a caption track with the given language and name."
+        raise Refused(error(409, "captionExists", message, domain="youtube.caption"))
+    kept = {"id": id_, "video": post["id"], "snippet": {**snippet, "trackKind": "standard"}, "text": track.decode()}
+    call.world.store.put("youtube_captions", id_, kept)
+    return JSONResponse({"kind": "youtube#caption", "etag": "sandbox", "id": id_, "snippet": kept["snippet"]})
+
+
+async def list_subtitles(call: Call) -> Response:
+    """Answer the subtitle tracks of a video."""
+    checked(call, "captions.list")
+    post = own_video(call, call.request.query_params.get("videoId", ""))
+    items = [
+        {"kind": "youtube#caption", "etag": "sandbox", "id": track["id"], "snippet": track["snippet"]}
+        for track in call.world.store.all("youtube_captions")
+        if track["video"] == post["id"]
+    ]
+    return JSONResponse({"kind": "youtube#captionListResponse", "etag": "sandbox", "items": items})

@@ -6,13 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-EffectKind = Literal["llm", "narration", "segment", "post", "thumbnail", "playlist", "notification", "delete"]
+EffectKind = Literal[
+    "llm", "narration", "segment", "post", "thumbnail", "playlist", "subtitles", "notification", "delete"
+]
 EffectState = Literal["intended", "sent", "confirmed", "refused", "unknown"]
 
 OUT: Final[tuple[EffectState, ...]] = ("sent", "confirmed", "unknown")
 """States of an effect in which it is out, or may be."""
 
-FOLLOW_UPS: Final[tuple[EffectKind, ...]] = ("thumbnail", "playlist")
+FOLLOW_UPS: Final[tuple[EffectKind, ...]] = ("thumbnail", "playlist", "subtitles")
 """Acts on a post that is out. The post stands, whatever becomes of them."""
 MOST_FOLLOW_UP_SENDS: Final = 21
 """So often one of them is sent before a person is asked: thrice by the run that posted, and in each of six turns of a

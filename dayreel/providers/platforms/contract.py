@@ -198,13 +198,13 @@ class CountsFollowers(Protocol):
 class FollowsUp(Protocol):
     """A platform where something is done with a post once it is out, see `vendors.record.Platform.follow_ups`."""
 
-    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, cover: Path | None) -> dict[str, Any]:
+    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, file: Path | None) -> dict[str, Any]:
         """Do one of them, once; return what is worth keeping.
 
         Args:
             permit: names the act by its effect's kind.
             asked: what is asked for, as the record's `follow_ups` has it.
-            cover: the picture, for a thumbnail.
+            file: the picture, for a thumbnail; the SubRip file, for subtitles.
 
         Raises:
             UsageError: it cannot be asked for as it is.

@@ -5,6 +5,7 @@ the privacy that was sent, which is therefore always explicit. Then YouTube proc
 error reasons are in `youtube_errors.py`.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -104,7 +105,11 @@ CATEGORIES: Final = {
 """What a video may be filed under, as `videoCategories.list` has it for most regions (UNVERIFIED for each of them)."""
 _LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 _SCOPES: Final = ("youtube.upload", "youtube.readonly")
-_FOLLOW_UP_PATHS: Final = {"thumbnail": "/upload/youtube/v3/thumbnails/set", "playlist": "/youtube/v3/playlistItems"}
+_FOLLOW_UP_PATHS: Final = {
+    "thumbnail": "/upload/youtube/v3/thumbnails/set",
+    "playlist": "/youtube/v3/playlistItems",
+    "subtitles": "/upload/youtube/v3/captions",
+}
 _BATCH = 50
 _PAGES = 4
 _LENGTH = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
@@ -127,6 +132,9 @@ class YouTubePost(PictureCover):
     audio_language: str | None = optional_field("that is spoken, such as `en` or `pt-BR`", pattern=_LANGUAGE)
     playlist_id: str | None = optional_field(
         "the playlist that the video is added to once it is out, by its id (`PL...`)", pattern=r"^[A-Za-z0-9_-]{2,64}$"
+    )
+    subtitles: bool = optional_field(
+        "what is spoken is added as a subtitle track once the video is out; 400 units of the daily quota", default=False
     )
 
     @field_validator("category_id")
@@ -157,10 +165,12 @@ def tags_length(tags: Sequence[str]) -> int:
 
 
 def follow_ups(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is done with a video once it is out: its thumbnail, its playlist (`Platform.follow_ups`)."""
+    """Return what is done with a video once it is out: its thumbnail, playlist, subtitles (`Platform.follow_ups`)."""
     cover = {name: fields[name] for name in ("cover_file", "cover_at_s") if fields.get(name) is not None}
     playlist = {"playlist_id": fields["playlist_id"]} if fields.get("playlist_id") else {}
-    return {kind: asked for kind, asked in (("thumbnail", cover), ("playlist", playlist)) if asked}
+    subtitles = {"subtitles": True} if fields.get("subtitles") else {}
+    kinds = (("thumbnail", cover), ("playlist", playlist), ("subtitles", subtitles))
+    return {kind: asked for kind, asked in kinds if asked}
 
 
 class YouTubePlatform:
@@ -340,21 +350,47 @@ class YouTubePlatform:
         except PermanentError as error:
             return PostFinding("unclear", f"YouTube does not let us look: {error.message}")
 
-    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, cover: Path | None) -> dict[str, Any]:
-        """Set a thumbnail or add to a playlist, see `FollowsUp.follow_up`."""
+    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, file: Path | None) -> dict[str, Any]:
+        """Set a thumbnail, add to a playlist or add subtitles, see `FollowsUp.follow_up`."""
         if permit.key.kind == "thumbnail":
             sha256 = str(asked.get("cover_file") or "").partition(COVER_HASH)[2]
-            picture = read_cover(cover, sha256, LIMITS, whose=f"YouTube video {post_id}")
+            picture = read_cover(file, sha256, LIMITS, whose=f"YouTube video {post_id}")
             if picture is None:
                 raise UsageError(f"There is no picture for YouTube video {post_id}.")
             kind = "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"
             params, headers = {"videoId": post_id, "uploadType": "media"}, {"Content-Type": kind}
             return self._act("thumbnail", "set the YouTube thumbnail", params=params, headers=headers, data=picture)
+        if permit.key.kind == "subtitles":
+            return self._add_subtitles(asked, post_id, file)
         if self.is_followed_up("playlist", asked, post_id=post_id):
             return {"was_there": True}
         video = {"kind": "youtube#video", "videoId": post_id}
         body = {"snippet": {"playlistId": asked["playlist_id"], "resourceId": video}}
         return self._act("playlist", "add the video to the YouTube playlist", params={"part": "snippet"}, json=body)
+
+    def _add_subtitles(self, asked: dict[str, Any], post_id: str, file: Path | None) -> dict[str, Any]:
+        if self.is_followed_up("subtitles", asked, post_id=post_id):
+            return {"was_there": True}
+        if file is None:
+            raise UsageError(f"There are no subtitles for YouTube video {post_id}.")
+        from urllib3.fields import RequestField  # noqa: PLC0415  brings the whole of urllib3
+        from urllib3.filepost import encode_multipart_formdata  # noqa: PLC0415
+
+        # YouTube wants a name even where it is empty; two tracks of one language differ by it.
+        snippet = {"videoId": post_id, "language": asked["language"], "name": "", "isDraft": False}
+        body, kind = encode_multipart_formdata(
+            [
+                RequestField("", json.dumps({"snippet": snippet}), headers={"Content-Type": "application/json"}),
+                RequestField("", file.read_bytes(), headers={"Content-Type": "application/octet-stream"}),
+            ]
+        )
+        return self._act(
+            "subtitles",
+            "add subtitles to the YouTube video",
+            params={"part": "snippet", "uploadType": "multipart"},
+            headers={"Content-Type": kind.replace("form-data", "related")},
+            data=body,
+        )
 
     def _act(self, kind: str, attempted: str, **sent: Any) -> dict[str, Any]:
         url = f"{self._api.url}{_FOLLOW_UP_PATHS[kind]}"
@@ -365,7 +401,18 @@ class YouTubePlatform:
         return {name: made[name] for name in ("kind", "id") if name in made}
 
     def is_followed_up(self, kind: str, asked: dict[str, Any], *, post_id: str) -> bool | None:
-        """Look whether a video has its thumbnail or is in its playlist, see `FollowsUp.is_followed_up`."""
+        """Look whether it has happened, see `FollowsUp.is_followed_up`."""
+        if kind == "subtitles":
+            attempted = "look whether the YouTube video has subtitles"
+            of_video: dict[str, str | int] = {"part": "snippet", "videoId": post_id}
+            listed = self._api.call("/youtube/v3/captions", attempted=attempted, params=of_video)
+            tracks = [track.get("snippet") or {} for track in listed.get("items") or []]
+            language = asked.get("language")  # a look without it is for a video that nobody else has touched
+            return any(
+                (track.get("trackKind"), track.get("name")) == ("standard", "")
+                and language in (None, track.get("language"))
+                for track in tracks
+            )
         if kind == "playlist":
             params: dict[str, str | int] = {"part": "snippet", "playlistId": asked["playlist_id"], "videoId": post_id}
             attempted = "look whether the video is in the YouTube playlist"

@@ -85,7 +85,7 @@ CONSENT: Final = Consent(
     scopes=(f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly"),
     optional={
         f"{_SCOPE}{ANALYTICS_SCOPE}": LOST,
-        f"{_SCOPE}youtube.force-ssl": "adding videos to a playlist (`playlist_id`)",
+        f"{_SCOPE}youtube.force-ssl": "adding videos to a playlist (`playlist_id`) and subtitles to them (`subtitles`)",
     },
     loopback="http",
     register="not for an OAuth client of the type Desktop app; for one of the type Web application at "

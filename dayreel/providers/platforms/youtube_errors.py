@@ -8,8 +8,8 @@ from typing import Any
 from dayreel.providers.platforms.verdicts import DAY_S, MINUTE_S, ErrorRow
 
 _CONNECT = (
-    "Connect the channel again and allow youtube.upload and youtube.readonly, for a playlist youtube.force-ssl too: "
-    "`dayreel connect youtube`."
+    "Connect the channel again and allow youtube.upload and youtube.readonly, for playlists and subtitles "
+    "youtube.force-ssl too: `dayreel connect youtube`."
 )
 _INPUT = ErrorRow("refuse", "YouTube does not take this field", "Correct the caption or the channel's YouTube fields.")
 _QUOTA = ErrorRow(
@@ -91,6 +91,13 @@ BY_REASON: dict[str, ErrorRow] = {
     ),
     "playlistContainsMaximumNumberOfVideos": ErrorRow(
         "refuse", "the playlist is full", "Choose another playlist in `playlist_id`; the video stays out."
+    ),
+    "captionExists": ErrorRow(
+        "refuse", "the video has subtitles of this language", "Nothing is to be done; YouTube keeps those it has."
+    ),
+    **dict.fromkeys(
+        ("contentRequired", "invalidMetadata", "nameTooLong"),
+        ErrorRow("refuse", "YouTube does not take these subtitles", "Add `captions.srt` in YouTube Studio by hand."),
     ),
     "forbiddenPrivacySetting": _SETTING,
     "forbiddenLicenseSetting": _SETTING,

@@ -640,6 +640,7 @@ def _words(key: EffectKey) -> str:
         "post": "post to",
         "thumbnail": "set the thumbnail on",
         "playlist": "add to a playlist on",
+        "subtitles": "add subtitles on",
         "notification": "notify",
         "delete": "delete from",
     }

@@ -1,4 +1,4 @@
-"""What is done with a post once it is out: a thumbnail, a playlist. Each is an effect of its own, at most once.
+"""What is done with a post once it is out: thumbnail, playlist, subtitles. Each is an effect of its own, at most once.
 
 They are written down as intended in the transaction that says that the post is out, and done after it: by the run that
 posted, else by a chore. Whatever becomes of them, the post stands and is never sent again. What they are is in the
@@ -113,8 +113,15 @@ def _do(project: Project, effect: Effect, provider: object) -> None:
             raise GateClosedError(f"Nothing goes out on {key.target}: it is in dry run.")
 
     def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
-        cover = _cover(project, key.content_id, asked, post) if key.kind == "thumbnail" else None
-        return Done(client.follow_up(permit, asked, post_id=str(asked["post_id"]), cover=cover))
+        file = None
+        if key.kind == "thumbnail":
+            file = _cover(project, key.content_id, asked, post)
+        elif key.kind == "subtitles":
+            file = _subtitles(project, key.content_id, post)
+            if file is None:
+                return Done({"subtitles": "nothing is spoken"})
+            asked["language"] = channel.language
+        return Done(client.follow_up(permit, asked, post_id=str(asked["post_id"]), file=file))
 
     project.ledger.perform(Intent(key, channel, row.day, "distribution", request=asked, guards=(may_go_out,)), act)
 
@@ -134,6 +141,26 @@ def _cover(project: Project, content_id: str, asked: Mapping[str, Any], post: Po
     project.contents.fetch(content_id)
     with approved_file(request):
         return poster(request.video, request.video.with_name("cover.jpg"), float(asked["cover_at_s"]))
+
+
+def _subtitles(project: Project, content_id: str, post: PostRow | None) -> Path | None:
+    """Return the subtitles of the video that was posted; None where nothing of it is spoken.
+
+    Raises:
+        UsageError: they are not those any more.
+    """
+    project.contents.fetch(content_id)
+    final = project.contents.manifest(content_id).final_video
+    record = next((each for each in final.subtitles if each.path.endswith(".srt")), None) if final else None
+    if final is None or record is None:
+        return None
+    is_posted = post is not None and post.video_sha256 == final.file.sha256
+    if not is_posted or not project.contents.is_intact(content_id, record):
+        raise UsageError(
+            f"The subtitles {record.path!r} of {content_id} are not those of the video that was posted.",
+            next_step="Add them by hand on the platform; the post stands.",
+        )
+    return project.contents.path(content_id, record)
 
 
 def _post(connection: Connection, content_id: str, platform: str) -> PostRow | None:

@@ -151,7 +151,8 @@ def off_by_px(word: str, language: str, folder: Path, ffmpeg: Path) -> int:
     columns = np.where((still(captions, 0.5, ffmpeg) > 200).all(axis=2).any(axis=0))[0]
     em = STYLES["box"].size * HEIGHT
     first, last = (WIDTH / 2 + (edge - fonts.width(word) / 2) * em for edge in ink(word, fonts))
-    return max(0, round(max(abs(first - columns[0]), abs(last - columns[-1] - 1))) - 2)
+    off = max(abs(first - float(columns[0])), abs(last - float(columns[-1]) - 1))
+    return max(0, round(off) - 2)
 
 
 def ink(word: str, fonts: Fonts) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError, UsageError
-from dayreel.providers.platforms.contract import CountsFollowers, CountsInDepth, FollowsUp
+from dayreel.providers.platforms.contract import CountsFollowers, CountsInDepth, FollowsUp, PlatformProvider
 from dayreel.providers.platforms.tiktok_chunks import MIN_CHUNK_BYTES
 from dayreel.providers.platforms.youtube_session import CHUNK_UNIT
 from dayreel.schemas.effect import EffectKind
@@ -87,6 +87,30 @@ EXTRAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+def test_a_video_gets_its_subtitles_once(sandbox: RunningSandbox, video: Path, tmp_path: Path) -> None:
+    track = tmp_path / "captions.srt"
+    track.write_text("1\n00:00:00,500 --> 00:00:01,000\nžluťoučký\n", encoding="utf-8")
+    asked = {"subtitles": True, "language": "cs", "file": track.name}
+    first = make_platform("youtube", sandbox)
+    request = make_request("youtube", video)
+    post_id = str(first.post(make_permit("post", "youtube"), request, handle={}, record=Recorder()).post_id)
+
+    def add(youtube: PlatformProvider) -> dict[str, Any]:
+        assert isinstance(youtube, FollowsUp)
+        return youtube.follow_up(make_permit("subtitles", "youtube"), asked, post_id=post_id, file=track)
+
+    with pytest.raises(PermanentError, match=r"youtube\.force-ssl"):
+        add(first)
+    sandbox.pace(youtube_scopes="youtube.upload youtube.readonly youtube.force-ssl")
+    youtube = make_platform("youtube", sandbox)
+    assert isinstance(youtube, FollowsUp)
+    assert youtube.is_followed_up("subtitles", asked, post_id=post_id) is False
+    assert add(youtube)["kind"] == "youtube#caption"
+    assert youtube.is_followed_up("subtitles", asked, post_id=post_id) is True
+    assert youtube.is_followed_up("subtitles", {**asked, "language": "de"}, post_id=post_id) is False
+    assert add(youtube) == {"was_there": True}
+
+
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_what_goes_with_a_post_arrives(name: str, sandbox: RunningSandbox, video: Path) -> None:
     fields, shown = EXTRAS[name]
@@ -110,7 +134,7 @@ def test_a_video_gets_its_thumbnail_and_its_playlist(sandbox: RunningSandbox, vi
     shown = {"cover_file": f"jar.png#sha256={hashlib.sha256(bytes_).hexdigest()}"}
 
     def follow_up(kind: EffectKind, asked: dict[str, Any]) -> dict[str, Any]:
-        return youtube.follow_up(make_permit(kind, "youtube"), asked, post_id=post_id, cover=cover)
+        return youtube.follow_up(make_permit(kind, "youtube"), asked, post_id=post_id, file=cover)
 
     with pytest.raises(PermanentError, match=r"youtube\.force-ssl"):
         follow_up("playlist", listed)
@@ -120,23 +144,23 @@ def test_a_video_gets_its_thumbnail_and_its_playlist(sandbox: RunningSandbox, vi
     assert "youtube.com/verify" in str(refused.value)
     with pytest.raises(PermanentError, match="there is no such playlist"):
         make_platform("youtube", sandbox).follow_up(  # type: ignore[attr-defined]  # a `FollowsUp`, as above
-            make_permit("playlist", "youtube"), {"playlist_id": "PLother"}, post_id=post_id, cover=None
+            make_permit("playlist", "youtube"), {"playlist_id": "PLother"}, post_id=post_id, file=None
         )
     sandbox.pace(youtube_verified=True)
     again = make_platform("youtube", sandbox)
     assert isinstance(again, FollowsUp)
     for kind, asked in (("thumbnail", shown), ("playlist", listed)):
         assert again.is_followed_up(kind, asked, post_id=post_id) is False
-        again.follow_up(make_permit(kind, "youtube"), asked, post_id=post_id, cover=cover)  # type: ignore[arg-type]
+        again.follow_up(make_permit(kind, "youtube"), asked, post_id=post_id, file=cover)  # type: ignore[arg-type]
         assert again.is_followed_up(kind, asked, post_id=post_id) is True
-    assert again.follow_up(make_permit("playlist", "youtube"), listed, post_id=post_id, cover=None) == {
+    assert again.follow_up(make_permit("playlist", "youtube"), listed, post_id=post_id, file=None) == {
         "was_there": True
     }
     (live,) = live_posts(sandbox, "youtube")
     assert live["thumbnail_sha256"] == hashlib.sha256(bytes_).hexdigest()
     cover.write_bytes(bytes_ + b"!")
     with pytest.raises(UsageError, match="not the picture that was approved"):
-        again.follow_up(make_permit("thumbnail", "youtube"), shown, post_id=post_id, cover=cover)
+        again.follow_up(make_permit("thumbnail", "youtube"), shown, post_id=post_id, file=cover)
 
 
 def test_an_account_with_few_followers_posts_no_trial(sandbox: RunningSandbox, video: Path) -> None:

@@ -39,10 +39,10 @@ class Following(FakePlatform):
         self.outcomes, self.is_there = list(outcomes), is_there
         self.done: list[tuple[str, str, bytes | None]] = []
 
-    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, cover: Path | None) -> dict[str, Any]:
+    def follow_up(self, permit: Permit, asked: dict[str, Any], *, post_id: str, file: Path | None) -> dict[str, Any]:
         if self.outcomes:
             raise self.outcomes.pop(0)
-        self.done.append((permit.key.kind, post_id, None if cover is None else cover.read_bytes()))
+        self.done.append((permit.key.kind, post_id, None if file is None else file.read_bytes()))
         return {"playlist": asked.get("playlist_id")}
 
     def is_followed_up(self, kind: str, asked: dict[str, Any], *, post_id: str) -> bool | None:
@@ -88,6 +88,46 @@ def test_a_thumbnail_and_a_playlist_follow_the_post_once(project: Project) -> No
     publish(project, platform)
     assert (len(platform.done), len(platform.world.live)) == (2, 1)
     assert (status(project).row.state, status(project).posts[0].error) == ("posted", None)
+
+
+SRT = b"1\n00:00:00,500 --> 00:00:01,000\nA jar rises\n"
+
+
+@pytest.fixture
+def subtitled(make_project: MakeProject, clock: FakeClock) -> Project:
+    project = approved(make_project, clock, {"subtitles": True})
+    path = project.contents.folder(ID) / "captions.srt"
+    path.write_bytes(SRT)
+    final = project.contents.manifest(ID).final_video
+    assert final is not None
+    final = final.model_copy(update={"subtitles": (project.contents.record(ID, path),)})
+    project.contents.update(ID, final_video=final)
+    return project
+
+
+def test_subtitles_follow_the_post_once(subtitled: Project) -> None:
+    platform = Following()
+    for _ in range(2):
+        assert publish(subtitled, platform).state == "posted"
+    assert platform.done == [("subtitles", "p-c1", SRT)]
+    assert follow_ups(subtitled) == {"subtitles": "confirmed"}
+
+
+def test_subtitles_that_fail_or_have_changed_leave_the_post_out(subtitled: Project) -> None:
+    platform = Following(UNVERIFIED)
+    assert publish(subtitled, platform).state == "posted"
+    assert (follow_ups(subtitled), len(platform.world.live)) == ({"subtitles": "refused"}, 1)
+    (subtitled.contents.folder(ID) / "captions.srt").write_bytes(SRT + b"!")
+    reopen_refused(subtitled, ID)
+    publish(subtitled, platform)
+    assert (platform.done, status(subtitled).posts[0].state) == ([], "posted")
+    assert "not those of the video that was posted" in str(status(subtitled).posts[0].error)
+
+
+def test_a_video_in_which_nothing_is_spoken_gets_no_subtitles(make_project: MakeProject, clock: FakeClock) -> None:
+    project, platform = approved(make_project, clock, {"subtitles": True}), Following()
+    publish(project, platform)
+    assert (platform.done, follow_ups(project)) == ([], {"subtitles": "confirmed"})
 
 
 def test_a_refused_thumbnail_is_tried_again_alone(project: Project) -> None:
