@@ -1,4 +1,4 @@
-"""Items of sound alone: decoded whole, encoded only where nothing was lost before, and told from other sound."""
+"""Items of sound alone: decoded whole, encoded only where nothing was lost before, and known from other sound."""
 
 from collections.abc import Callable
 from pathlib import Path

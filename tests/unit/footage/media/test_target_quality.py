@@ -18,6 +18,7 @@ from dayreel.footage.media.target_quality import (
     take_samples,
 )
 from dayreel.footage.schemas.library import TranscodePlan
+from dayreel.footage.worker.lease import WorkerStoppingError
 from dayreel.media.probe import probe
 from tests.unit.media.films import film
 
@@ -137,3 +138,22 @@ def test_what_came_out_too_large_is_dropped(make_clip: MakeClip, ffmpeg: Path) -
     assert kept.quality is None
     assert "encoded with libx264 at 20 it would save 0%, and 10% is asked for" in kept.reason
     assert refuse_growth(clip, probe(clip), TranscodePlan(preset="h264"), verdict) is None
+
+
+@pytest.mark.slow
+def test_a_worker_that_stops_ends_the_search_at_once(make_clip: MakeClip, ffmpeg: Path) -> None:
+    clip = make_clip(size="160x96", duration_s=2.0)
+    beats: list[int] = []
+
+    def pulse() -> None:
+        beats.append(1)
+        if len(beats) > 3:
+            raise WorkerStoppingError("This worker was asked to stop.")
+
+    plan = TranscodePlan(preset="h265", target_vmaf=95)
+    chosen = ChosenEncoder(SOFTWARE["h265"])
+    with pytest.raises(WorkerStoppingError):
+        decide_quality(
+            clip, plan, chosen, scratch=clip.parent, report=lambda *_: None, ffmpeg=ffmpeg, pulse=pulse, progress=None
+        )
+    assert [path.name for path in clip.parent.iterdir()] == [clip.name]
