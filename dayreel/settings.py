@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         None, description="folder for a backup of the catalog a day, the last 14 are kept; default is none"
     )
     morning_at: str = Field("08:00", description="time of the daily message, in DAYREEL_TIMEZONE; `off` sends none")
+    notify_review: str = Field(
+        "", description="notifiers of what waits for review, like `slack, ntfy`; default is the first that is set up"
+    )
+    notify_failure: str = Field("", description="notifiers of failed runs and of what should exist and does not")
+    notify_budget: str = Field("", description="notifiers of caps that are nearly used up")
+    notify_report: str = Field("", description="notifiers of the morning's message")
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(

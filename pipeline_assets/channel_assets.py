@@ -52,7 +52,7 @@ from pipeline_assets.metadata import (
 from pipeline_assets.partitions import FILED_FOOTAGE
 from pipeline_assets.run_config import CalendarIdeasChange, IdeasChange, PromptsChange, SegmentsChange, change_of
 from pipeline_assets.run_queue import MAKE_POOL, post_pool, segments_pool
-from pipeline_assets.steps import open_project
+from pipeline_assets.steps import notifiers_of, open_project
 
 OWNER = "team:content"
 
@@ -430,7 +430,7 @@ def _final_video_metadata(step: _Step, channel: Channel, made: StageResult) -> d
     reviewers, accounts = "already in review", list[str]()
     if row.state == "review_pending":
         accounts = read_accounts(project, channel, step.client_of)
-        reviewers = notify_reviewers(project, channel, row, notifier=step.client())
+        reviewers = notify_reviewers(project, channel, row, notifiers=notifiers_of(step.client()).of("review"))
     return {
         **previews(project, made.content_id, [final.file]),
         **files(made.content_id, video=final.file.path, contact_sheet=final.contact_sheet),

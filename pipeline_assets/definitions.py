@@ -13,11 +13,11 @@ import dagster as dg
 
 from dayreel.clock import SystemClock, local_day
 from dayreel.rules.calendar import check_zones
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.record import Family
-from dayreel.vendors.registry import vendor_named, vendors
+from dayreel.vendors.registry import vendors
 from pipeline_assets.chart_assets import build_charts
 from pipeline_assets.contracts import left_to_others
 from pipeline_assets.jobs import build_jobs
@@ -27,7 +27,7 @@ from pipeline_assets.partitions import daily_partitions
 from pipeline_assets.prune_logs import prune_logs_job
 from pipeline_assets.published import chosen_warnings_ignored, table_assets, table_resources
 from pipeline_assets.schedules import build_schedules
-from resources.vendors import vendor_resource
+from resources.vendors import notifier_resource, vendor_resource
 from sensors.chores import build_chore_sensor
 from sensors.decisions import build_decision_sensors
 from sensors.failures import build_failure_sensor
@@ -48,7 +48,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
     return {
         **table_resources(settings),
         **{vendor.name: vendor_resource(vendor) for vendor in vendors() if vendor.family in MADE_BY},
-        "notifier": vendor_resource(vendor_named(notifier_name(settings))),
+        "notifier": notifier_resource(notifier_routes(settings)),
     }
 
 
@@ -57,7 +57,7 @@ def build_sensors(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
     return [
         *build_decision_sensors(partitions),
         build_marker_sensor(partitions),
-        build_chore_sensor(notifier_name(settings)),
+        build_chore_sensor(notifier_routes(settings)),
         build_failure_sensor(),
         build_mart_sensor(),
         build_watch_sensor(),

@@ -15,7 +15,7 @@ from dayreel.services.upkeep.report_silences import SchedulerHealth
 from pipeline_assets.health import names_of, read_health
 from pipeline_assets.metadata import runbook
 from pipeline_assets.run_queue import UPKEEP, UPKEEP_POOL
-from pipeline_assets.steps import open_project
+from pipeline_assets.steps import notifiers_of, open_project
 
 MAINTENANCE = "maintenance"
 NOTIFY_RUN_FAILURE = "notify_run_failure"
@@ -45,11 +45,11 @@ class Failure(dg.Config):
 def run_maintenance(context: dg.OpExecutionContext, config: Chores) -> None:
     """Do the chores; every finding is a line of the log and of the run's metadata."""
     with open_project(context) as project:
-        notifier = context.resources.notifier.open(project)
+        notifiers = notifiers_of(context.resources.notifier.open(project))
         for name in chore_names(project):
             if not config.names or name in config.names:
                 health = _health(context, project) if name in (WATCH, MORNING) else None
-                sentences = do_chore(project, name, notifier=notifier, health=health)
+                sentences = do_chore(project, name, notifiers=notifiers, health=health)
                 context.log.info("%s: %s", name, "; ".join(sentences) or "nothing to do")
 
 
@@ -73,7 +73,8 @@ def notify(context: dg.OpExecutionContext, config: Failure) -> None:
     """Send one message for one failed run."""
     failed = FailedRun(config.run_id, config.job, config.channel, config.day, config.said)
     with open_project(context) as project:
-        context.log.info(notify_run_failure(project, failed, notifier=context.resources.notifier.open(project)))
+        notifiers = notifiers_of(context.resources.notifier.open(project)).of("failure")
+        context.log.info(notify_run_failure(project, failed, notifiers=notifiers))
 
 
 @dg.job(

@@ -15,7 +15,7 @@ from dayreel.rules.calendar import why_not_made
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_left_out
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.upkeep.chores import MORNING
 from dayreel.services.upkeep.morning_message import OFF, why_not_sent
 from dayreel.settings import Settings
@@ -94,7 +94,7 @@ def _morning(settings: Settings) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         day = local_day(_due(context), settings.timezone)
         with context.resources.project.open(actor="schedule") as project:
-            refusal = why_not_sent(project, day, target=notifier_name(settings))
+            refusal = why_not_sent(project, day, targets=notifier_routes(settings).of("report"))
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(

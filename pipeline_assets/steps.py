@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
 from dayreel.atomic_write import full_disk_reported
 from dayreel.errors import DayreelError, ProviderError
+from dayreel.providers.notifiers.contract import Notifier
 from dayreel.services.dagster_instance import ACTOR_TAG
+from dayreel.services.notifier_routes import Routes, everything_to
 from dayreel.services.project import Project
 
 TRIGGER_TAG = "dayreel/trigger"
@@ -37,6 +40,11 @@ def open_project(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> I
             metadata["reference"] = dg.MetadataValue.text(error.reference or "none")
         # Dagster's own retry would run the whole step again, and knows nothing of which errors a repeat can help.
         raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from error
+
+
+def notifiers_of(opened: Any) -> Routes[Notifier]:
+    """Return whom a run notifies, given what the resource opened; a single client gets every message."""
+    return opened if isinstance(opened, Routes) else everything_to(opened)
 
 
 def actor_of(run: dg.DagsterRun) -> str:

@@ -5,6 +5,7 @@ from: the resource's page shows names and never a value, and a run names another
 
     resources: {fal: {config: {fal_key: {env: FAL_KEY_OF_ANOTHER_TEAM}}}}
 
+Where messages are routed to several notifiers, their resources are nested in one, `notifier: {config: {slack: ...}}`.
 How a vendor is spoken to is its client's; which vendors there are is `dayreel.vendors.registry`.
 """
 
@@ -15,8 +16,11 @@ from typing import Any, ClassVar
 import dagster as dg
 from pydantic import Field, create_model, model_validator
 
+from dayreel.providers.notifiers.contract import Notifier
+from dayreel.services.notifier_routes import Routes
 from dayreel.services.project import Project
 from dayreel.vendors.record import Setting, Vendor
+from dayreel.vendors.registry import vendor_named
 
 
 class FromEnvironment(dg.Config):
@@ -55,6 +59,28 @@ def vendor_resource(record: Vendor) -> VendorResource:
     """Return a vendor's resource, with every field read from the variable of its own name."""
     variables = {_field(setting): dg.EnvVar(setting.variable) for setting in record.settings}
     return resource_class(record)(**variables)
+
+
+class RoutedNotifiers(dg.ConfigurableResource):
+    """Several notifiers, each with its messages; see `dayreel.services.notifier_routes`."""
+
+    routes: ClassVar[Routes[str]]
+
+    def open(self, project: Project) -> Routes[Notifier]:
+        """Return the client of each; raises as that of a single one."""
+        return self.routes.mapped(lambda name: getattr(self, name).open(project))
+
+
+def notifier_resource(routes: Routes[str]) -> VendorResource | RoutedNotifiers:
+    """Return the resource of whoever notifies people: that of the only one, or one that nests several."""
+    names = dict.fromkeys((routes.default, *routes.everyone()))
+    resources = {name: vendor_resource(vendor_named(name)) for name in names}
+    if len(resources) == 1:
+        return resources[routes.default]
+    fields: dict[str, Any] = {name: (type(resource), ...) for name, resource in resources.items()}
+    made = create_model("RoutedNotifiers", __base__=RoutedNotifiers, __module__=__name__, **fields)
+    made.routes = routes
+    return made(**resources)
 
 
 @cache

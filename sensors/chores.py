@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from dayreel.services.notifier_routes import Routes
 from dayreel.services.upkeep.chores import due_chores
 from pipeline_assets.maintenance_jobs import MAINTENANCE, Chores
 from pipeline_assets.steps import TRIGGER_TAG
@@ -10,11 +11,11 @@ from resources.project import ProjectResource
 INTERVAL_S = 30
 
 
-def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
+def build_chore_sensor(targets: Routes[str]) -> dg.SensorDefinition:
     """Return the sensor that starts the chores.
 
     Args:
-        notifier: name of the notifier in use, for what was sent already.
+        targets: the names of the notifiers, for what was sent already.
     """
 
     @dg.sensor(
@@ -27,7 +28,7 @@ def build_chore_sensor(notifier: str) -> dg.SensorDefinition:
     )
     def chore_due(project: ProjectResource) -> dg.SensorResult:
         with project.open(actor="sensor chore_due") as opened:
-            due = due_chores(opened, target=notifier)
+            due = due_chores(opened, targets=targets)
         requests = [
             dg.RunRequest(
                 run_key=chore.key,

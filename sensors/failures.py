@@ -84,8 +84,7 @@ def _ended(context: dg.SensorEvaluationContext, cursor: _Cursor) -> Iterator[dg.
         cursor.record_id = record.storage_id
     for run_id, failed_at in list(cursor.waiting.items()):
         run = instance.get_run_by_id(run_id)
-        ours = run is not None and _location(run) == _own_location(context) and run.job_name != NOTIFY_RUN_FAILURE
-        if run is None or not ours or _RETRIED_BY in run.tags:
+        if run is None or not _is_ours(context, run) or _RETRIED_BY in run.tags:
             del cursor.waiting[run_id]  # deleted, somebody else's, a message itself, or tried again
         elif not _may_be_retried(instance, run) or time.time() - failed_at > RETRY_WAIT_S:
             del cursor.waiting[run_id]
@@ -95,6 +94,20 @@ def _ended(context: dg.SensorEvaluationContext, cursor: _Cursor) -> Iterator[dg.
 def _may_be_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Return whether Dagster may still try it again: it decides a moment after the failure, by this tag."""
     return run.tags.get(_WILL_RETRY, "true" if instance.run_retries_enabled else "false") == "true"
+
+
+def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
+    """Return whether people hear of it here: a run of this code location, and no message itself.
+
+    A run that a command made in its own process (`dagster asset materialize`) names no location: then its assets do.
+    """
+    if run.job_name == NOTIFY_RUN_FAILURE:
+        return False
+    location, graph = _location(run), context.repository_def
+    if location is not None or graph is None:
+        return location == _own_location(context)
+    selected = run.asset_selection or ()
+    return graph.has_job(run.job_name) and all(graph.asset_graph.has(key) for key in selected)
 
 
 def _location(run: dg.DagsterRun) -> str | None:

@@ -175,7 +175,7 @@ def add_what_the_demo_lacks(root: Path) -> None:
     with studio_at(root, NOW - timedelta(days=9)) as earlier:
         reviewable(earlier, day=day(9))
     with studio_at(root) as project:
-        remind_or_expire(project, notifier=FakeNotifier())  # day 9 expires
+        remind_or_expire(project, notifiers=[FakeNotifier()])  # day 9 expires
         for number, back in enumerate((12, 11, 7, 6, 5)):
             reviewable(project, day=day(back), video=f"video {number}".encode())
         reviewable_with_checks(project)

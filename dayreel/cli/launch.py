@@ -17,12 +17,14 @@ from typing import Any
 import click
 
 from dayreel.clock import SystemClock
-from dayreel.errors import ConfigurationError, UsageError
+from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.processes import is_alive, this_process
 from dayreel.queries.expectations import Silence
 from dayreel.schemas.check import Check
 from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
-from dayreel.services.project import Project
+from dayreel.services.notifier_routes import notifier_routes
+from dayreel.services.notify_run_failure import FailedRun, notify_run_failure
+from dayreel.services.project import Project, opened_project
 from dayreel.services.upkeep.report_silences import SchedulerHealth
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.locks import hold
@@ -150,7 +152,9 @@ def run_job(
             click.echo("What is made and paid is kept; the same command continues from there.", err=True)
             raise KeyboardInterrupt
         failures = tuple((str(event.step_key).replace("__", "/"), _error_text(event)) for event in failed)
-        return Launched(result.run_id, result.success, failures)
+    if failures:
+        _notify_failure(settings, result.run_id, job_name, (tags or {}).get("channel", ""), partition_key, failures)
+    return Launched(result.run_id, result.success, failures)
 
 
 def examine_dagster(settings: Settings) -> list[Check]:
@@ -235,6 +239,19 @@ def _definitions(settings: Settings) -> Any:
     from pipeline_assets.definitions import build_defs, defs
 
     return defs if is_first and settings == load_settings() else build_defs(settings)
+
+
+def _notify_failure(
+    settings: Settings, run_id: str, job: str, channel: str, day: str, failures: Sequence[tuple[str, str]]
+) -> None:
+    """Notify people as the daemon does of a run that it started; whoever typed the command may be a cron line."""
+    failed = FailedRun(run_id, job, channel, day, "; ".join(f"{asset}: {error}" for asset, error in failures))
+    try:
+        with opened_project(settings, actor=job) as project:
+            notifiers = notifier_routes(settings).of("failure")
+            notify_run_failure(project, failed, notifiers=[project.connect(name) for name in notifiers])
+    except DayreelError as error:
+        click.echo(f"dayreel: nobody was notified of the failure: {error}", err=True)
 
 
 def _in_a_line(text: object, most: int = 400) -> str:

@@ -14,7 +14,7 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.cli.signals import until_notified
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import Routes, notifier_routes
 from dayreel.services.project import Project, opened_project
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.services.upkeep.chores import do_chore
@@ -66,8 +66,8 @@ def _loop(settings: Settings, stop: threading.Event) -> None:
 def _work(
     settings: Settings, project: Project, memory: Memory, path: Path, stop: threading.Event, reported: set[str]
 ) -> None:
-    notifier = notifier_name(settings)
-    tasks, left_out = next_work(project, memory, target=notifier)
+    targets = notifier_routes(settings)
+    tasks, left_out = next_work(project, memory, targets=targets)
     for reason in left_out:
         if reason not in reported:
             click.echo(f"left out: {reason}", err=True)
@@ -77,7 +77,7 @@ def _work(
             return  # what was not started is due again at the next start
         click.echo(task.about, err=True)
         try:
-            for sentence in _do(settings, project, task, notifier):
+            for sentence in _do(settings, project, task, targets):
                 click.echo(f"  {sentence}", err=True)
         except DayreelError as error:
             click.echo(f"dayreel: {error}", err=True)
@@ -85,9 +85,9 @@ def _work(
         atomic_write_text(path, json.dumps(memory.as_json()))
 
 
-def _do(settings: Settings, project: Project, task: Task, notifier: str) -> list[str]:
+def _do(settings: Settings, project: Project, task: Task, targets: Routes[str]) -> list[str]:
     if task.chore is not None:
-        return do_chore(project, task.chore, notifier=project.connect(notifier))
+        return do_chore(project, task.chore, notifiers=targets.mapped(project.connect))
     from dayreel.cli.launch import run_job
 
     assert task.day is not None  # noqa: S101  a task is a chore or has a day

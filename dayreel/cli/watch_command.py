@@ -13,7 +13,7 @@ from dayreel.cli.launch import read_scheduler_health
 from dayreel.cli.output import print_json
 from dayreel.cli.signals import until_notified
 from dayreel.errors import DayreelError
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.project import opened_project
 from dayreel.services.upkeep.morning_message import is_morning_late, look_at_morning, send_morning, text_of
 from dayreel.services.upkeep.report_silences import LOOK_EVERY, WatchReport, report_silences
@@ -54,7 +54,9 @@ def command(once: bool, morning: bool, as_json: bool) -> int:
 
 def _print_morning(settings: Settings, *, as_json: bool) -> int:
     with opened_project(settings, actor="watch") as project:
-        morning = look_at_morning(project, read_scheduler_health(project), target=notifier_name(settings))
+        morning = look_at_morning(
+            project, read_scheduler_health(project), targets=notifier_routes(settings).of("report")
+        )
     text = text_of(morning, settings.desk_address)
     if as_json:
         print_json(morning_document(morning, text))
@@ -82,11 +84,13 @@ def _look_and_print(settings: Settings) -> None:
 
 def _look(settings: Settings) -> WatchReport:
     with opened_project(settings, actor="watch") as project:
-        health, notifier = read_scheduler_health(project), project.connect(notifier_name(settings))
-        report = report_silences(project, health, notifier=notifier)
-        if not is_morning_late(project, target=notifier.name):
+        health, targets = read_scheduler_health(project), notifier_routes(settings)
+        notifiers = targets.mapped(project.connect)
+        report = report_silences(project, health, notifiers=notifiers.of("failure"))
+        if not is_morning_late(project, targets=targets.of("report")):
             return report
-        return replace(report, sentences=(*report.sentences, *send_morning(project, health, notifier=notifier)))
+        sent = send_morning(project, health, notifiers=notifiers.of("report"))
+        return replace(report, sentences=(*report.sentences, *sent))
 
 
 def _since(at: datetime) -> str:

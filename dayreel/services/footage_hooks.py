@@ -29,13 +29,13 @@ class FootageChore:
     """A periodic chore of own footage.
 
     Attributes:
-        due: given the notifier's name, under which key and about what it is due; None when it is not. Quick enough for
-            every tick of a sensor, and it raises nothing for a shared folder that is away.
+        due: given the names of the notifiers of questions, under which key and about what it is due; None when it is
+            not. Quick enough for every tick of a sensor, and it raises nothing for a shared folder that is away.
         act: does it, and returns a sentence for everything that was looked at.
     """
 
-    due: Callable[[Project, str], tuple[str, str] | None]
-    act: Callable[[Project, Notifier], list[str]]
+    due: Callable[[Project, Sequence[str]], tuple[str, str] | None]
+    act: Callable[[Project, Sequence[Notifier]], list[str]]
 
 
 @dataclass(frozen=True)

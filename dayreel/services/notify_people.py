@@ -1,9 +1,9 @@
 """Notifying people once: a notification is an effect like any other, so a restart never sends it twice.
 
-The notifier is the first one that is set up, in the order of their records, and the log when there is none.
+Who is notified of what is `services.notifier_routes`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -18,30 +18,12 @@ from dayreel.schemas.effect import NO_CONTENT, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.effects.ledger import reopen
 from dayreel.services.project import Project
-from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
-from dayreel.vendors.record import Vendor
-from dayreel.vendors.registry import is_ours, sandbox_variables, vendors
 
 _NOTIFIED: Final = ("sent", "confirmed", "refused", "unknown")
 _REMEMBERED: Final = 1000
 REFUSED_RESTS: Final = timedelta(days=1)
 """A messenger that refuses (a wrong key, a room that is gone) is asked again after so long."""
-
-
-def notifier_name(settings: Settings) -> str:
-    """Return the project's notifier: the first one that is set up (in the sandbox world: that has a stand-in).
-
-    One of another package is, in either world, once all that it needs is set: installing it chooses nothing.
-    """
-    variable = sandbox_variables().get if settings.world == "sandbox" else settings.variable
-
-    def is_chosen(vendor: Vendor) -> bool:
-        if is_ours(vendor):
-            return vendor.is_set_up(variable)
-        return bool(vendor.needs) and all(map(settings.variable, vendor.needs))
-
-    return next(vendor.name for vendor in vendors("notifiers") if is_chosen(vendor))
 
 
 def notify_once(
@@ -50,12 +32,12 @@ def notify_once(
     subject: str,
     text: str,
     *,
-    notifier: Notifier,
+    notifiers: Sequence[Notifier],
     name: str | None = None,
     about: Sequence[str] = (),
     card: Card | None = None,
 ) -> str:
-    """Send `text` unless `subject` was sent before; return in a sentence what became of it.
+    """Send `text` to each notifier to which `subject` was not sent before; return in a sentence what became of it.
 
     A message that cannot be sent holds nothing back; the sentence says so, and a later call tries again.
 
@@ -69,10 +51,32 @@ def notify_once(
     Raises:
         ConfigurationError: the channel file of the content cannot be read.
     """
-    key = key_of(row, subject, notifier.name)
     name = name or ("project" if row is None else row.id)
     marker = marker_of(name, subject)
     request: dict[str, Any] = {"marker": marker, "text": text, **({"about": list(about)} if about else {})}
+    channel = None if row is None else project.channels.load(row.channel)
+    day = project_today(project) if row is None else row.day
+    outcomes, notified = [], []
+    for notifier in notifiers:
+        key = key_of(row, subject, notifier.name)
+        if row is None:
+            _reopen_rested(project, key)
+        # Nothing waits for a message: what cannot be sent is a sentence in the log of the run, and is due again.
+        try:
+            project.ledger.perform(
+                Intent(key, channel, day, "review", request=request), _sending(notifier, text, marker, card)
+            )
+            notified.append(notifier.name)
+        except ProviderError as error:
+            outcomes.append(f"{notifier.name} was not notified: {error}")
+    if notified:
+        outcomes.append(f"{' and '.join(notified)} {'was' if len(notified) == 1 else 'were'} notified: {text}")
+    return f"{name}: {'; '.join(outcomes)}"
+
+
+def _sending(
+    notifier: Notifier, text: str, marker: str, card: Card | None
+) -> Callable[[Permit, dict[str, object], RecordHandle], Done]:
 
     def act(permit: Permit, handle: dict[str, object], record: RecordHandle) -> Done:
         if card is not None and isinstance(notifier, ReviewNotifier):
@@ -82,16 +86,7 @@ def notify_once(
         record(sent)
         return Done({"marker": marker, **handle, **sent})
 
-    channel = None if row is None else project.channels.load(row.channel)
-    day = project_today(project) if row is None else row.day
-    if row is None:
-        _reopen_rested(project, key)
-    # Nothing waits for a message: what cannot be sent is a sentence in the log of the run, and is due again.
-    try:
-        project.ledger.perform(Intent(key, channel, day, "review", request=request), act)
-    except ProviderError as error:
-        return f"{name}: {notifier.name} was not notified: {error}"
-    return f"{name}: {notifier.name} was notified: {text}"
+    return act
 
 
 def marker_of(name: str, subject: str) -> str:
@@ -99,10 +94,13 @@ def marker_of(name: str, subject: str) -> str:
     return f"{name}/{subject}"
 
 
-def was_notified(project: Project, row: ContentRow | None, subject: str, *, target: str) -> bool:
-    """Return whether `subject` was sent, or may have been: what is unknown is looked up, never repeated."""
-    effect = project.ledger.find(key_of(row, subject, target))
-    return effect is not None and effect.state in _NOTIFIED
+def was_notified(project: Project, row: ContentRow | None, subject: str, *, targets: Sequence[str]) -> bool:
+    """Return whether `subject` was sent to each of these notifiers, or may have been.
+
+    What is unknown is looked up, never repeated.
+    """
+    effects_of = (project.ledger.find(key_of(row, subject, target)) for target in targets)
+    return all(effect is not None and effect.state in _NOTIFIED for effect in effects_of)
 
 
 def notified_about(project: Project, *, target: str) -> set[str]:

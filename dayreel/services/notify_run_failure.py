@@ -1,5 +1,6 @@
 """Notifying people that a run has failed, once per run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,7 +28,7 @@ def run_url(project: Project, run_id: str) -> str:
     return f"{project.settings.desk_address}/dagster/runs/{run_id}"
 
 
-def notify_run_failure(project: Project, failed: FailedRun, *, notifier: Notifier) -> str:
+def notify_run_failure(project: Project, failed: FailedRun, *, notifiers: Sequence[Notifier]) -> str:
     """Notify people of a failed run; return the result in a sentence.
 
     The message belongs to the content of its channel and day, where there is one.
@@ -35,7 +36,7 @@ def notify_run_failure(project: Project, failed: FailedRun, *, notifier: Notifie
     what = " ".join(part for part in (failed.job, failed.channel, failed.day) if part)
     error = failed.error if len(failed.error) <= _LONGEST else failed.error[:_LONGEST] + " ..."
     text = f"A run failed ({what}): {error}\n{run_url(project, failed.run_id)}"
-    return notify_once(project, _content_of(project, failed), f"failed/{failed.run_id}", text, notifier=notifier)
+    return notify_once(project, _content_of(project, failed), f"failed/{failed.run_id}", text, notifiers=notifiers)
 
 
 def _content_of(project: Project, failed: FailedRun) -> ContentRow | None:

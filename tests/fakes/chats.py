@@ -29,7 +29,7 @@ class Chat:
         """Ask for the review and return the message's id."""
         row = content_row(self.project, CONTENT)
         notified = notify_reviewers(
-            self.project, channel_of(self.project), row, notifier=self.project.connect(self.name)
+            self.project, channel_of(self.project), row, notifiers=[self.project.connect(self.name)]
         )
         assert notified == f"{self.name} was notified"
         return self.message_id(-1)

@@ -95,7 +95,7 @@ class SilentFactory:
         if self.daemon_lives:
             self.tick(SENSOR, TickStatus.SKIPPED)
         health = read_health(self.instance, self.project.channels.names(), now, graph=self.graph)
-        return report_silences(self.project, health, notifier=self.notifier)
+        return report_silences(self.project, health, notifiers=[self.notifier])
 
     def look_for(self, duration: timedelta) -> list[str]:
         """Look every five minutes for so long; return what was sent."""

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from dayreel.processes import owner_of, this_process
 from dayreel.queries.rows import get_content
 from dayreel.services.configure import write_config
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import Chore, do_chore, due_chores
@@ -49,7 +50,7 @@ def test_with_nothing_in_doubt_nothing_is_started(made: Deployment, instance: dg
 
 def _due_reviews(project: Project) -> list[Chore]:
     """Return the chores of reviews; by the hour at which the tests run, others are due too, such as the day's bills."""
-    return [chore for chore in due_chores(project, target="slack") if chore.name == "reviews"]
+    return [chore for chore in due_chores(project, targets=everything_to("slack")) if chore.name == "reviews"]
 
 
 def test_people_are_reminded_once_and_then_the_review_expires(
@@ -62,15 +63,15 @@ def test_people_are_reminded_once_and_then_the_review_expires(
         assert _due_reviews(project) == []
     with made.project(clock=FakeClock(deadline - timedelta(hours=5))) as project:
         assert len(_due_reviews(project)) == 1
-        do_chore(project, "reviews", notifier=project.connect("slack"))
+        do_chore(project, "reviews", notifiers=everything_to(project.connect("slack")))
         assert _due_reviews(project) == []
-        do_chore(project, "reviews", notifier=project.connect("slack"))
+        do_chore(project, "reviews", notifiers=everything_to(project.connect("slack")))
     assert len([text for text in _messages(sandbox) if "still waits for review" in text]) == 1
     with made.project(clock=FakeClock(deadline + timedelta(hours=1))) as project:
-        do_chore(project, "reviews", notifier=project.connect("slack"))
+        do_chore(project, "reviews", notifiers=everything_to(project.connect("slack")))
         with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
-        assert overdue_reviews(project, target="slack") == []
+        assert overdue_reviews(project, targets=["slack"]) == []
     assert len([text for text in _messages(sandbox) if "has expired" in text]) == 1
 
 
@@ -85,10 +86,10 @@ def test_the_sensor_starts_the_run_that_expires(made: Deployment, instance: dg.D
 def test_a_decision_that_comes_in_between_wins(made: Deployment) -> None:
     _hours_from_now(made, -1)
     with made.project() as project:
-        overdue = overdue_reviews(project, target="slack")
+        overdue = overdue_reviews(project, targets=["slack"])
         assert [chore.act for chore in overdue] == ["expire"]
         made.decide(NOTES_ID, "approved")
-        assert do_chore(project, "reviews", notifier=project.connect("slack")) == []
+        assert do_chore(project, "reviews", notifiers=everything_to(project.connect("slack"))) == []
         with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "approved"
 
@@ -97,7 +98,7 @@ def test_a_message_that_cannot_be_sent_holds_nothing_back(made: Deployment, sand
     _hours_from_now(made, -1)
     sandbox.arm("slack", "post", "error", times=9, code="is_archived")
     with made.project() as project:
-        report = do_chore(project, "reviews", notifier=project.connect("slack"))
+        report = do_chore(project, "reviews", notifiers=everything_to(project.connect("slack")))
         with project.catalog.read() as connection:
             assert get_content(connection, NOTES_ID).state == "expired"
     assert "slack was not notified" in report[0]
@@ -110,7 +111,11 @@ def test_an_unknown_outcome_is_looked_up_ever_more_rarely(made: Deployment) -> N
         keys = set()
         for ahead in minutes:
             with made.project(clock=FakeClock(NINE + timedelta(minutes=ahead))) as project:
-                (key,) = [chore.key for chore in due_chores(project, target="slack") if chore.name == "reconcile"]
+                (key,) = [
+                    chore.key
+                    for chore in due_chores(project, targets=everything_to("slack"))
+                    if chore.name == "reconcile"
+                ]
             keys.add(key)
         return len(keys)
 
@@ -123,7 +128,7 @@ def test_what_a_living_process_is_sending_is_no_doubt(made: Deployment) -> None:
     """Process 1 lives as long as the machine."""
     made.add_effect(NOTES_ID, state="sent", owner=owner_of(1), lease_until_at=datetime.now(UTC))
     with made.project() as project:
-        assert due_chores(project, target="slack") == []
+        assert due_chores(project, targets=everything_to("slack")) == []
 
 
 def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Deployment) -> None:
@@ -132,14 +137,14 @@ def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Deployment) -> 
     dues = []
     for minutes in (0, 19, 21):
         with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:
-            dues.append([chore.name for chore in due_chores(project, target="slack")])
+            dues.append([chore.name for chore in due_chores(project, targets=everything_to("slack"))])
     assert dues == [[], [], ["reconcile"]]
 
 
 def test_what_this_process_has_left_behind_is_a_doubt(made: Deployment) -> None:
     made.add_effect(NOTES_ID, state="sent", owner=this_process(), lease_until_at=datetime.now(UTC))
     with made.project() as project:
-        assert [chore.name for chore in due_chores(project, target="slack")] == ["reconcile"]
+        assert [chore.name for chore in due_chores(project, targets=everything_to("slack"))] == ["reconcile"]
 
 
 def test_the_run_writes_off_what_nobody_can_look_up(made: Deployment, instance: dg.DagsterInstance) -> None:
@@ -148,7 +153,9 @@ def test_the_run_writes_off_what_nobody_can_look_up(made: Deployment, instance: 
     result = _obey(made, instance, request, "maintenance")
     assert result.success, failures(result)
     with made.project() as project:
-        assert [chore for chore in due_chores(project, target="slack") if chore.name == "reconcile"] == []
+        assert [
+            chore for chore in due_chores(project, targets=everything_to("slack")) if chore.name == "reconcile"
+        ] == []
 
 
 def test_work_that_makes_no_progress_is_notified_once(made: Deployment, sandbox: RunningSandbox) -> None:
@@ -157,9 +164,9 @@ def test_work_that_makes_no_progress_is_notified_once(made: Deployment, sandbox:
     dues = []
     for minutes in (0, 115, 121):
         with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:
-            dues.append([chore.name for chore in due_chores(project, target="slack")])
+            dues.append([chore.name for chore in due_chores(project, targets=everything_to("slack"))])
             for _ in range(2):
-                do_chore(project, "stalled", notifier=project.connect("slack"))
+                do_chore(project, "stalled", notifiers=everything_to(project.connect("slack")))
     assert dues == [[], [], ["stalled"]]
     (reminders,) = [text for text in _messages(sandbox) if "has made no progress" in text]
     assert f"`dayreel retry {NOTES_ID}`" in reminders
@@ -173,11 +180,11 @@ def test_people_are_notified_once_when_the_days_money_runs_out(
         write_config(connection, "cap.day_usd", "10", by="ana", at=project.clock.now())
     made.add_effect(NOTES_ID, state="confirmed", settled_usd=Decimal(spent))
     with made.project() as project:
-        due = [chore for chore in due_chores(project, target="slack") if chore.name == "budgets"]
+        due = [chore for chore in due_chores(project, targets=everything_to("slack")) if chore.name == "budgets"]
         assert [chore.about.rsplit("/", 1)[1] for chore in due] == levels
         for _ in range(2):
-            do_chore(project, "budgets", notifier=project.connect("slack"))
-        assert [chore for chore in due_chores(project, target="slack") if chore.name == "budgets"] == []
+            do_chore(project, "budgets", notifiers=everything_to(project.connect("slack")))
+        assert [chore for chore in due_chores(project, targets=everything_to("slack")) if chore.name == "budgets"] == []
     assert len([text for text in _messages(sandbox) if "of cap.day_usd" in text]) == len(levels)
 
 
@@ -207,6 +214,26 @@ def test_a_failed_run_is_notified_once(made: Deployment, instance: dg.DagsterIns
     (text,) = [text for text in _messages(sandbox) if "A run failed" in text]
     assert f"publish notes {DAY}" in text
     assert f"/runs/{run_id}" in text
+
+
+def test_a_foreign_run_in_the_same_instance_is_not_ours(made: Deployment, instance: dg.DagsterInstance) -> None:
+    """Neither a job that is not in this graph, nor Dagster's own job for assets of another one, which has its name."""
+
+    @dg.op
+    def fail() -> None:
+        raise dg.Failure("no")
+
+    @dg.job
+    def theirs() -> None:
+        fail()
+
+    @dg.asset
+    def their_table() -> None:
+        raise dg.Failure("no")
+
+    theirs.execute_in_process(instance=instance, raise_on_error=False)
+    dg.materialize([their_table], instance=instance, raise_on_error=False)
+    assert made.tick(instance, "run_failed_sensor", FROM_THE_START).run_requests == []
 
 
 def test_what_failed_before_the_first_look_is_history(made: Deployment, instance: dg.DagsterInstance) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from dayreel.cli import run as dayreel
 from dayreel.clock import SystemClock
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.upkeep.watch_work import Memory, next_work
 from tests.days import ZONE, today
 from tests.fakes.project import status_documents
@@ -31,7 +32,7 @@ class AtNoon(SystemClock):
 
 def _keys(deployment: Deployment, memory: Memory) -> list[str]:
     with deployment.project(clock=AtNoon()) as project:
-        tasks, _ = next_work(project, memory, target="slack")
+        tasks, _ = next_work(project, memory, targets=everything_to("slack"))
     return [task.key for task in tasks]
 
 

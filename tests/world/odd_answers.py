@@ -462,7 +462,7 @@ def _publish(platform: Any, project: Project) -> object:
 def _notify(vendor: str, project: Project) -> object:
     with project.catalog.read() as connection:
         row = get_content(connection, CONTENT)
-    notified = notify_once(project, row, "subject", "a text", notifier=project.connect(vendor))
+    notified = notify_once(project, row, "subject", "a text", notifiers=[project.connect(vendor)])
     if "was not notified" in notified:
         raise DayreelError(notified)
     return notified

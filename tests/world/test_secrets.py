@@ -323,7 +323,9 @@ def _goes_wrong(project: Project, proxy: HostileProxy, shape: str) -> list[str]:
     outcomes = [_outcome_of(proxy, step, shape, act) for act, step in order]
     row = reviewable(project)
     outcomes.append(
-        _outcome_of(proxy, 1, shape, lambda: notify_reviewers(project, channel, row, notifier=project.connect("slack")))
+        _outcome_of(
+            proxy, 1, shape, lambda: notify_reviewers(project, channel, row, notifiers=[project.connect("slack")])
+        )
     )
     decide(project, row.id, "approved", by="test", via="cli")
     return outcomes + [

@@ -3,13 +3,14 @@
 from starlette.responses import Response
 
 from dayreel.desk.pages.page import PageRequest
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.upkeep.morning_message import look_at_morning, text_of
 
 
 def morning(request: PageRequest) -> Response:
     """Show it."""
     project = request.desk.project
-    now = look_at_morning(project, request.desk.scheduler_health(), target=notifier_name(project.settings))
+    targets = notifier_routes(project.settings).of("report")
+    now = look_at_morning(project, request.desk.scheduler_health(), targets=targets)
     lines = text_of(now, project.settings.desk_address).splitlines()
     return request.show("morning.html", morning=now, lines=lines)

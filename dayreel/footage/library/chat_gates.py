@@ -36,7 +36,7 @@ def ask_gate(project: Project, gate: GateRow, text: str, *, about: str, notifier
     with project.catalog.read() as connection:
         card = gate_card(project, connection, gate)
     sentence = notify_once(
-        project, None, card_subject(gate), text, notifier=notifier, name=FOOTAGE, about=[about], card=card
+        project, None, card_subject(gate), text, notifiers=[notifier], name=FOOTAGE, about=[about], card=card
     )
     with project.catalog.write("library") as connection:
         # Whoever answered while it was on its way found no card yet that had to follow.

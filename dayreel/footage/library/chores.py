@@ -4,7 +4,8 @@
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from dayreel.errors import BusyError, ConfigurationError, StoreError
 from dayreel.footage.library.gate_cards import send_redraws, waiting_redraws
@@ -20,8 +21,8 @@ from dayreel.stores.locks import who_holds
 _LOG = logging.getLogger("dayreel.chores")
 
 
-def _due_news(project: Project, target: str) -> tuple[str, str] | None:
-    news = library_news(project, target=target)
+def _due_news(project: Project, targets: Sequence[str]) -> tuple[str, str] | None:
+    news = next(filter(None, (library_news(project, target=target) for target in targets)), [])
     if not news:
         return None
     key = fingerprint(news=[item.key for item in news])[:12]
@@ -31,7 +32,7 @@ def _due_news(project: Project, target: str) -> tuple[str, str] | None:
     )
 
 
-def _due_cards(project: Project, _target: str) -> tuple[str, str] | None:
+def _due_cards(project: Project, _targets: Sequence[str]) -> tuple[str, str] | None:
     waiting = waiting_redraws(project)
     if not waiting:
         return None
@@ -40,7 +41,7 @@ def _due_cards(project: Project, _target: str) -> tuple[str, str] | None:
     return f"{fingerprint(waiting=ids)[:12]}:{turn}", f"messages about {', '.join(ids)}"
 
 
-def _due_look(project: Project, _target: str) -> tuple[str, str] | None:
+def _due_look(project: Project, _targets: Sequence[str]) -> tuple[str, str] | None:
     if who_holds(project.settings.var_dir / "locks", WATCH_LOCK) is not None:
         return None  # the watch looks by itself, and a look at a large library is not for every tick
     now = project.clock.now()
@@ -62,11 +63,16 @@ def _unless_busy(act: Callable[[], list[str]]) -> list[str]:
 
 
 CHORES: Mapping[str, FootageChore] = {
-    "library_cards": FootageChore(_due_cards, lambda project, _notifier: send_redraws(project)),
+    "library_cards": FootageChore(_due_cards, lambda project, _notifiers: send_redraws(project)),
     "library_news": FootageChore(
-        _due_news, lambda project, notifier: _unless_busy(lambda: notify_news(project, notifier=notifier))
+        _due_news,
+        lambda project, notifiers: [
+            sentence
+            for notifier in notifiers
+            for sentence in _unless_busy(partial(notify_news, project, notifier=notifier))
+        ],
     ),
     "library": FootageChore(
-        _due_look, lambda project, _notifier: _unless_busy(lambda: run_pass(open_library(project)))
+        _due_look, lambda project, _notifiers: _unless_busy(lambda: run_pass(open_library(project)))
     ),
 }

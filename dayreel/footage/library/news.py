@@ -70,7 +70,7 @@ def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
             keys = [item.key for item in news]
             text = _text(news, f"{project.settings.desk_address}/library")
             subject = f"news/{fingerprint(news=keys)[:12]}"
-            sentences.append(notify_once(project, None, subject, text, notifier=notifier, name=FOOTAGE, about=keys))
+            sentences.append(notify_once(project, None, subject, text, notifiers=[notifier], name=FOOTAGE, about=keys))
         return sentences
 
 

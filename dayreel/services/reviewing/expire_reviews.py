@@ -1,5 +1,6 @@
 """Reviews that nobody answers: one reminder when a quarter of the time is left, then they expire."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -24,11 +25,11 @@ class OverdueReview:
     act: Literal["remind", "expire"]
 
 
-def overdue_reviews(project: Project, *, target: str) -> list[OverdueReview]:
+def overdue_reviews(project: Project, *, targets: Sequence[str]) -> list[OverdueReview]:
     """Return what is due now, at most fifty, those that wait longest first. Changes nothing.
 
     Args:
-        target: the notifier's name; a reminder that it was given is not due again.
+        targets: the notifiers' names; a reminder that all of them were given is not due again.
     """
     now = project.clock.now()
     with project.catalog.read() as connection:
@@ -44,20 +45,20 @@ def overdue_reviews(project: Project, *, target: str) -> list[OverdueReview]:
         if left <= timedelta():
             due.append(OverdueReview(row, "expire"))
         elif left <= _asked_for(row) * (1 - REMIND_AT) and not was_notified(
-            project, row, _reminder(row), target=target
+            project, row, _reminder(row), targets=targets
         ):
             due.append(OverdueReview(row, "remind"))
     return due[:BATCH]
 
 
-def remind_or_expire(project: Project, *, notifier: Notifier) -> list[str]:
+def remind_or_expire(project: Project, *, notifiers: Sequence[Notifier]) -> list[str]:
     """Remind once, and expire what is over; return a sentence for each.
 
     A decision that comes in between wins: what it has moved on is left alone.
     """
     return [
-        _remind(project, review.row, notifier) if review.act == "remind" else _expire(project, review.row, notifier)
-        for review in overdue_reviews(project, target=notifier.name)
+        _remind(project, review.row, notifiers) if review.act == "remind" else _expire(project, review.row, notifiers)
+        for review in overdue_reviews(project, targets=[notifier.name for notifier in notifiers])
     ]
 
 
@@ -71,16 +72,16 @@ def _reminder(row: ContentRow) -> str:
     return f"reminder/r{row.revision}"
 
 
-def _remind(project: Project, row: ContentRow, notifier: Notifier) -> str:
+def _remind(project: Project, row: ContentRow, notifiers: Sequence[Notifier]) -> str:
     until = row.review_deadline_at.isoformat(timespec="minutes") if row.review_deadline_at else "further notice"
     text = (
         f"{row.id} (revision {row.revision}) still waits for review, until {until}; then it expires.\n{row.idea}\n"
         f"`dayreel review approve {row.id}` or `dayreel review reject {row.id}`"
     )
-    return notify_once(project, row, _reminder(row), text, notifier=notifier)
+    return notify_once(project, row, _reminder(row), text, notifiers=notifiers)
 
 
-def _expire(project: Project, row: ContentRow, notifier: Notifier) -> str:
+def _expire(project: Project, row: ContentRow, notifiers: Sequence[Notifier]) -> str:
     now = project.clock.now()
     try:
         with project.catalog.write("decisions") as connection:
@@ -99,4 +100,4 @@ def _expire(project: Project, row: ContentRow, notifier: Notifier) -> str:
         return f"{row.id}: left alone: {first}"
     redraw_cards(project, row.id)
     text = f"{row.id} has expired: nobody decided in time. `dayreel retry {row.id} --new-take` makes another video."
-    return notify_once(project, row, f"expired/r{row.revision}", text, notifier=notifier)
+    return notify_once(project, row, f"expired/r{row.revision}", text, notifiers=notifiers)

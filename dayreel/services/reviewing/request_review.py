@@ -1,5 +1,6 @@
 """Asking people to review a final video: the state, the deadline, and one message to the reviewers."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from dayreel.errors import ProviderError
@@ -46,21 +47,24 @@ def request_review(project: Project, channel: Channel, content_id: str) -> Conte
         return get_content(connection, content_id)
 
 
-def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, notifier: Notifier) -> str:
+def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, notifiers: Sequence[Notifier]) -> str:
     """Notify people that a revision waits for review, once per revision; return the result in a sentence.
 
     In a chat it is a card with buttons, and the cards of older revisions say that they are superseded. A message that
     cannot be sent never holds the video back: the review is open either way, and the sentence says so.
     """
-    notes = redraw_cards(project, row.id)
-    try:
-        if isinstance(notifier, ReviewNotifier):
-            notes.append(ask_in_chat(project, channel, row, notifier=notifier))
-        else:
-            _send_text(project, channel, row, notifier)
-    except ProviderError as error:
-        return f"{notifier.name} was not notified: {error}"
-    return "; ".join([f"{notifier.name} was notified", *filter(None, notes)])
+    outcomes = redraw_cards(project, row.id)
+    for notifier in notifiers:
+        note = ""
+        try:
+            if isinstance(notifier, ReviewNotifier):
+                note = ask_in_chat(project, channel, row, notifier=notifier)
+            else:
+                _send_text(project, channel, row, notifier)
+            outcomes += [f"{notifier.name} was notified", *([note] if note else [])]
+        except ProviderError as error:
+            outcomes.append(f"{notifier.name} was not notified: {error}")
+    return "; ".join(outcomes)
 
 
 def _send_text(project: Project, channel: Channel, row: ContentRow, notifier: Notifier) -> None:

@@ -3,7 +3,7 @@
 A card is asked once per revision, through the ledger. Changing one is `redraw_card`, what a press does `chat_review`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -154,11 +154,11 @@ def redraw_cards(project: Project, content_id: str) -> list[str]:
     return problems
 
 
-def waiting_messages(project: Project, *, target: str) -> list[tuple[str, datetime]]:
+def waiting_messages(project: Project, *, targets: Sequence[str]) -> list[tuple[str, datetime]]:
     """Return the contents with a card that could not be sent or changed so far, each with when it was first tried.
 
     Args:
-        target: the notifier's name; what another one should have asked is nobody's work any more.
+        targets: the notifiers' names; what another one should have asked is nobody's work any more.
     """
     # Through the index on a state that few rows have; see `chores`.
     query = select(effects).where(effects.c.state == "intended")
@@ -166,17 +166,19 @@ def waiting_messages(project: Project, *, target: str) -> list[tuple[str, dateti
         rows = [row for row in connection.execute(query).mappings() if row["world"] == project.settings.world]
         # Cards about no content are `footage.library.gate_cards`.
         cards = [row for row in rows if row["content_id"] is not None and "shown" in row["request"]]
-        return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, target)]
+        return [(row["content_id"], row["created_at"]) for row in cards if _is_wanted(connection, row, targets)]
 
 
-def send_waiting(project: Project, *, notifier: Notifier) -> list[str]:
+def send_waiting(project: Project, *, notifiers: Sequence[Notifier]) -> list[str]:
     """Try the cards that could not be sent or changed again; return a sentence for each content."""
     outcomes = []
-    for content_id in dict.fromkeys(message for message, _ in waiting_messages(project, target=notifier.name)):
+    targets = [notifier.name for notifier in notifiers]
+    for content_id in dict.fromkeys(message for message, _ in waiting_messages(project, targets=targets)):
         with project.catalog.read() as connection:
             row = get_content(connection, content_id)
         left = redraw_cards(project, content_id)
-        if row.state == "review_pending" and isinstance(notifier, ReviewNotifier):
+        chats = [notifier for notifier in notifiers if isinstance(notifier, ReviewNotifier)]
+        for notifier in chats if row.state == "review_pending" else ():
             try:
                 ask_in_chat(project, project.channels.load(row.channel), row, notifier=notifier)
             except (ProviderError, ConfigurationError, GateClosedError, BusyError) as error:
@@ -185,7 +187,7 @@ def send_waiting(project: Project, *, notifier: Notifier) -> list[str]:
     return outcomes
 
 
-def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
+def _is_wanted(connection: Connection, row: RowMapping, targets: Sequence[str]) -> bool:
     """Return whether a card that waits still says something: the newest of its revision, a question only while open."""
     same = [effects.c[name] == row[name] for name in ("content_id", "kind", "target", "sequence")]
     later = connection.execute(select(effects.c.request).where(*same, effects.c.id > row["id"])).scalars()
@@ -194,7 +196,7 @@ def _is_wanted(connection: Connection, row: RowMapping, target: str) -> bool:
     if "of" in row["request"]:
         return True
     content = get_content(connection, row["content_id"])
-    return target == row["target"] and content.state == "review_pending" and content.revision == row["sequence"]
+    return row["target"] in targets and content.state == "review_pending" and content.revision == row["sequence"]
 
 
 def _redraw(project: Project, row: ContentRow, newest: DecisionRow | None, asked: Effect) -> None:

@@ -39,7 +39,7 @@ from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.caption_video import font_problem
 from dayreel.services.making.preflight import NO_SPACE_BYTES, cover_problems, usable
 from dayreel.services.making.render_segments import segment_request
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.ports import who_listens
 from dayreel.services.sandbox_world import find_sandbox, preset_of
 from dayreel.services.setting_up.connect_account import world_asked
@@ -266,9 +266,9 @@ def check_vendors() -> list[Check]:
 def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
     """Look whether every variable that the live world needs is set, per channel; values are never shown."""
     wanted = {name: [*making_vendors(channel), *channel.platforms.chosen()] for name, channel in channels.items()}
-    notifier = notifier_name(settings)
-    if vendor_named(notifier).settings:
-        wanted["notifications"] = [notifier]
+    notifiers = [name for name in notifier_routes(settings).everyone() if vendor_named(name).settings]
+    if notifiers:
+        wanted["notifications"] = notifiers
     footage = footage_hooks(settings)
     titles = [] if footage is None else footage.vendors(settings)
     if titles:

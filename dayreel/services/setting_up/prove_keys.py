@@ -7,7 +7,7 @@ from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
 from dayreel.schemas.posts import PostFields
 from dayreel.services.footage_hooks import footage_hooks
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.project import opened_project
 from dayreel.settings import Settings
 from dayreel.stores.channel_files import ChannelFiles
@@ -94,7 +94,7 @@ def vendors_in_use(settings: Settings, channels: Mapping[str, Channel]) -> dict[
     footage = footage_hooks(settings)
     wanted |= {} if footage is None else {vendor: [] for vendor in footage.vendors(settings)}
     if settings.world == "sandbox":
-        return {**wanted, notifier_name(settings): []}
+        return {**wanted, **{name: [] for name in notifier_routes(settings).everyone()}}
     used = [name for vendor in wanted if (uses := vendor_named(vendor).uses) for name in uses(settings.variable)]
     notifiers = [vendor.name for vendor in vendors("notifiers") if vendor.needs and vendor.is_set_up(settings.variable)]
     return {**wanted, **{vendor: [] for vendor in (*used, *notifiers)}}

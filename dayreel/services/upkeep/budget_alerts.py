@@ -1,5 +1,6 @@
 """Notifying people before a cap stops the work: at 80 % of a calendar day's or month's cap, and when it is used up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -28,22 +29,22 @@ class BudgetAlert:
         return f"budget/{self.cap.setting}/{self.cap.since}/{self.level}"
 
 
-def budget_alerts(project: Project, *, target: str) -> list[BudgetAlert]:
+def budget_alerts(project: Project, *, targets: Sequence[str]) -> list[BudgetAlert]:
     """Return the alerts that were not sent yet, the highest level of each cap. Changes nothing.
 
     Args:
-        target: the notifier's name.
+        targets: the notifiers' names.
     """
     with project.catalog.read() as connection:
         alerts = [_alert(project, connection, cap) for cap in overall_caps(project, connection)]
-    return [alert for alert in alerts if alert and not was_notified(project, alert.row, alert.subject, target=target)]
+    return [alert for alert in alerts if alert and not was_notified(project, alert.row, alert.subject, targets=targets)]
 
 
-def notify_budgets(project: Project, *, notifier: Notifier) -> list[str]:
+def notify_budgets(project: Project, *, notifiers: Sequence[Notifier]) -> list[str]:
     """Send every alert once; return a sentence for each."""
     return [
-        notify_once(project, alert.row, alert.subject, _text(alert), notifier=notifier)
-        for alert in budget_alerts(project, target=notifier.name)
+        notify_once(project, alert.row, alert.subject, _text(alert), notifiers=notifiers)
+        for alert in budget_alerts(project, targets=[notifier.name for notifier in notifiers])
     ]
 
 

@@ -18,6 +18,7 @@ from dayreel.queries.unknown_outcomes import read_unknown_outcomes
 from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.services.footage_hooks import FootageChore, footage_hooks
+from dayreel.services.notifier_routes import Routes
 from dayreel.services.project import Project
 from dayreel.services.publishing.follow_ups import do_due_follow_ups, due_follow_ups
 from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
@@ -50,11 +51,11 @@ class Chore:
     about: str
 
 
-def due_chores(project: Project, *, target: str) -> list[Chore]:
+def due_chores(project: Project, *, targets: Routes[str]) -> list[Chore]:
     """Return what is due now. Reads the catalog and nothing else.
 
     Args:
-        target: the notifier's name.
+        targets: the notifiers' names.
     """
     now = project.clock.now()
     chores: list[Chore] = []
@@ -65,27 +66,27 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         youngest = max(since for _, since in doubtful)
         key = f"{fingerprint(doubtful=[name for name, _ in doubtful])[:12]}:{backoff_slot(now, youngest)}"
         chores.append(Chore("reconcile", f"reconcile:{key}", ", ".join(name for name, _ in doubtful)))
-    overdue = overdue_reviews(project, target=target)
+    overdue = overdue_reviews(project, targets=targets.of("review"))
     if overdue:
         ids = sorted(f"{review.act} {review.row.id} r{review.row.revision}" for review in overdue)
         key = f"{fingerprint(overdue=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("reviews", f"reviews:{key}", "; ".join(ids)))
-    waiting = waiting_messages(project, target=target)
+    waiting = waiting_messages(project, targets=targets.of("review"))
     if waiting:
         ids = sorted({about for about, _ in waiting})
         key = f"{fingerprint(waiting=ids)[:12]}:{backoff_slot(now, max(since for _, since in waiting))}"
         chores.append(Chore("messages", f"messages:{key}", f"messages about {', '.join(ids)}"))
-    alerts = budget_alerts(project, target=target)
+    alerts = budget_alerts(project, targets=targets.of("budget"))
     if alerts:
         subjects = [alert.subject for alert in alerts]
         key = f"{fingerprint(alerts=subjects)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("budgets", f"budgets:{key}", "; ".join(subjects)))
-    stalled = stalled_work(project, target=target)
+    stalled = stalled_work(project, targets=targets.of("failure"))
     if stalled:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
-    if is_morning_late(project, target=target):
+    if is_morning_late(project, targets=targets.of("report")):
         chores.append(
             Chore(MORNING, f"{MORNING}:{backoff_slot(now, now)}", "the morning's message, which nobody has sent")
         )
@@ -93,7 +94,7 @@ def due_chores(project: Project, *, target: str) -> list[Chore]:
         chores.append(Chore("backup", f"backup:{backoff_slot(now, now)}", "the day's backup of the catalog"))
     chores += [*_bills(project, now), *_follow_ups(project, now)]
     for name, chore in _of_footage(project).items():
-        due = chore.due(project, target)
+        due = chore.due(project, targets.of("review"))
         if due is not None:
             chores.append(Chore(name, f"{name}:{due[0]}", due[1]))
     return chores
@@ -104,7 +105,9 @@ def chore_names(project: Project) -> list[str]:
     return [*CHORES, *_of_footage(project), WATCH, MORNING]
 
 
-def do_chore(project: Project, name: str, *, notifier: Notifier, health: SchedulerHealth | None = None) -> list[str]:
+def do_chore(
+    project: Project, name: str, *, notifiers: Routes[Notifier], health: SchedulerHealth | None = None
+) -> list[str]:
     """Do one chore; return a sentence for everything that was checked.
 
     Args:
@@ -123,18 +126,18 @@ def do_chore(project: Project, name: str, *, notifier: Notifier, health: Schedul
             ),
         ],
         "follow_ups": lambda: do_due_follow_ups(project),
-        "reviews": lambda: remind_or_expire(project, notifier=notifier),
-        "messages": lambda: send_waiting(project, notifier=notifier),
-        "budgets": lambda: notify_budgets(project, notifier=notifier),
+        "reviews": lambda: remind_or_expire(project, notifiers=notifiers.of("review")),
+        "messages": lambda: send_waiting(project, notifiers=notifiers.of("review")),
+        "budgets": lambda: notify_budgets(project, notifiers=notifiers.of("budget")),
         "backup": lambda: make_daily_backup(project),
         "bills": lambda: read_bills(project),
-        "stalled": lambda: notify_stalled(project, notifier=notifier),
-        MORNING: lambda: send_morning(project, health, notifier=notifier),
-        WATCH: lambda: list(report_silences(project, health, notifier=notifier).sentences),
+        "stalled": lambda: notify_stalled(project, notifiers=notifiers.of("failure")),
+        MORNING: lambda: send_morning(project, health, notifiers=notifiers.of("report")),
+        WATCH: lambda: list(report_silences(project, health, notifiers=notifiers.of("failure")).sentences),
     }
     if name in acts:
         return acts[name]()
-    return _of_footage(project)[name].act(project, notifier)
+    return _of_footage(project)[name].act(project, notifiers.of("review"))
 
 
 def _bills(project: Project, now: datetime) -> list[Chore]:

@@ -124,57 +124,58 @@ def due_moments(project: Project, day: date) -> tuple[datetime, datetime]:
     return clock_moments(day, project.settings.morning_at, project.settings.timezone)
 
 
-def why_not_sent(project: Project, day: date, *, target: str) -> str | None:
+def why_not_sent(project: Project, day: date, *, targets: Sequence[str]) -> str | None:
     """Return why a day's message is not to be sent now, or None where it is.
 
     Args:
-        target: the notifier's name.
+        targets: the notifiers' names.
     """
     if project.settings.morning_at == OFF:
         return "DAYREEL_MORNING_AT is off"
     if day != project_today(project):
         return f"{day} is not today"
-    return f"the message of {day} was sent" if was_notified(project, None, _subject(day), target=target) else None
+    return f"the message of {day} was sent" if was_notified(project, None, _subject(day), targets=targets) else None
 
 
-def is_morning_late(project: Project, *, target: str) -> bool:
+def is_morning_late(project: Project, *, targets: Sequence[str]) -> bool:
     """Return whether the day's message should have been sent a while ago, and was not.
 
     Args:
-        target: the notifier's name.
+        targets: the notifiers' names.
     """
     today = project_today(project)
     if project.settings.morning_at == OFF or project.clock.now() < due_moments(project, today)[1] + GRACE:
         return False
-    return why_not_sent(project, today, target=target) is None
+    return why_not_sent(project, today, targets=targets) is None
 
 
-def send_morning(project: Project, health: SchedulerHealth | None, *, notifier: Notifier) -> list[str]:
+def send_morning(project: Project, health: SchedulerHealth | None, *, notifiers: Sequence[Notifier]) -> list[str]:
     """Send the day's message, unless it was sent or its time has not come; return a sentence for what was sent."""
     today = project_today(project)
-    if why_not_sent(project, today, target=notifier.name) or project.clock.now() < due_moments(project, today)[0]:
+    targets = [notifier.name for notifier in notifiers]
+    if why_not_sent(project, today, targets=targets) or project.clock.now() < due_moments(project, today)[0]:
         return []
-    morning = look_at_morning(project, health, target=notifier.name)
+    morning = look_at_morning(project, health, targets=targets)
     text = text_of(morning, project.settings.desk_address, most_lines=_MOST_LINES)
     try:
-        return [notify_once(project, None, _subject(today), text, notifier=notifier)]
+        return [notify_once(project, None, _subject(today), text, notifiers=notifiers)]
     except BusyError as error:  # somebody else is sending it
         return [str(error)]
 
 
-def look_at_morning(project: Project, health: SchedulerHealth | None, *, target: str) -> Morning:
+def look_at_morning(project: Project, health: SchedulerHealth | None, *, targets: Sequence[str]) -> Morning:
     """Return what the message says now.
 
     Args:
         health: what Dagster is doing; None where nobody could look.
-        target: the name of the notifier, for when the message before was sent.
+        targets: the names of the notifiers, for when the message before was sent.
 
     Raises:
         StoreError: the catalog cannot be read.
     """
     health = health or SchedulerHealth()
     today, now = project_today(project), project.clock.now()
-    since = _since(project, today, target)
+    since = _since(project, today, targets)
     silences = find_silences(project, health)
     channels, _broken = project.channels.load_readable()
     with project.catalog.read() as connection:
@@ -262,12 +263,12 @@ def _subject(day: date) -> str:
     return f"morning/{day}"
 
 
-def _since(project: Project, today: date, target: str) -> datetime:
+def _since(project: Project, today: date, targets: Sequence[str]) -> datetime:
     """Return the time of the message before, at most a week ago; of yesterday's where none was sent."""
     if project.settings.morning_at == OFF:
         return project.clock.now() - timedelta(days=1)
     days = [today - timedelta(days=number) for number in range(1, LOOK_BACK.days + 1)]
-    sent = (day for day in days if was_notified(project, None, _subject(day), target=target))
+    sent = (day for day in days if was_notified(project, None, _subject(day), targets=targets))
     return due_moments(project, next(sent, days[0]))[1]
 
 

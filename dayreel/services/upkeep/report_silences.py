@@ -153,7 +153,7 @@ def is_news(project: Project, health: SchedulerHealth | None) -> bool:
     return is_due or bool(findings - {row.subject for row in rows}) or bool(_ended(rows, findings, health))
 
 
-def report_silences(project: Project, health: SchedulerHealth | None, *, notifier: Notifier) -> WatchReport:
+def report_silences(project: Project, health: SchedulerHealth | None, *, notifiers: Sequence[Notifier]) -> WatchReport:
     """Look, and report what is silent since the look before, and what no longer is.
 
     Raises:
@@ -161,7 +161,6 @@ def report_silences(project: Project, health: SchedulerHealth | None, *, notifie
     """
     findings = {silence.subject: silence for silence in find_silences(project, health)}
     now, world = project.clock.now(), project.settings.world
-    known = notified_about(project, target=notifier.name)
     with project.catalog.write("silences") as connection:
         before = {row.subject: row for row in read_silences(connection, world)}
         for subject, silence in findings.items():
@@ -179,8 +178,9 @@ def report_silences(project: Project, health: SchedulerHealth | None, *, notifie
         ids = [row.id for row in (*silent, *resolved)]
         connection.execute(update(silences).where(silences.c.id.in_(ids)).values(claimed_at=now))
         present = read_silences(connection, world)
-    sentences = _notify(project, silent, resolved, known, notifier)
-    _close(project, silent, resolved, notified_about(project, target=notifier.name))
+    sentences = [sentence for notifier in notifiers for sentence in _notify(project, silent, resolved, notifier)]
+    everywhere = set.intersection(*(notified_about(project, target=notifier.name) for notifier in notifiers))
+    _close(project, silent, resolved, everywhere)
     return WatchReport(tuple(present), tuple(resolved), tuple(sentences))
 
 
@@ -190,10 +190,9 @@ def _not_closed(project: Project) -> Select[Any]:
     return select(silences).where(*ours).order_by(silences.c.id)
 
 
-def _notify(
-    project: Project, silent: list[SilenceRow], resolved: list[SilenceRow], known: set[str], notifier: Notifier
-) -> list[str]:
-    """Send one message about everything that was not sent before."""
+def _notify(project: Project, silent: list[SilenceRow], resolved: list[SilenceRow], notifier: Notifier) -> list[str]:
+    """Send one message about everything that this notifier has not sent before."""
+    known = notified_about(project, target=notifier.name)
     silent = [row for row in silent if _silent_key(row) not in known]
     resolved = [row for row in resolved if _resolved_key(row) not in known]
     if not silent and not resolved:
@@ -202,7 +201,7 @@ def _notify(
     lines += [f"Resolved: {row.text}" for row in resolved]
     about = [*map(_silent_key, silent), *map(_resolved_key, resolved)]
     subject = f"silences/{fingerprint(about=about)[:12]}"
-    return [notify_once(project, None, subject, "\n".join(lines), notifier=notifier, name="watch", about=about)]
+    return [notify_once(project, None, subject, "\n".join(lines), notifiers=[notifier], name="watch", about=about)]
 
 
 def _close(project: Project, silent: list[SilenceRow], resolved: list[SilenceRow], sent: set[str]) -> None:

@@ -3,6 +3,7 @@
 A stage that fails says so itself; this is for a process that died and was not started again, or that hangs.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dayreel.providers.notifiers.contract import Notifier
@@ -15,11 +16,11 @@ LONGEST_STAGE = timedelta(hours=2)
 """No stage takes that long: a generation is left after twenty minutes."""
 
 
-def stalled_work(project: Project, *, target: str) -> list[ContentRow]:
+def stalled_work(project: Project, *, targets: Sequence[str]) -> list[ContentRow]:
     """Return the contents in the making that have not moved for two hours and were not reported yet.
 
     Args:
-        target: the notifier's name.
+        targets: the notifiers' names.
     """
     with project.catalog.read() as connection:
         rows = list_contents(connection, states=WORKING)
@@ -29,7 +30,7 @@ def stalled_work(project: Project, *, target: str) -> list[ContentRow]:
         for row in rows
         if is_stalled(row, project.clock.now()) and row.world == project.settings.world and row.channel in names
     ]
-    return [row for row in still if not was_notified(project, row, _subject(row), target=target)]
+    return [row for row in still if not was_notified(project, row, _subject(row), targets=targets)]
 
 
 def is_stalled(row: ContentRow, now: datetime) -> bool:
@@ -37,11 +38,11 @@ def is_stalled(row: ContentRow, now: datetime) -> bool:
     return row.state in WORKING and row.updated_at <= now - LONGEST_STAGE
 
 
-def notify_stalled(project: Project, *, notifier: Notifier) -> list[str]:
+def notify_stalled(project: Project, *, notifiers: Sequence[Notifier]) -> list[str]:
     """Report each once per step it is stuck in; return a sentence for each."""
     return [
-        notify_once(project, row, _subject(row), stalled_text(row), notifier=notifier)
-        for row in stalled_work(project, target=notifier.name)
+        notify_once(project, row, _subject(row), stalled_text(row), notifiers=notifiers)
+        for row in stalled_work(project, targets=[notifier.name for notifier in notifiers])
     ]
 
 

@@ -15,6 +15,7 @@ from dayreel.errors import ConfigurationError
 from dayreel.rules.calendar import make_due_at
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
+from dayreel.services.notifier_routes import Routes
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import WATCH, due_chores
 from dayreel.services.upkeep.due_work import due_posts, new_decisions
@@ -61,19 +62,19 @@ class _Days:
         return isinstance(day, str) and self._first <= day <= self._last
 
 
-def next_work(project: Project, memory: Memory, *, target: str) -> tuple[list[Task], list[str]]:
+def next_work(project: Project, memory: Memory, *, targets: Routes[str]) -> tuple[list[Task], list[str]]:
     """Return what is to be done now and was not started yet, and a sentence for everything that is left out.
 
     Updates `memory` with how far decisions are done; whoever does a task adds its key to `memory.done`.
 
     Args:
-        target: the notifier's name.
+        targets: the notifiers' names.
     """
     today = local_day(project.clock.now(), project.settings.timezone)
     days = _Days(project.settings.first_day, today)
     left_out: list[str] = []
     tasks = [*_makings(project, left_out), *_reviews(project, memory, days, left_out)]
-    tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, memory, target)]
+    tasks += [*_posts(project, days, left_out), *_markers(project, days, left_out), *_chores(project, memory, targets)]
     tasks += _pulls(project, today)
     # Only what was started is remembered. That nothing is bought or posted twice is held by the ledger, not by this
     # list.
@@ -159,10 +160,10 @@ def _pulls(project: Project, today: date) -> list[Task]:
     ]
 
 
-def _chores(project: Project, memory: Memory, target: str) -> list[Task]:
+def _chores(project: Project, memory: Memory, targets: Routes[str]) -> list[Task]:
     tasks = [
         Task(chore.key, f"{chore.name}: {chore.about}", chore=chore.name)
-        for chore in due_chores(project, target=target)
+        for chore in due_chores(project, targets=targets)
     ]
     slot = int(project.clock.now().timestamp() // LOOK_EVERY.total_seconds())
     is_due, memory.looked = slot != memory.looked, slot

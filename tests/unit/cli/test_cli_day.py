@@ -44,6 +44,11 @@ def sandbox(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield world
 
 
+def failures_sent(sandbox: RunningSandbox) -> list[str]:
+    texts = [str(message["text"]) for message in sandbox.effects()["messages"]]
+    return [text.partition(":")[0] for text in texts if text.startswith("A run failed")]
+
+
 def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
     project: Path, sandbox: RunningSandbox, dayreel: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +71,7 @@ def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
     assert not (project / "content" / CONTENT_ID / "final_video.mp4").exists()
     bought = sandbox.effects()["generations"]
     assert bought
+    assert failures_sent(sandbox) == [f"A run failed (make_day_asmr_crafts asmr_crafts {DAY})"]
 
     monkeypatch.delenv("DAYREEL_FFMPEG")
     mended = dayreel(*RUN)
@@ -75,6 +81,7 @@ def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
 
     assert dayreel("publish", CONTENT_ID).code == 1
     assert sandbox.effects()["posts"] == []
+    assert failures_sent(sandbox)[1:] == [f"A run failed (publish asmr_crafts {DAY})"]
     assert dayreel("review", "approve", CONTENT_ID, "--by", "ada").code == 0
     planned = dayreel("publish", CONTENT_ID, "--plan", "--json")
     assert all(plan["may_go_out"] for plan in json.loads(planned.out)), planned

@@ -18,6 +18,7 @@ from dayreel.desk import callbacks
 from dayreel.providers.notifiers import slack_callbacks
 from dayreel.queries.rows import DecisionRow, newest_verdict
 from dayreel.sandbox import credentials, interactions
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.reviewing import chat_review
 from dayreel.services.reviewing.decide import decide
@@ -226,7 +227,7 @@ def test_a_lost_question_is_found_by_its_marker_and_not_resent(
     row = reviewable(chat.project, video=b"again")
     world.arm(chat.name, "post", "lose_answer")
     notifier = chat.project.connect(chat.name)
-    notified = notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
+    notified = notify_reviewers(chat.project, channel_of(chat.project), row, notifiers=[notifier])
     assert "It may have happened" in notified
     assert [outcome.outcome for outcome in reconcile(chat.project)] == ["confirmed"]
     assert len(chat.messages()) == 2
@@ -252,14 +253,14 @@ def test_only_the_people_of_the_channel_file_decide(chat: Chat) -> None:
 
 def test_maintenance_updates_a_message_whose_update_failed(chat: Chat) -> None:
     def due() -> list[str]:
-        return [chore.name for chore in due_chores(chat.project, target=chat.name)]
+        return [chore.name for chore in due_chores(chat.project, targets=everything_to(chat.name))]
 
     assert due() == []
     chat.world.arm(chat.name, "update", "error", times=3, status=503)
     chat.press("approve")
     assert decision(chat) is not None
     assert (chat.buttons(), due()) == (["Approve", "Reject", "Edit caption"], ["messages"])
-    report = do_chore(chat.project, "messages", notifier=chat.project.connect(chat.name))
+    report = do_chore(chat.project, "messages", notifiers=everything_to(chat.project.connect(chat.name)))
     assert report == [f"{CONTENT}: its message shows how it stands"]
     assert (chat.buttons(), due()) == ([], [])
 
@@ -268,18 +269,18 @@ def test_maintenance_sends_a_question_that_could_not_be_sent(chat: Chat) -> None
     row = reviewable(chat.project, video=b"again")
     chat.world.arm(chat.name, "post", "error", times=1, status=503)
     notifier = chat.project.connect(chat.name)
-    assert "was not notified" in notify_reviewers(chat.project, channel_of(chat.project), row, notifier=notifier)
+    assert "was not notified" in notify_reviewers(chat.project, channel_of(chat.project), row, notifiers=[notifier])
     # A 503 may come from somebody in between: the question is looked up, and only then sent again.
     assert isinstance(chat.project.clock, FakeClock)
     chat.project.clock.move(minutes=15)
     done = []
-    while due := due_chores(chat.project, target=chat.name):
+    while due := due_chores(chat.project, targets=everything_to(chat.name)):
         done.append(due[0].name)
-        do_chore(chat.project, due[0].name, notifier=notifier)
+        do_chore(chat.project, due[0].name, notifiers=everything_to(notifier))
         assert len(done) <= 3, done
     assert done == ["reconcile", "messages"]
     assert (len(chat.messages()), chat.buttons(0)) == (2, [])
-    assert due_chores(chat.project, target=chat.name) == []
+    assert due_chores(chat.project, targets=everything_to(chat.name)) == []
 
 
 def test_with_two_approvals_needed_the_first_keeps_the_buttons(chat: Chat) -> None:

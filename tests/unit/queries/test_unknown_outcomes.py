@@ -21,6 +21,7 @@ from dayreel.processes import this_process
 from dayreel.queries.queue import dashboard
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.rules.key_like import HIDDEN
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.setting_up.examine import check_outcomes
 from dayreel.services.upkeep.chores import due_chores
@@ -156,7 +157,11 @@ class Faces:
 
     def sensor(self) -> set[int]:
         """What the sensor starts a look at."""
-        return {number for chore in due_chores(self.project, target="slack") for number in numbers(chore.about)}
+        return {
+            number
+            for chore in due_chores(self.project, targets=everything_to("slack"))
+            for number in numbers(chore.about)
+        }
 
 
 def numbers(text: str) -> set[int]:

@@ -38,7 +38,9 @@ def in_either(make_project: Callable[..., Project], catalog: Catalog) -> Project
 
 
 def notify(project: Project, notifier: FakeNotifier, subject: str = "news/1") -> str:
-    return notify_once(project, None, subject, "Look here.", notifier=notifier, name="own footage", about=["a thing"])
+    return notify_once(
+        project, None, subject, "Look here.", notifiers=[notifier], name="own footage", about=["a thing"]
+    )
 
 
 def test_a_message_about_no_content_is_sent_once_in_each_world(project: Project) -> None:
@@ -105,7 +107,7 @@ def test_a_failed_run_is_notified_where_nothing_was_ever_made(project: Project) 
     notifier = FakeNotifier()
     failed = FailedRun("r1", "measure_posts", "", "", "the catalog is away")
     for _ in range(2):
-        assert notify_run_failure(project, failed, notifier=notifier).startswith(
+        assert notify_run_failure(project, failed, notifiers=[notifier]).startswith(
             "project: log was notified: A run failed"
         )
     assert len(notifier.messages) == 1
@@ -125,4 +127,4 @@ def test_a_budget_alert_belongs_to_the_first_content_paid_for(
             .where(effects.c.id == number)
             .values(state="confirmed", settled_usd=Decimal(1), spent_on=project_today(project))
         )
-    assert {alert.row.id for alert in budget_alerts(project, target="log")} == {row.id}
+    assert {alert.row.id for alert in budget_alerts(project, targets=["log"])} == {row.id}

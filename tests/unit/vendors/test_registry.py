@@ -17,7 +17,7 @@ from dayreel.queries.alarms import alarms
 from dayreel.queries.config import key_named
 from dayreel.sandbox.server import create_app
 from dayreel.schemas.channel import Channel, Platforms
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.project import Project
 from dayreel.services.setting_up.connect_account import begin, connectable, consent_of, missing_app
 from dayreel.services.setting_up.examine import check_channels, check_vendors
@@ -314,20 +314,21 @@ VENDOR = Vendor("acme", "notifiers", "A pager.", lambda access: None, settings=N
 @pytest.mark.parametrize("world", ["sandbox", "live"])
 def test_installing_a_notifier_does_not_choose_it(install: Install, world: World) -> None:
     settings = Settings(_env_file=None, world=world)
-    before = notifier_name(settings)
+    before = notifier_routes(settings).default
     install(NOTIFIER)
-    assert notifier_name(settings) == notifier_name(settings.with_variables(ACME_KEY="k")) == before
-    assert notifier_name(settings.with_variables(ACME_KEY="k", ACME_ROOM="r")) == "acme"
+    with_a_key = settings.with_variables(ACME_KEY="k")
+    assert notifier_routes(settings).default == notifier_routes(with_a_key).default == before
+    assert notifier_routes(settings.with_variables(ACME_KEY="k", ACME_ROOM="r")).default == "acme"
 
 
 LIVE = """
 import sys
 from dayreel.services.setting_up import examine, prove_keys
 from dayreel.services.project import Project
-from dayreel.services.notify_people import notifier_name
+from dayreel.services.notifier_routes import notifier_routes
 from dayreel.settings import Settings
 from dayreel.vendors.registry import vendors
-assert notifier_name(Settings(_env_file=None, world="live")) == "log" and len(vendors()) > 10
+assert notifier_routes(Settings(_env_file=None, world="live")).default == "log" and len(vendors()) > 10
 stand_ins = {vendor.stand_in.partition(":")[0] for vendor in vendors() if vendor.stand_in}
 assert len(stand_ins) > 10 and not stand_ins & set(sys.modules), stand_ins & set(sys.modules)
 """

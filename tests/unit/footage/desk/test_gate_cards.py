@@ -21,6 +21,7 @@ from dayreel.footage.stores.reads import GateRow, get_gate
 from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.providers.notifiers.contract import Card, Interaction, ReviewNotifier
 from dayreel.schemas.effect import Permit
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.catalog.tables import effects
@@ -96,11 +97,15 @@ def test_a_press_after_another_answer_shows_who_was_first(chat: Chat) -> None:
 
 
 def due(chat: Chat) -> list[str]:
-    return [chore.name for chore in due_chores(chat.project, target=chat.name) if chore.name == "library_cards"]
+    return [
+        chore.name
+        for chore in due_chores(chat.project, targets=everything_to(chat.name))
+        if chore.name == "library_cards"
+    ]
 
 
 def deliver_messages(chat: Chat) -> list[str]:
-    return do_chore(chat.project, "library_cards", notifier=chat.project.connect(chat.name))
+    return do_chore(chat.project, "library_cards", notifiers=everything_to(chat.project.connect(chat.name)))
 
 
 def test_a_card_answered_elsewhere_loses_its_buttons_by_itself(chat: Chat) -> None:

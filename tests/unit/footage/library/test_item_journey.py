@@ -18,6 +18,7 @@ from dayreel.footage.library.rebuild import rebuild
 from dayreel.footage.library.run_pass import due_library, run_pass
 from dayreel.footage.rules.paths import ItemName
 from dayreel.footage.schemas.job import JobFile, JobResult
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.stores.files import sha256_of
@@ -463,7 +464,7 @@ def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(
     assert f"left alone: {FALLS.item_id!r} in the library: " in report
     assert f"{lake.item_id}: " in report
     assert f"{coast.item_id}: remux job" in report
-    assert due_chores(library.project, target="log") is not None
+    assert due_chores(library.project, targets=everything_to("log")) is not None
 
 
 def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,4 +472,4 @@ def test_a_share_that_stumbles_holds_up_no_other_chore(library: Library, monkeyp
         raise StoreError("The shared folder answered: input/output error.")
 
     monkeypatch.setattr("dayreel.footage.library.chores.due_library", stumble)
-    assert [chore.name for chore in due_chores(library.project, target="log")] == []
+    assert [chore.name for chore in due_chores(library.project, targets=everything_to("log"))] == []

@@ -14,6 +14,7 @@ from dayreel.footage.library.news import library_news, notify_news
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.rebuild import rebuild
 from dayreel.footage.library.run_pass import run_pass
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import do_chore, due_chores
 from dayreel.stores.locks import hold
@@ -31,7 +32,11 @@ def library(make_project: Callable[..., Project]) -> Library:
 
 
 def due(library: Library) -> list[str]:
-    return [chore.name for chore in due_chores(library.project, target="log") if chore.name.startswith("library")]
+    return [
+        chore.name
+        for chore in due_chores(library.project, targets=everything_to("log"))
+        if chore.name.startswith("library")
+    ]
 
 
 def asked(library: Library, clip: Path) -> None:
@@ -47,7 +52,7 @@ def test_a_question_is_notified_once_even_after_a_rebuild(library: Library, tiny
     assert notify_news(library.project, notifier=notifier) == []
     asked(library, tiny_clip)
     assert due(library) == ["library_news"]
-    do_chore(library.project, "library_news", notifier=notifier)
+    do_chore(library.project, "library_news", notifiers=everything_to(notifier))
     (message,) = notifier.messages
     assert message.text == (
         "Own footage needs somebody:\n"
@@ -129,4 +134,7 @@ def test_what_another_process_sees_to_is_no_failure(library: Library) -> None:
     notifier = FakeNotifier()
     with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="notify", at=now):
         for name in ("library", "library_news"):
-            assert "Another process is already at it" in do_chore(library.project, name, notifier=notifier)[0]
+            assert (
+                "Another process is already at it"
+                in do_chore(library.project, name, notifiers=everything_to(notifier))[0]
+            )

@@ -10,6 +10,7 @@ from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.platforms.contract import PostFinding, Receipt
 from dayreel.queries.contents import ContentStatus, status_of
 from dayreel.schemas.effect import FOLLOW_UPS, Permit
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.publishing import follow_ups as follow_ups_module
 from dayreel.services.publishing.publish_post import Posted, publish_post
@@ -173,18 +174,18 @@ def test_they_wait_until_the_post_is_out(project: Project, clock: FakeClock) -> 
     reconcile(project)
     assert follow_ups(project) == {"thumbnail": "intended", "playlist": "intended"}
     for _ in range(2):
-        (chore,) = [chore for chore in due_chores(project, target="fake") if chore.name == "follow_ups"]
-        do_chore(project, chore.name, notifier=FakeNotifier())
+        (chore,) = [chore for chore in due_chores(project, targets=everything_to("fake")) if chore.name == "follow_ups"]
+        do_chore(project, chore.name, notifiers=everything_to(FakeNotifier()))
     assert [kind for kind, *_ in platform.done] == ["playlist", "thumbnail"]
-    assert not [chore for chore in due_chores(project, target="fake") if chore.name == "follow_ups"]
+    assert not [chore for chore in due_chores(project, targets=everything_to("fake")) if chore.name == "follow_ups"]
 
 
 def test_a_chore_tries_six_times_and_says_when_it_stops(make_project: MakeProject, clock: FakeClock) -> None:
     project = approved(make_project, clock, {"cover_file": "jar.jpg"})
     platform, turns = Following(*[BUSY] * 100), 0
     publish(project, platform)
-    while "follow_ups" in [chore.name for chore in due_chores(project, target="fake")]:
-        do_chore(project, "follow_ups", notifier=FakeNotifier())
+    while "follow_ups" in [chore.name for chore in due_chores(project, targets=everything_to("fake"))]:
+        do_chore(project, "follow_ups", notifiers=everything_to(FakeNotifier()))
         turns += 1
     shown = status(project)
     assert (turns, shown.next_step, shown.can_continue) == (6, f"dayreel retry {ID}", True)
@@ -207,7 +208,9 @@ def test_what_is_held_for_long_is_due_ever_more_rarely(project: Project, clock: 
     keys = set()
     for _ in range(12):
         clock.move(minutes=10)
-        keys |= {chore.key for chore in due_chores(project, target="fake") if chore.name == "follow_ups"}
+        keys |= {
+            chore.key for chore in due_chores(project, targets=everything_to("fake")) if chore.name == "follow_ups"
+        }
     assert len(keys) in (1, 2)
 
 
@@ -217,7 +220,7 @@ def test_what_cannot_be_connected_holds_nothing_back(
     publish(project, Following(*[BUSY] * 6))
     monkeypatch.setattr(follow_ups_module, "due_follow_ups", lambda _project: {(ID, "nobody"): 0, (ID, "youtube"): 0})
     platform = project.providers["youtube"] = Following()
-    (problem,) = do_chore(project, "follow_ups", notifier=FakeNotifier())
+    (problem,) = do_chore(project, "follow_ups", notifiers=everything_to(FakeNotifier()))
     assert problem.startswith(f"nobody: {ID}: ")
     assert len(platform.done) == 2
 

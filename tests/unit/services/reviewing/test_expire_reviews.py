@@ -26,7 +26,7 @@ def test_what_is_held_while_others_expire_stays(make_project: Callable[..., Proj
 
     notifier = Meanwhile()
     clock.move(days=30)
-    report = remind_or_expire(project, notifier=notifier)
+    report = remind_or_expire(project, notifiers=[notifier])
     assert (content_row(project, over).state, content_row(project, held).state) == ("expired", "review_pending")
     assert len(notifier.messages) == 1
     assert report[1].startswith(f"{held}: left alone: ")

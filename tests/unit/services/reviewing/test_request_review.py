@@ -41,7 +41,7 @@ def test_people_are_notified_once_per_revision(project: Project) -> None:
     notifier = FakeNotifier()
     for _ in range(2):
         assert (
-            notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+            notify_reviewers(project, channel_of(project), content_row(project, ID), notifiers=[notifier])
             == "log was notified"
         )
     (message,) = notifier.messages
@@ -49,13 +49,13 @@ def test_people_are_notified_once_per_revision(project: Project) -> None:
     assert "waits for review until 2026-11-20T15:00+00:00" in message.text
     assert f"dayreel review approve {ID}" in message.text
     row = reviewable(project, video=b"again")
-    notify_reviewers(project, channel_of(project), row, notifier=notifier)
+    notify_reviewers(project, channel_of(project), row, notifiers=[notifier])
     assert [sent.marker for sent in notifier.messages] == [f"{ID}/r1", f"{ID}/r2"]
 
 
 def test_a_failed_notification_is_reported_and_blocks_nothing(project: Project) -> None:
     notifier = FakeNotifier([PermanentError(attempted="post", answer="channel_not_found")])
-    notified = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    notified = notify_reviewers(project, channel_of(project), content_row(project, ID), notifiers=[notifier])
     assert notified.startswith("log was not notified: ")
     assert "channel_not_found" in notified
     assert content_row(project, ID).state == "review_pending"

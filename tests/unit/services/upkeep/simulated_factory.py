@@ -78,7 +78,7 @@ class SimulatedFactory:
         if shown.date() == self._message_on or shown.hour < EIGHT:
             return ()
         self._message_on = shown.date()
-        morning = look_at_morning(self.project, SchedulerHealth(), target="log")
+        morning = look_at_morning(self.project, SchedulerHealth(), targets=["log"])
         self.mornings += 1
         assert morning.videos.there == morning.videos.due, morning
         return morning.missing

@@ -18,6 +18,7 @@ from dayreel.queries.rows import newest_backup_at
 from dayreel.services.configure import write_config
 from dayreel.services.desk.sessions import Sessions
 from dayreel.services.desk.users import Users
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.setting_up.examine import check_backup
@@ -224,20 +225,20 @@ def test_a_restore_keeps_what_is_held(make_project: MakeProject, catalog: Catalo
 
 def test_a_daily_backup_is_a_chore_where_a_folder_is_set(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project()
-    assert "backup" not in [chore.name for chore in due_chores(project, target="inbox")]
+    assert "backup" not in [chore.name for chore in due_chores(project, targets=everything_to("inbox"))]
     folder = tmp_path / "daily"
     settings = project.settings.model_copy(update={"backup_dir": folder})
     project = Project(settings, project.clock, project.catalog)
     for _ in range(KEPT_DAYS + 2):
-        assert "backup" in [chore.name for chore in due_chores(project, target="inbox")]
-        assert do_chore(project, "backup", notifier=FakeNotifier())
-        assert "backup" not in [chore.name for chore in due_chores(project, target="inbox")]
+        assert "backup" in [chore.name for chore in due_chores(project, targets=everything_to("inbox"))]
+        assert do_chore(project, "backup", notifiers=everything_to(FakeNotifier()))
+        assert "backup" not in [chore.name for chore in due_chores(project, targets=everything_to("inbox"))]
         project.clock.move(hours=23)  # type: ignore[attr-defined]
         make_backup(project, tmp_path)  # by hand: the day's own comes when it is due
         project.clock.move(hours=1)  # type: ignore[attr-defined]
     assert len(list(folder.iterdir())) == KEPT_DAYS
     shutil.rmtree(folder)
-    assert "backup" in [chore.name for chore in due_chores(project, target="inbox")]
+    assert "backup" in [chore.name for chore in due_chores(project, targets=everything_to("inbox"))]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from dayreel.errors import TransientError
 from dayreel.queries.expectations import Silence
 from dayreel.services.making.plan_days import pause_channel
 from dayreel.services.measure_posts import measurable_posts
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.turn_switch import turn_switch
 from dayreel.services.upkeep.chores import MORNING, do_chore, due_chores
@@ -55,7 +56,7 @@ def measure(project: Project) -> None:
 
 
 def look(project: Project, **health: Any) -> Morning:
-    return look_at_morning(project, SchedulerHealth(**health), target="log")
+    return look_at_morning(project, SchedulerHealth(**health), targets=["log"])
 
 
 def lines(project: Project, **health: Any) -> list[str]:
@@ -185,7 +186,7 @@ def test_a_long_list_is_cut_where_it_is_sent_alone(project: Project) -> None:
     silent = [Silence(f"dagster stopped s{number}", f"s{number} is stopped.", "Start it.") for number in range(12)]
     assert "- s11 is stopped. Start it." in lines(project, silences=silent)
     notifier = FakeNotifier()
-    send_morning(project, SchedulerHealth(silences=silent), notifier=notifier)
+    send_morning(project, SchedulerHealth(silences=silent), notifiers=[notifier])
     assert "... and 2 more: `dayreel watch --morning`." in notifier.messages[0].text
 
 
@@ -200,12 +201,12 @@ def test_a_kill_switch_and_an_unknown_outcome_are_named(project: Project) -> Non
 
 def test_it_is_sent_once_a_day_whoever_sends_it(project: Project) -> None:
     notifier = FakeNotifier()
-    assert len(send_morning(project, None, notifier=notifier)) == 1
-    assert send_morning(project, None, notifier=notifier) == []
+    assert len(send_morning(project, None, notifiers=[notifier])) == 1
+    assert send_morning(project, None, notifiers=[notifier]) == []
     clock_of(project).move(hours=15)
-    assert not is_morning_late(project, target="log")
+    assert not is_morning_late(project, targets=["log"])
     clock_of(project).move(hours=9)
-    assert len(send_morning(project, None, notifier=notifier)) == 1
+    assert len(send_morning(project, None, notifiers=[notifier])) == 1
     assert [message.marker for message in notifier.messages] == [
         "project/morning/2026-11-20",
         "project/morning/2026-11-21",
@@ -218,7 +219,7 @@ def test_two_processes_send_one(make_project: Callable[..., Project], catalog: C
 
     def send(project: Project) -> None:
         together.wait()
-        send_morning(project, None, notifier=notifier)
+        send_morning(project, None, notifiers=[notifier])
 
     threads = [Thread(target=send, args=(project,)) for project in projects]
     for thread in threads:
@@ -232,24 +233,24 @@ def test_a_message_that_nobody_sent_is_a_chore_until_midnight(project: Project) 
     clock, notifier = clock_of(project), FakeNotifier([TransientError(attempted="send", answer="HTTP 503")] * 9)
 
     def due() -> list[str]:
-        return [chore.key for chore in due_chores(project, target="log") if chore.name == MORNING]
+        return [chore.key for chore in due_chores(project, targets=everything_to("log")) if chore.name == MORNING]
 
     clock.move(minutes=9)
     assert due() == []
     clock.move(minutes=1)
     (key,) = due()
-    do_chore(project, MORNING, notifier=notifier)
+    do_chore(project, MORNING, notifiers=everything_to(notifier))
     assert notifier.messages == []
     clock.move(hours=12)
     (later,) = due()
     assert later != key
-    do_chore(project, MORNING, notifier=FakeNotifier())
+    do_chore(project, MORNING, notifiers=everything_to(FakeNotifier()))
     assert due() == []
 
 
 def test_before_its_time_nothing_is_sent(project: Project) -> None:
     clock_of(project).move(minutes=-1)
-    assert send_morning(project, None, notifier=FakeNotifier()) == []
+    assert send_morning(project, None, notifiers=[FakeNotifier()]) == []
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_a_day_on_which_clocks_change_has_one_message(
     project = make_project(clock=clock, timezone="Europe/Madrid", channels={}, morning_at=at)
     sent: list[datetime] = []
     for _ in range(6 * 72):
-        if is_morning_late(project, target="log") and send_morning(project, None, notifier=notifier):
+        if is_morning_late(project, targets=["log"]) and send_morning(project, None, notifiers=[notifier]):
             sent.append(clock.now())
         clock.move(minutes=10)
     assert [local_day(moment, "Europe/Madrid") - day for moment in sent] == [timedelta(number) for number in (-1, 0, 1)]
@@ -277,5 +278,5 @@ def test_a_day_on_which_clocks_change_has_one_message(
 
 def test_off_sends_none(make_project: Callable[..., Project]) -> None:
     project = make_project(clock=FakeClock(EIGHT + timedelta(hours=3)), morning_at="off")
-    assert not is_morning_late(project, target="log")
-    assert send_morning(project, None, notifier=FakeNotifier()) == []
+    assert not is_morning_late(project, targets=["log"])
+    assert send_morning(project, None, notifiers=[FakeNotifier()]) == []

@@ -17,6 +17,7 @@ from dayreel.queries.holds import holds
 from dayreel.queries.rows import costs_of
 from dayreel.services.configure import write_config
 from dayreel.services.effects.ledger import EffectLedger
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
@@ -120,7 +121,7 @@ def test_an_older_catalog_holds_until_it_was_brought_back(make_project: MakeProj
     assert due_posts(after, days=DAYS) == []
     with pytest.raises(GateClosedError, match="does not know everything that was sent"):
         publish_post(after, channel_of(after, "glass"), other, "instagram", provider=platform)
-    assert [chore.name for chore in due_chores(after, target="inbox")][:1] == ["reconcile"]
+    assert [chore.name for chore in due_chores(after, targets=everything_to("inbox"))][:1] == ["reconcile"]
     after.clock.move(minutes=11)  # type: ignore[attr-defined]
     tick(after, platform)
     assert len(platform.world.live) == 2

@@ -19,6 +19,7 @@ from dayreel.sandbox.world import SandboxWorld
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.render_segments import render_segments
 from dayreel.services.making.write_prompts import write_prompts
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.read_bills import read_bills
@@ -125,7 +126,7 @@ def test_what_nobody_booked_is_reported_once(project: Project, world: RunningSan
         pass_days(project, world)
         read_bills(project)
         for _look in range(2):
-            report_silences(project, None, notifier=notifier)
+            report_silences(project, None, notifiers=[notifier])
             assert isinstance(project.clock, FakeClock)
             project.clock.move(minutes=5)
     reports_of_bills = [message.text for message in notifier.messages if "bills" in message.text]
@@ -292,7 +293,7 @@ def test_a_first_bill_may_be_away_for_a_day(project: Project, world: RunningSand
 
 def test_bills_are_read_two_hours_after_the_vendors_day(project: Project, world: RunningSandbox) -> None:
     def due() -> list[str]:
-        return [chore.about for chore in due_chores(project, target="log") if chore.name == "bills"]
+        return [chore.about for chore in due_chores(project, targets=everything_to("log")) if chore.name == "bills"]
 
     assert due() == []
     book(project, "1.00")

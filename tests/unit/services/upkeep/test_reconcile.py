@@ -16,6 +16,7 @@ from dayreel.providers.video.contract import Job, Lookup, SegmentRequest
 from dayreel.queries.rows import posts_of
 from dayreel.schemas.effect import EffectKey, EffectKind, RecordHandle
 from dayreel.services.effects.intent import Intent
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
@@ -79,7 +80,7 @@ def only(outcomes: list[Reconciled]) -> Reconciled:
 
 
 def looks_due(project: Project) -> list[Chore]:
-    return [chore for chore in due_chores(project, target="log") if chore.name == "reconcile"]
+    return [chore for chore in due_chores(project, targets=everything_to("log")) if chore.name == "reconcile"]
 
 
 def effect(project: Project, number: int) -> dict[str, Any]:
@@ -341,7 +342,7 @@ def test_an_llm_answer_a_person_has_seen_is_billed_but_lost(project: Project) ->
 def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None:
     notifier = FakeNotifier([LOST])
     project.providers["log"] = notifier
-    notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    notify_reviewers(project, channel_of(project), content_row(project, ID), notifiers=[notifier])
     outcome = only(reconcile(project))
     assert (outcome.outcome, "only just now" in outcome.evidence, outcome.next_step) == (
         "parked",
@@ -349,7 +350,7 @@ def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None
         "dayreel reconcile",
     )
     assert "was not notified" in notify_reviewers(
-        project, channel_of(project), content_row(project, ID), notifier=notifier
+        project, channel_of(project), content_row(project, ID), notifiers=[notifier]
     )
     assert notifier.messages == []
 
@@ -358,12 +359,12 @@ def test_a_message_sent_only_just_now_may_still_arrive(project: Project) -> None
 def test_a_lost_message_is_looked_up_by_its_marker(project: Project, delivered: bool, outcome: str) -> None:
     notifier = FakeNotifier([LOST], delivered=delivered)
     project.providers["log"] = notifier
-    notified = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    notified = notify_reviewers(project, channel_of(project), content_row(project, ID), notifiers=[notifier])
     assert "was not notified" in notified
     assert isinstance(project.clock, FakeClock)
     project.clock.move(minutes=2)
     assert only(reconcile(project)).outcome == outcome
-    again = notify_reviewers(project, channel_of(project), content_row(project, ID), notifier=notifier)
+    again = notify_reviewers(project, channel_of(project), content_row(project, ID), notifiers=[notifier])
     assert again == "log was notified"
     assert len(notifier.messages) == 1
 

@@ -102,12 +102,12 @@ def test_a_missed_measurement_is_reported_and_not_resolved(project: Project) -> 
     notifier, clock = FakeNotifier(), project.clock
     assert isinstance(clock, FakeClock)
     for _ in range(2):
-        report_silences(project, None, notifier=notifier)
+        report_silences(project, None, notifiers=[notifier])
         clock.move(minutes=5)
     (message,) = notifier.messages
     assert "were due to be measured at 07:30 (UTC) on 2026-11-20, and were not." in message.text
     clock.move(hours=15)
-    assert report_silences(project, None, notifier=notifier).silent == ()
+    assert report_silences(project, None, notifiers=[notifier]).silent == ()
     assert len(notifier.messages) == 1
 
 
@@ -115,14 +115,26 @@ def test_an_end_that_could_not_be_sent_is_still_news(project: Project) -> None:
     notifier, clock = FakeNotifier(), project.clock
     assert isinstance(clock, FakeClock)
     for _ in range(2):
-        report_silences(project, None, notifier=notifier)
+        report_silences(project, None, notifiers=[notifier])
         clock.move(minutes=5)
     _make(project)
     away = FakeNotifier([TransientError(attempted="send", answer="HTTP 503")] * 9)
-    report_silences(project, None, notifier=away)
+    report_silences(project, None, notifiers=[away])
     assert (away.messages, is_news(project, None)) == ([], True)
-    report_silences(project, None, notifier=notifier)
+    report_silences(project, None, notifiers=[notifier])
     assert notifier.messages[-1].text.startswith("Resolved: ")
+    assert not is_news(project, None)
+
+
+def test_a_silence_is_open_until_everybody_has_it(project: Project) -> None:
+    clock = project.clock
+    assert isinstance(clock, FakeClock)
+    away = FakeNotifier([TransientError(attempted="send", answer="HTTP 503")] * 9, name="ntfy")
+    there, back = FakeNotifier(name="email"), FakeNotifier(name="ntfy")
+    for notifiers in ([away, there], [away, there], [back, there], [back, there]):
+        report_silences(project, None, notifiers=notifiers)
+        clock.move(minutes=5)
+    assert [len(notifier.messages) for notifier in (there, back)] == [1, 1]
     assert not is_news(project, None)
 
 
@@ -130,10 +142,10 @@ def test_what_is_silent_in_an_unreadable_channel_is_not_over(project: Project) -
     notifier, clock = FakeNotifier(), project.clock
     assert isinstance(clock, FakeClock)
     for _ in range(2):
-        report_silences(project, None, notifier=notifier)
+        report_silences(project, None, notifiers=[notifier])
         clock.move(minutes=5)
     (project.settings.channels_dir / "crafts.yaml").write_text("title: [", encoding="utf-8")
-    report = report_silences(project, None, notifier=notifier)
+    report = report_silences(project, None, notifiers=[notifier])
     assert [row.subject for row in report.silent] == ["video crafts 2026-11-20", "channel crafts"]
     assert len(notifier.messages) == 1
 
@@ -145,11 +157,11 @@ def test_an_unreadable_channel_keeps_no_other_silent(make_project: Callable[...,
     add_content(project.catalog, "craft-2026-11-20", "posted", at=NINE - timedelta(hours=1))
     add_content(project.catalog, "crafts-2026-11-19", "posted", at=NINE - timedelta(hours=1))
     for _ in range(2):
-        report_silences(project, None, notifier=notifier)
+        report_silences(project, None, notifiers=[notifier])
         clock.move(minutes=5)
     (project.settings.channels_dir / "craft.yaml").write_text("title: [", encoding="utf-8")
     _make(project)
-    report = report_silences(project, None, notifier=notifier)
+    report = report_silences(project, None, notifiers=[notifier])
     assert [row.subject for row in report.silent] == ["channel craft"]
     assert [row.subject for row in report.resolved] == ["video crafts 2026-11-20"]
 

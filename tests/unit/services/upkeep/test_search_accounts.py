@@ -11,6 +11,7 @@ import pytest
 from dayreel.errors import PermanentError
 from dayreel.providers.listings import ListedItem, Listing
 from dayreel.queries.holds import holds
+from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
@@ -153,7 +154,7 @@ def test_a_list_that_proves_nothing_ends_no_hold(
 
 def test_the_chore_searches_while_something_is_held(forgetful: Project) -> None:
     forgetful.clock.move(minutes=61)  # type: ignore[attr-defined]
-    (chore,) = [chore for chore in due_chores(forgetful, target="log") if chore.name == "reconcile"]
+    (chore,) = [chore for chore in due_chores(forgetful, targets=everything_to("log")) if chore.name == "reconcile"]
     assert "instagram is held" in chore.about
-    sentences = do_chore(forgetful, "reconcile", notifier=FakeNotifier())
+    sentences = do_chore(forgetful, "reconcile", notifiers=everything_to(FakeNotifier()))
     assert any(sentence.startswith("instagram was searched and is released") for sentence in sentences)
