@@ -1,7 +1,9 @@
 """What a target of VMAF saves on films as cameras, discs and screens make them, measured on the whole of each.
 
-The set is made here: pictures of natural spectrum with grain, pans and a speaker, and a screen that scrolls, each at
-the bits a pixel of the device it stands for. `DAYREEL_SOAK_FOOTAGE` names a folder of real files to be added.
+The set is made here: pictures of natural spectrum with grain, pans and a speaker, and a screen that scrolls, each as
+the device that it stands for encodes. Films whose grain is kept at more bits than that hardly shrink, because VMAF wants
+the grain back: those stay as they are, which is what `min_saving` is for. `DAYREEL_SOAK_FOOTAGE` names a folder of real
+files to be added.
 """
 
 import json
@@ -40,18 +42,17 @@ Picture = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Device:
-    """What films of a device are like: codec and bits a pixel, as 1080p at 17 Mbit/s has 0.27 at 30 fps."""
+    """How films of a device are encoded: for the speed of a chip, at the quantizers that these use."""
 
     suffix: str
     codec: str
-    bits_per_pixel: float
     options: dict[str, str]
 
 
-PHONE = Device(".mp4", "libx264", 0.27, {"preset": "veryfast", "g": "30"})
-CAMERA = Device(".mts", "libx264", 0.46, {"preset": "veryfast", "g": "12"})
-DISC = Device(".vob", "mpeg2video", 0.58, {"g": "12"})
-SCREEN = Device(".mkv", "libx264", 0.12, {"preset": "veryfast", "g": "250"})
+PHONE = Device(".mp4", "libx264", {"preset": "superfast", "crf": "20", "g": "30", "bf": "0"})
+CAMERA = Device(".mts", "libx264", {"preset": "ultrafast", "crf": "19", "g": "12"})
+DISC = Device(".vob", "mpeg2video", {"flags": "+qscale", "global_quality": str(3 * 118), "g": "12"})
+SCREEN = Device(".mkv", "libx264", {"preset": "veryfast", "crf": "16", "g": "250"})
 
 
 def natural(rng: np.random.Generator, height: int, width: int) -> Picture:
@@ -141,7 +142,6 @@ def write(folder: Path, name: str, pictures: Iterator[Picture], device: Device) 
         stream = container.add_stream(device.codec, rate=RATE, options=device.options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.bit_rate = round(device.bits_per_pixel * WIDTH * HEIGHT * RATE)
         for n, picture in enumerate(pictures):
             grey = np.clip(picture, 0, 255).astype(np.uint8)
             colours = np.stack([grey, np.roll(grey, 7, 1), np.roll(grey, 9, 0)], axis=2)
