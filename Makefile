@@ -44,7 +44,7 @@ docs: $(VENV)/.docs-ready  ## the pages of docs/ as a site, in site/index.html; 
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pictures: $(VENV)/.dev-ready  ## take every picture of the docs again, on running projects; needs a chromium, ten minutes
-	set -e; for script in take_pictures walk_the_desk show_the_library; do $(BIN)/python docs/$$script.py; done
+	set -e; for script in take_pictures walk_the_desk show_the_library show_captions; do $(BIN)/python docs/$$script.py; done
 
 kill-matrix: $(VENV)/.dev-ready  ## kill and disturb make and publish N times, then count posts and purchases: make kill-matrix N=1000
 	$(BIN)/python -m tests.world.kill_matrix --seeds $(or $(N),60)

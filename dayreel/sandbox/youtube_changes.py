@@ -119,12 +119,12 @@ async def add_subtitles(call: Call) -> Response:
     if query.get("uploadType") != "multipart" or not kind.startswith("multipart/related; boundary="):
         raise Refused(error(400, "mediaBodyRequired", "The request does not include the media.", domain="global"))
     envelope = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + await call.request.body())
-    parts = envelope.get_payload()
-    if not isinstance(parts, list) or len(parts) != _PARTS_OF_A_TRACK:
+    parts = [part.get_payload(decode=True) for part in envelope.walk() if not part.is_multipart()]
+    if len(parts) != _PARTS_OF_A_TRACK:
         raise Refused(
             error(400, "contentRequired", "The caption track contents are missing.", domain="youtube.caption")
         )
-    metadata, track = (bytes(part.get_payload(decode=True)) for part in parts)
+    metadata, track = (part if isinstance(part, bytes) else b"" for part in parts)
     snippet = json.loads(metadata).get("snippet") or {}
     if not snippet.get("language") or "name" not in snippet or set(snippet) - _TRACK_FIELDS:
         raise Refused(error(400, "invalidMetadata", "The metadata values are invalid.", domain="youtube.caption"))

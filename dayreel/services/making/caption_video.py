@@ -14,6 +14,7 @@ from dayreel.media.captions import HOW_TO_SHOW, STRICT_ZONE, unknown_letters, wr
 from dayreel.media.fonts import Fonts
 from dayreel.media.probe import probe
 from dayreel.media.subtitles import as_srt, as_vtt, cues
+from dayreel.providers.speech.contract import estimated_words
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import SpokenWord
 from dayreel.schemas.manifest import Manifest
@@ -124,6 +125,34 @@ def write_captions(
         zone=safe_zone(channel),
         fonts=fonts_of(settings, channel),
         narration=spoken,
+    )
+    return dest
+
+
+def sample_captions(settings: Settings, channel: Channel, dest: Path, narration: str = "") -> Path | None:
+    """Write how a channel's captions look to `dest` and return it; None where it has none. Nothing is spoken for it.
+
+    Args:
+        narration: shown as if it were spoken evenly; left out, a sentence and some letters of the channel's language.
+
+    Raises:
+        MediaError: no font has the letters.
+    """
+    if channel.captions == "off":
+        return None
+    sample = _SAMPLES.get(channel.language.partition("-")[0], "")
+    text = narration or f"{sample} This is how the captions of {channel.title} look.".strip()
+    width, height = channel.segments.size
+    write_ass(
+        estimated_words(text, channel.segments_s),
+        dest,
+        width=width,
+        height=height,
+        total_s=channel.segments_s,
+        style=channel.captions,
+        zone=safe_zone(channel),
+        fonts=fonts_of(settings, channel),
+        narration=text,
     )
     return dest
 

@@ -1,7 +1,7 @@
 """A channel's edit as a short film before anything is bought: its own newest segments, or stand-ins where it has none.
 
 It is composed as a final video is, into a folder of its own. No vendor is called, nothing is recorded or charged, and
-no content changes. Captions are left out: they follow the words of a narration.
+no content changes. Captions show the narration's words, or a sample, as if they were spoken evenly.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from dayreel.media.stills import contact_sheet
 from dayreel.queries.rows import list_contents
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
+from dayreel.services.making.caption_video import sample_captions
 from dayreel.services.making.plan_video import brand_files, edit_files, used_music, video_plan
 from dayreel.services.making.preflight import require_files
 from dayreel.services.project import Project
@@ -81,7 +82,10 @@ def preview_video(project: Project, channel: Channel, *, content_id: str | None 
     else:
         segments = [_stand_in(plan, number, folder, ffmpeg) for number in range(1, channel.segments.count + 1)]
         narration = _babble(channel, folder, ffmpeg) if channel.narration else None
-    made = compose(segments, folder / "preview.mp4", plan=replace(plan, narration=narration), ffmpeg=ffmpeg)
+    words = shown.idea.narration if shown is not None and shown.idea is not None else ""
+    captions = sample_captions(project.settings, channel, folder / "captions.ass", words)
+    plan = replace(plan, narration=narration, captions=captions)
+    made = compose(segments, folder / "preview.mp4", plan=plan, ffmpeg=ffmpeg)
     sheet = contact_sheet(made.path, folder / "contact_sheet.jpg", _SHEET_COLUMNS, _SHEET_ROWS)
     music = used_music(channel, files)
     return Preview(

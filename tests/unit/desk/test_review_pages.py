@@ -63,6 +63,23 @@ def test_a_page_holds_what_a_reviewer_needs(ana: Browser) -> None:
     assert not re.search(r"\son\w+=|\sstyle=", page), "the policy would block inline script and style"
 
 
+def test_subtitles_are_shown_in_the_player_and_downloaded(ana: Browser, project: Project) -> None:
+    folder = project.contents.folder(CONTENT)
+    assert "captions.vtt" not in ana.get(PAGE).text
+    paths = [folder / "captions.srt", folder / "captions.vtt"]
+    for path in paths:
+        path.write_text("WEBVTT\n", encoding="utf-8")
+    final = project.contents.manifest(CONTENT).final_video
+    assert final is not None
+    subtitles = tuple(project.contents.record(CONTENT, path) for path in paths)
+    project.contents.update(CONTENT, final_video=final.model_copy(update={"subtitles": subtitles}))
+    page = ana.get(PAGE).text
+    assert f'<track kind="captions" label="As spoken" src="/media/{CONTENT}/captions.vtt">' in page
+    assert f'<a href="/media/{CONTENT}/captions.srt" download>SubRip</a>' in page
+    answer = ana.get(f"/media/{CONTENT}/captions.vtt")
+    assert (answer.text, answer.headers["content-type"]) == ("WEBVTT\n", "text/vtt; charset=utf-8")
+
+
 def test_a_prompt_that_was_written_again_is_shown(ana: Browser, project: Project) -> None:
     refused = RefusedPrompt(prompt=VideoPrompt(video_prompt="a knife", audio_prompt="steel"), reason="it was flagged")
     override = Override(rewrite={2: refused}, asked_by="Ben", asked_at=project.clock.now())

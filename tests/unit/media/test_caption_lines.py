@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dayreel.media.caption_lines import Line, Token, joined, lines_of, tokens_of
 from dayreel.media.fonts import clusters
+from dayreel.media.subtitles import ROOM, as_srt, as_vtt, cues
 from dayreel.providers.speech.contract import estimated_words
 from dayreel.schemas.content import SpokenWord
 
@@ -116,6 +117,19 @@ def test_punctuation_that_a_voice_leaves_out_comes_from_the_narration() -> None:
     assert heard("ฉัน รัก คุณ", "ฉัน", "รัก", "คุณ") == ["ฉัน", " รัก", " คุณ"]
     assert heard("Done 😀", "Done") == ["Done\u00a0😀"]
     assert heard("It is 20 now", "It", "is", "twenty", "now") == ["It", " is", " twenty", " now"]
+
+
+def test_subtitle_files_hold_half_sentences_and_escape_what_webvtt_reads() -> None:
+    words = [
+        SpokenWord(text=text, start_s=at, end_s=at + 0.9) for at, text in enumerate(("Clay", "&", "<light>.", "我来"))
+    ]
+    made = cues(words, total_s=3_700)
+    assert [line.text for line in made] == ["Clay & <light>.", "我来"]
+    assert as_srt(made).startswith("1\n00:00:00,000 --> 00:00:03,000\nClay & <light>.\n\n2\n")
+    assert as_vtt(made).startswith("WEBVTT\n\n00:00:00.000 --> 00:00:03.000\nClay &amp; &lt;light&gt;.\n\n")
+    late = [SpokenWord(text="End", start_s=3_661.5, end_s=3_662)]
+    assert "01:01:01.500 --> 01:01:02.250" in as_vtt(cues(late, total_s=3_700))
+    assert max(len(line.text) for line in cues(list(estimated_words("clay and light " * 30, 60)), total_s=60)) <= ROOM
 
 
 def test_a_word_of_no_length_is_still_seen() -> None:

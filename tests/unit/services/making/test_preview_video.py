@@ -19,7 +19,7 @@ SMALL = {"segments": {"count": 2, "duration_s": 1, "resolution": "480p"}, "narra
 @pytest.mark.slow
 def test_an_edit_is_seen_before_anything_is_bought(make_project: MakeProject) -> None:
     edit = {"transition": {"kind": "dip_to_black", "duration_s": 0.4}, "grade": {"look": "mono"}}
-    project = make_project(channels={"crafts": {**SMALL, "edit": edit}})
+    project = make_project(channels={"crafts": {**SMALL, "edit": edit, "captions": "pop"}})
     made = preview_video(project, channel_of(project))
     assert (made.material, made.music) == (None, None)
     assert made.duration_s == pytest.approx(1.6, abs=0.02)
@@ -27,6 +27,8 @@ def test_an_edit_is_seen_before_anything_is_bought(make_project: MakeProject) ->
     with Image.open(made.contact_sheet) as sheet:
         red, _, blue = sheet.convert("RGB").getpixel((sheet.width // 4, sheet.height // 4))  # type: ignore[misc]
     assert abs(red - blue) < 12
+    captions = made.film.with_name("captions.ass").read_text(encoding="utf-8")
+    assert captions.count("Dialogue") == len(f"This is how the captions of {channel_of(project).title} look.".split())
     with project.catalog.read() as connection:
         for table in (content, effects):
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
