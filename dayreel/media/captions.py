@@ -177,8 +177,8 @@ def _as_ever(words: Sequence[SpokenWord], width: int, height: int, total_s: floa
     )
     middle_x, middle_y = round(width * 0.5), round(height * (SAFE_ZONE.top + SAFE_ZONE.bottom) / 2)
     events = [
-        f"Dialogue: 0,{_clock(line.start_s)},{_clock(line.end_s)},Words,"
-        f"{{\\an5\\pos({middle_x},{middle_y})\\fs{round(size * line.scale)}}}{_plain(line.text)}"
+        f"Dialogue: 0,{ass_time(line.start_s)},{ass_time(line.end_s)},Words,"
+        f"{{\\an5\\pos({middle_x},{middle_y})\\fs{round(size * line.scale)}}}{ass_text(line.text)}"
         for line in lines
     ]
     head = _HEAD.format(width=width, height=height)
@@ -238,7 +238,7 @@ class Drawing:
             accent=f"&H00{look.accent[2:8]}" if look.accent else "&H00FFFFFF",
         )
         carried = "\n[Fonts]\n" + "".join(
-            f"fontname: dayreel_{number}.ttf\n{_encoded(data)}\n"
+            f"fontname: dayreel_{number}.ttf\n{ass_font(data)}\n"
             for number, (_, data) in enumerate(families.values(), 1)
         )
         return _HEAD.format(width=self._width, height=self._height) + style + carried + _file_end(events)
@@ -284,14 +284,14 @@ class Drawing:
 
     def _events(self, line: Line, words: Sequence[Placed], names: Mapping[object, str]) -> list[str]:
         look, em = self._look, self._em * line.scale
-        span = f"{_clock(line.start_s)},{_clock(line.end_s)}"
+        span = f"{ass_time(line.start_s)},{ass_time(line.end_s)}"
         later = {token: after.start_s for token, after in itertools.pairwise(line.tokens)}
         events = []
         for word in words:
             end_s = later.get(word.token, line.end_s)
             if look.is_boxed:
                 events.append(
-                    f"Dialogue: 0,{_clock(word.token.start_s)},{_clock(end_s)},Box,"
+                    f"Dialogue: 0,{ass_time(word.token.start_s)},{ass_time(end_s)},Box,"
                     + _box(word.x, self._middle_y, word.width + 2 * _BOX_PAD * em, _BOX_HEIGHT * em, _BOX_ROUNDING * em)
                 )
             middle = word.x + self._fonts.pull(word.token.text) * em
@@ -300,7 +300,9 @@ class Drawing:
                 tags += _lit(word.token.start_s - line.start_s, end_s - line.start_s, line, look.accent)
             if look.grows:
                 tags += _growing()
-            text = "".join(f"{{\\fn{names[run.face]}}}{_plain(run.drawn)}" for run in word.runs if run.face is not None)
+            text = "".join(
+                f"{{\\fn{names[run.face]}}}{ass_text(run.drawn)}" for run in word.runs if run.face is not None
+            )
             events.append(f"Dialogue: 1,{span},Words,{{{tags}}}{text}")
         return events
 
@@ -359,7 +361,7 @@ def _box(x: float, y: float, width: float, height: float, rounding: float) -> st
     return f"{{\\pos({x - w / 2:.2f},{y - h / 2:.2f})\\p1}}{path}{{\\p0}}"
 
 
-def _encoded(data: bytes) -> str:
+def ass_font(data: bytes) -> str:
     """Return a file as ASS carries it: six bits to a letter, eighty letters to a line."""
     letters = []
     for start in range(0, len(data), 3):
@@ -390,11 +392,13 @@ def _dejavu_letters() -> frozenset[int]:
     return frozenset(FT2Font(str(dejavu_folder() / _FONT_FILE)).get_charmap())
 
 
-def _plain(text: str) -> str:
+def ass_text(text: str) -> str:
+    """Return a text with nothing that ASS takes for a command."""
     # Braces begin commands in ASS, a backslash a line break.
     return text.replace("\\", "/").replace("{", "(").replace("}", ")")
 
 
-def _clock(seconds: float) -> str:
+def ass_time(seconds: float) -> str:
+    """Return a moment as ASS writes it."""
     hundredths = round(max(0.0, seconds) * 100)
     return f"{hundredths // 360_000}:{hundredths // 6000 % 60:02}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"

@@ -357,7 +357,7 @@ class Channel(Strict):
         "off", description="how the spoken words are burned in; `highlight`, `box` and `pop` show which one is spoken"
     )
     brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
-    edit: EditSpec = Field(EditSpec(), description="music, transitions, grade; left out, cuts alone")
+    edit: EditSpec = Field(EditSpec(), description="music, transitions, grade, hook, end card; left out, cuts alone")
     safety: Safety = Field(Safety(), description="what no idea and no prompt may hold")
     review: Annotated[SerializeAsAny[Review], BeforeValidator(_read_review)] = Field(
         Review(), description="who may decide, and until when"
@@ -386,7 +386,8 @@ class Channel(Strict):
     @property
     def length_s(self) -> float:
         """Length of the final video, without intro and outro, in seconds."""
-        return self.segments_s
+        card = self.edit.end_card
+        return self.segments_s + (card.duration_s - self._overlap_s if card else 0)
 
     @field_validator("timezone")
     @classmethod
@@ -417,6 +418,8 @@ class Channel(Strict):
 
     @model_validator(mode="after")
     def _transitions_fit_between_segments(self) -> "Channel":
+        if self.edit.end_card and 2 * self._overlap_s > self.edit.end_card.duration_s:
+            raise ValueError(f"edit.end_card of {self.edit.end_card.duration_s:g} s is too short for the transition")
         if 2 * self._overlap_s > self.segments.duration_s:
             lasts = f"{self.segments.duration_s} s"
             raise ValueError(f"edit.transition: {self._overlap_s:g} s are too long at both ends of segments of {lasts}")

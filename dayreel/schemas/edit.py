@@ -3,15 +3,33 @@
 What a file looks like is `dayreel.schemas.channel`; how each part is rendered, `dayreel.media`.
 """
 
-from typing import Literal
+from string import Formatter
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dayreel.schemas.strict import Strict
 
 TransitionKind = Literal["crossfade", "dip_to_black", "dip_to_white", "slide", "wipe", "blur", "circle"]
 
 Look = Literal["warm", "cool", "film", "vivid", "mono"]
+
+PLACEHOLDERS = "`{title}` is the caption's first line, `{topic}` the idea's topic, `{channel}` the channel's title"
+FILLED_IN = frozenset({"title", "topic", "channel"})
+"""What may stand in braces in a text."""
+
+
+def _require_known_fields(text: str) -> str:
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
+    except ValueError as error:
+        raise ValueError(f"{text!r} has a brace too many or too few: {error}") from None
+    if unknown := sorted(fields - FILLED_IN):
+        raise ValueError(f"{{{unknown[0]}}} is not known; {PLACEHOLDERS}")
+    return text
+
+
+TitleText = Annotated[str, AfterValidator(_require_known_fields)]
 
 
 class MusicBed(Strict):
@@ -60,9 +78,33 @@ class GradeSpec(Strict):
         return self
 
 
+class HookSpec(Strict):
+    """Large words over the first seconds."""
+
+    text: TitleText = Field("{title}", min_length=1, max_length=120, description=f"what is written; {PLACEHOLDERS}")
+    duration_s: float = Field(2.5, ge=0.5, le=6, description="seconds that it stands, from the first segment on")
+
+
+class EndCardSpec(Strict):
+    """What stands at the end, before an outro: a picture, words, or words over a picture."""
+
+    text: TitleText | None = Field(None, min_length=1, max_length=120, description=f"what is written; {PLACEHOLDERS}")
+    picture: str | None = Field(None, description="path of a picture in `channels/`; left out, a plain ground")
+    background: str = Field("#22304f", pattern="^#[0-9a-fA-F]{6}$", description="colour of the plain ground")
+    duration_s: float = Field(2, ge=0.5, le=5, description="seconds; the video is so much longer")
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> "EndCardSpec":
+        if self.text is None and self.picture is None:
+            raise ValueError("an end card needs `text` or `picture`")
+        return self
+
+
 class EditSpec(Strict):
     """How the segments become a video. What is left out is not done: segments follow one another with a cut."""
 
     music: MusicBed | None = Field(None, description="music under the whole")
     transition: TransitionSpec | None = Field(None, description="left out, a cut")
+    hook: HookSpec | None = Field(None, description="left out, nothing is written at the beginning")
+    end_card: EndCardSpec | None = Field(None, description="left out, it ends with the last segment")
     grade: GradeSpec | None = Field(None, description="left out, the colours as they come")

@@ -228,11 +228,12 @@ def named_files(folder: Path, channel: Channel) -> dict[str, Path]:
 
 
 def _edit_files(edit: EditSpec) -> dict[str, str | None]:
-    music, grade = edit.music, edit.grade
+    music, grade, card = edit.music, edit.grade, edit.end_card
     return {
         "edit.music.file": music.file if music else None,
         "edit.music.folder": music.folder if music else None,
         "edit.grade.file": grade.file if grade else None,
+        "edit.end_card.picture": card.picture if card else None,
     }
 
 

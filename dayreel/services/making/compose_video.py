@@ -22,6 +22,7 @@ from dayreel.services.making.open_content import open_content
 from dayreel.services.making.plan_video import brand_files, edit_files, edit_settings, used_music, video_plan
 from dayreel.services.making.preflight import require_files
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
+from dayreel.services.making.title_video import has_titles, plain_end_s, title_words, with_titles
 from dayreel.services.project import Project
 from dayreel.services.reviewing.request_review import request_review
 from dayreel.stores.files import sha256_of
@@ -69,6 +70,7 @@ def compose_video(project: Project, channel: Channel, day: date) -> StageResult:
             # Left out while it is off, so that what was composed before there were captions stays as it is.
             **caption_video.captions_version(channel),
             **edit_settings(channel),
+            **({"words": title_words(channel, manifest.idea)} if has_titles(channel) else {}),
             **({"edit_files": {field: sha256_of(path) for field, path in files.items()}} if files else {}),
         ),
         provider="ffmpeg",
@@ -104,6 +106,16 @@ def _compose(
         ),
     )
     segments = [project.contents.path(row.id, segment.file) for segment in manifest.segments]
+    plan = with_titles(
+        channel,
+        plan,
+        words=title_words(channel, manifest.idea),
+        segments=segments,
+        card_picture=files.get("end_card.picture"),
+        fonts=caption_video.fonts_of(project.settings, channel),
+        folder=folder / ".pipeline",
+        ffmpeg=ffmpeg,
+    )
     made = compose(segments, folder / "final_video.mp4", plan=plan, ffmpeg=ffmpeg)
     poster(made.path, folder / "poster.jpg")
     contact_sheet(made.path, folder / "contact_sheet.jpg")
@@ -116,6 +128,8 @@ def _compose(
             height=plan.height,
             loudness_lufs=channel.brand.loudness_lufs if made.loudness_lufs is not None else None,
             max_true_peak_dbtp=channel.brand.true_peak_dbtp,
+            max_black_s=max(ExpectedVideo.max_black_s, plain_end_s(channel)),
+            max_frozen_s=max(ExpectedVideo.max_frozen_s, plain_end_s(channel)),
         ),
         ffmpeg=ffmpeg,
     )

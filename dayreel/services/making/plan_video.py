@@ -12,6 +12,7 @@ from dayreel.errors import ConfigurationError, MediaError
 from dayreel.media.edit_plan import ComposePlan, Music, TransitionPlan
 from dayreel.media.grade import Grade, read_cube
 from dayreel.media.probe import probe
+from dayreel.media.stills_as_film import open_still
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import UsedMusic
 from dayreel.schemas.edit import EditSpec
@@ -118,7 +119,7 @@ def _grade(channel: Channel, path: Path | None) -> Grade | None:
 
 
 def edit_problems(channels_dir: Path, channel: Channel) -> list[str]:
-    """Return in words what of a channel's edit could not be composed: a grade or music that cannot be used.
+    """Return in words what of a channel's edit could not be composed: a grade, music or picture that cannot be used.
 
     Asked before anything is bought, of files that are there.
     """
@@ -127,6 +128,8 @@ def edit_problems(channels_dir: Path, channel: Channel) -> list[str]:
         try:
             if field == "edit.grade.file":
                 read_cube(path)
+            elif field == "edit.end_card.picture":
+                open_still(path)
             elif field in ("edit.music.file", "edit.music.folder"):
                 _require_sound(path)
         except (MediaError, ConfigurationError) as error:

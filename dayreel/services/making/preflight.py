@@ -21,8 +21,9 @@ from dayreel.rules.answers import effort_of
 from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel, VideoSource
 from dayreel.schemas.posts import PictureCover
-from dayreel.services.making.caption_video import font_problem
+from dayreel.services.making.caption_video import font_problem, fonts_of
 from dayreel.services.making.plan_video import edit_problems
+from dayreel.services.making.title_video import has_titles, letters_without_font
 from dayreel.services.project import Project
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import effects
@@ -55,7 +56,11 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
     find_ffmpeg(project.settings.ffmpeg)
     require_files(project.settings, channel)
     covers = cover_problems(project.settings, channel)
-    if unusable := [*covers, *edit_problems(project.settings.channels_dir, channel)]:
+    if unusable := [
+        *covers,
+        *edit_problems(project.settings.channels_dir, channel),
+        *_titles_unshown(project, channel),
+    ]:
         raise ConfigurationError(
             f"Channel {channel.name!r}: {'; '.join(unusable)}.",
             next_step=f"Put another {'picture' if covers else 'file'} there, or correct channels/{channel.name}.yaml; "
@@ -67,6 +72,13 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
     for _, problem in usable(project.models, channel, today):
         if problem is not None:
             raise problem
+
+
+def _titles_unshown(project: Project, channel: Channel) -> list[str]:
+    if not has_titles(channel):
+        return []
+    lost = letters_without_font(channel, fonts_of(project.settings, channel))
+    return [f"its hook or end card has {' '.join(lost)!r}, and no font has these letters"] if lost else []
 
 
 def keep_for_today(project: Project, channel: Channel, row: ContentRow) -> None:

@@ -21,9 +21,10 @@ from dayreel.media.stills import contact_sheet
 from dayreel.queries.rows import list_contents
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
-from dayreel.services.making.caption_video import sample_captions
+from dayreel.services.making.caption_video import fonts_of, sample_captions
 from dayreel.services.making.plan_video import brand_files, edit_files, used_music, video_plan
 from dayreel.services.making.preflight import require_files
+from dayreel.services.making.title_video import title_words, with_titles
 from dayreel.services.project import Project
 
 _FPS = 30
@@ -82,9 +83,21 @@ def preview_video(project: Project, channel: Channel, *, content_id: str | None 
     else:
         segments = [_stand_in(plan, number, folder, ffmpeg) for number in range(1, channel.segments.count + 1)]
         narration = _babble(channel, folder, ffmpeg) if channel.narration else None
-    words = shown.idea.narration if shown is not None and shown.idea is not None else ""
-    captions = sample_captions(project.settings, channel, folder / "captions.ass", words)
-    plan = replace(plan, narration=narration, captions=captions)
+    spoken = shown.idea.narration if shown is not None and shown.idea is not None else ""
+    plan = with_titles(
+        channel,
+        replace(
+            plan,
+            narration=narration,
+            captions=sample_captions(project.settings, channel, folder / "captions.ass", spoken),
+        ),
+        words=title_words(channel, shown.idea if shown is not None else None),
+        segments=segments,
+        card_picture=files.get("end_card.picture"),
+        fonts=fonts_of(project.settings, channel),
+        folder=folder,
+        ffmpeg=ffmpeg,
+    )
     made = compose(segments, folder / "preview.mp4", plan=plan, ffmpeg=ffmpeg)
     sheet = contact_sheet(made.path, folder / "contact_sheet.jpg", _SHEET_COLUMNS, _SHEET_ROWS)
     music = used_music(channel, files)

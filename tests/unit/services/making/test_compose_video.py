@@ -98,6 +98,18 @@ def test_an_edit_is_composed_again_and_its_music_recorded(project: Project) -> N
     assert not compose_video(project, channel_of(project), DAY).reused
 
 
+def test_hook_and_end_card_are_filled_in_for_the_day(project: Project) -> None:
+    edit = {"hook": {"text": "{topic}: {title}"}, "end_card": {"text": "More on {channel}", "duration_s": 1.5}}
+    write_channel(project.settings.root, "crafts", **SMALL, edit=edit)
+    final = compose_video(project, channel_of(project), DAY).manifest.final_video
+    assert final is not None
+    assert final.duration_s == pytest.approx(3.5, abs=0.02)
+    assert [check.name for check in final.checks if not check.passed] == []
+    written = (project.contents.folder(ID) / ".pipeline" / "titles.ass").read_text(encoding="utf-8")
+    titles = [line.rpartition("}")[2] for line in written.splitlines() if line.startswith("Dialogue")]
+    assert (" ".join(titles), "0:00:02.00,0:00:03.50" in written) == ("clay: Clay More on Crafts", True)
+
+
 def test_an_unreadable_segment_is_reported_and_makes_no_video(project: Project) -> None:
     (project.contents.folder(ID) / "raw" / "video_2.mp4").write_bytes(b"<html>not found</html>")
     with pytest.raises(MediaError, match=r"video_2\.mp4"):

@@ -62,6 +62,25 @@ def test_a_cover_that_is_not_taken_is_found_before_buying(
     assert words in check.found
 
 
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"grade": {"file": "odd.txt"}}, r"edit.grade.file: .*it does not say LUT_3D_SIZE"),
+        ({"music": {"folder": "tracks", "licence": "mine"}}, r"edit.music.folder: Looked for music in .*there is none"),
+        ({"end_card": {"picture": "odd.txt"}}, r"edit.end_card.picture: Opened the still .*it cannot be read"),
+        ({"hook": {"text": "A \ue000"}}, "its hook or end card has .*no font has these letters"),
+    ],
+)
+def test_an_edit_that_could_not_be_composed_is_found_first(
+    make_project: MakeProject, edit: dict[str, Any], words: str
+) -> None:
+    project = make_project(channels={"crafts": {"edit": edit}})
+    (project.settings.channels_dir / "odd.txt").write_text("<html>")
+    (project.settings.channels_dir / "tracks").mkdir()
+    with pytest.raises(ConfigurationError, match=words):
+        preflight(project, channel_of(project))
+
+
 def test_a_cover_after_the_end_is_refused_in_the_file(make_project: MakeProject) -> None:
     project = make_project(channels={"crafts": {"platforms": {"tiktok": {"privacy": "SELF_ONLY", "cover_at_s": 15}}}})
     with pytest.raises(ConfigurationError, match="after the end of a video of 15 s"):

@@ -25,7 +25,7 @@ def test_an_edit_is_seen_before_anything_is_bought(make_project: MakeProject) ->
     assert made.duration_s == pytest.approx(1.6, abs=0.02)
     assert made.loudness_lufs == pytest.approx(-14, abs=0.5)
     with Image.open(made.contact_sheet) as sheet:
-        red, _, blue = sheet.convert("RGB").getpixel((sheet.width // 4, sheet.height // 4))  # type: ignore[misc]
+        red, _, blue = sheet.convert("RGB").getpixel((sheet.width // 4, sheet.height // 4))
     assert abs(red - blue) < 12
     captions = made.film.with_name("captions.ass").read_text(encoding="utf-8")
     assert captions.count("Dialogue") == len(f"This is how the captions of {channel_of(project).title} look.".split())
