@@ -45,7 +45,7 @@ def open_still(path: Path) -> Image.Image:
     """Return a picture upright, in sRGB, as it is meant to be seen.
 
     Raises:
-        MediaError: it is missing, is no picture, or is HEIC and nothing here reads that.
+        MediaError: it is missing, is not a picture, or is HEIC and nothing here reads that.
     """
     with suppress(ImportError):
         from pillow_heif import register_heif_opener  # noqa: PLC0415  an extra

@@ -59,7 +59,8 @@ def with_titles(
 def letters_without_font(channel: Channel, fonts: Fonts) -> list[str]:
     """Return the letters of a channel's own texts that no font can show; what is filled in is seen with the day."""
     hook, card = channel.edit.hook, channel.edit.end_card
-    return fonts.missing("".join(filter(None, (hook and hook.text, card and card.text))))
+    texts = (hook.text if hook else None, card.text if card else None)
+    return fonts.missing("".join(text for text in texts if text))
 
 
 def has_titles(channel: Channel) -> bool:

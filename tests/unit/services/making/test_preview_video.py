@@ -34,7 +34,7 @@ def test_an_edit_is_seen_before_anything_is_bought(make_project: MakeProject) ->
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 
-def test_what_is_not_there_is_said_before_anything_is_composed(make_project: MakeProject) -> None:
+def test_a_missing_file_is_named_before_composing(make_project: MakeProject) -> None:
     music = {"file": "gone.mp3", "licence": "mine"}
     project = make_project(channels={"crafts": {**SMALL, "edit": {"music": music}}, "plain": SMALL})
     with pytest.raises(ConfigurationError, match=r"gone.mp3' as its edit.music.file, and that is not there"):
