@@ -1,7 +1,7 @@
 """What a target of VMAF saves on films as cameras, discs and screens make them, measured on the whole of each.
 
 The set is made here: pictures of natural spectrum with grain, pans and a speaker, and a screen that scrolls, each as
-the device that it stands for encodes. Films whose grain is kept at more bits than that hardly shrink, because VMAF wants
+the device that it stands for encodes. Films whose grain is kept at more bits hardly shrink, because VMAF wants
 the grain back: those stay as they are, which is what `min_saving` is for. `DAYREEL_SOAK_FOOTAGE` names a folder of real
 files to be added.
 """
