@@ -161,7 +161,11 @@ def in_sync(source: Path, segment: Path, cut: Cut) -> CheckResult:
     due_s = max(LATEST_SOUND_S, float(1 / video.fps) if video.fps else 0.0)
     expected = f"picture and sound at most {due_s * 1000:.0f} ms apart"
     was_region, made_region = _regions(video, made_video, cut.fit)
-    was = watch(facts, Extent(cut.at_s, cut.at_s + lasts_s, region=was_region, is_all_sound=False), stream=video.index)
+    was = watch(
+        facts,
+        Extent(cut.at_s, cut.at_s + lasts_s, region=was_region, is_all_sound=False, to_sdr=True),
+        stream=video.index,
+    )
     made = watch(made_facts, Extent(0.0, lasts_s, region=made_region, is_all_sound=False))
     seen_s = (
         picture_lag(levelled(was, made) if video.is_hdr else was, made, by_s=-cut.at_s) if len(was.moments) else None

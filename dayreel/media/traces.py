@@ -44,6 +44,11 @@ _PATCH = 160
 _FURTHER_BACK_S = (4.0, 20.0)
 # Kr and Kb of ITU-R BT.601, BT.709 and BT.2020.
 _LUMA_SHARES = {"bt709": (0.2126, 0.0722), "bt2020nc": (0.2627, 0.0593)}
+_BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
+_BT2020_TO_BT709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
+_HLG_GAMMA, _HLG_KNEE, _BT709_KNEE = 1.2, 0.5, 0.018
+_PEAK = np.array(10.0)
+"""Of 100 nits, where FFmpeg's `tonemap` knows none."""
 _USUAL_SHARES = (0.299, 0.114)
 
 
@@ -65,6 +70,7 @@ class Extent:
         until_s: moment on the file's clock where it ends; None for its end.
         size: width and height that the fine pictures are brought to; None keeps none of them.
         is_all_sound: every sound stream, not only the best.
+        to_sdr: HDR is mapped to SDR, about as `picture.tone_mapped` does.
     """
 
     from_s: float = 0.0
@@ -72,6 +78,7 @@ class Extent:
     size: tuple[int, int] | None = None
     region: Region = Region()
     is_all_sound: bool = True
+    to_sdr: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +229,7 @@ class _Eye:
     def __init__(self, video: VideoStream, extent: Extent, fine: Sequence[float]) -> None:
         self._video = video
         self._extent = extent
+        self._is_mapped = extent.to_sdr and video.is_hdr
         self._due = sorted(fine)
         self._shares = _LUMA_SHARES.get(yuv_matrix(video), _USUAL_SHARES)
         self._graph: Graph | None = None
@@ -274,7 +282,7 @@ class _Eye:
         self._ends_s = max(self._ends_s, begin_s + lasts_s)
         small = self._upright(frame, COLUMNS * 4, ROWS * 4)
         self.moments.append(begin_s)
-        self._pictures.append(_levels(small[..., 0].reshape(ROWS, 4, COLUMNS, 4).mean((1, 3))))
+        self._pictures.append(_levels(self._luma(small).reshape(ROWS, 4, COLUMNS, 4).mean((1, 3))))
         self._colours.append(_levels(self._rgb(small.mean((0, 1)))))
 
     def _keep_finely(self, until_s: float) -> None:
@@ -289,8 +297,8 @@ class _Eye:
     def _closely(self, frame: VideoFrame, width: int, height: int) -> FinePicture:
         columns = min(width, _FINE_WIDTH)
         small = self._upright(frame, columns, max(2, round(columns * height / width)))
-        luma = _levels(self._upright(frame, width, height)[..., 0])
-        return FinePicture(_levels(self._rgb(small)), tuple(_patches(luma)))
+        patches = _patches(self._upright(frame, width, height))
+        return FinePicture(_levels(self._rgb(small)), tuple(_levels(self._luma(patch)) for patch in patches))
 
     def _upright(self, frame: VideoFrame, width: int, height: int) -> Numbers:
         """Return a picture in these pixels: luma 0 to 255, and blue and red differences about 0."""
@@ -316,7 +324,11 @@ class _Eye:
         luma, blue_off, red_off = planes[..., 0], planes[..., 1], planes[..., 2]
         red, blue = luma + 2 * (1 - red_share) * red_off, luma + 2 * (1 - blue_share) * blue_off
         green = (luma - red_share * red - blue_share * blue) / (1 - red_share - blue_share)
-        return np.stack([red, green, blue], axis=-1)
+        rgb = np.stack([red, green, blue], axis=-1)
+        return _to_sdr(rgb, self._video.color_transfer) if self._is_mapped else rgb
+
+    def _luma(self, planes: Numbers) -> Numbers:
+        return self._rgb(planes) @ _BT709_LUMA if self._is_mapped else planes[..., 0]
 
     def traces(self, sounds: tuple[SoundTrace, ...]) -> Traces:
         """Return what was seen, in the order of its moments."""
@@ -352,9 +364,32 @@ def _deinterlacer(frame: VideoFrame) -> Graph:
     return graph
 
 
-def _patches(luma: Numbers) -> Iterator[Numbers]:
+def _to_sdr(rgb: Numbers, transfer: str) -> Numbers:
+    """Map PQ (SMPTE ST 2084) or HLG (ARIB STD-B67) in BT.2020 to BT.709, levels 0 to 255, by Hable's curve."""
+    signal = np.clip(rgb / 255, 0, 1)
+    if transfer == "smpte2084":
+        root = signal ** (1 / 78.84375)
+        light = 100 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+    else:
+        scene = np.where(
+            signal <= _HLG_KNEE, signal**2 / 3, (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        )
+        light = 10 * scene**_HLG_GAMMA
+    light = np.maximum(light @ _BT2020_TO_BT709.T, 0)
+    most = np.maximum(light.max(-1, keepdims=True), 1e-6)
+    shown = np.clip(light * (_hable(most) / _hable(_PEAK) / most), 0, 1)
+    levels: Numbers = 255 * np.where(shown < _BT709_KNEE, 4.5 * shown, 1.099 * shown**0.45 - 0.099)
+    return levels
+
+
+def _hable(light: Numbers) -> Numbers:
+    curve: Numbers = (light * (0.15 * light + 0.05) + 0.004) / (light * (0.15 * light + 0.5) + 0.06) - 0.02 / 0.3
+    return curve
+
+
+def _patches(planes: Numbers) -> Iterator[Numbers]:
     """Yield up to six parts of a picture, spread over it; all of it where it is small."""
-    height, width = luma.shape
+    height, width = planes.shape[:2]
     rows = [0] if height <= 2 * _PATCH else [round(height * share) for share in (0.08, 0.92)]
     columns = [0] if width <= 3 * _PATCH else [round(width * share) for share in (0.05, 0.5, 0.95)]
     for row in rows:
@@ -363,7 +398,7 @@ def _patches(luma: Numbers) -> Iterator[Numbers]:
             left = max(0, min(column - _PATCH // 2, width - _PATCH)) if len(columns) > 1 else 0
             high = _PATCH if len(rows) > 1 else height
             wide = _PATCH if len(columns) > 1 else width
-            yield luma[top : top + high, left : left + wide].copy()
+            yield planes[top : top + high, left : left + wide].copy()
 
 
 class _Ear:

@@ -36,13 +36,13 @@ _FEW_PIXELS = 2.0
 _END_MAY_DIFFER_S = 0.3
 _LAG_S = 0.1
 _APART_S = 0.02
-_WORST_SECOND = 6.0
-_WORST_FIELD = 24.0
-_STUCK = 0.1
+_WORST_SECOND, _WORST_SECOND_MAPPED = 5.0, 8.0
+_WORST_FIELD, _WORST_FIELD_MAPPED = 20.0, 40.0
+_STUCK = 0.15
 _COLOUR = 6.0
 _TINT, _TINT_MAPPED = 3.0, 14.0
-_CONTRAST = (0.93, 1.07)
-_CHROMA, _CHROMA_MAPPED = (0.85, 1.15), (0.4, 1.8)
+_CONTRAST, _CONTRAST_MAPPED = (0.93, 1.07), (0.85, 1.18)
+_CHROMA, _CHROMA_MAPPED = (0.85, 1.15), (0.7, 1.4)
 _LIKENESS, _WORST_LIKENESS = 0.80, 0.70
 _DETAIL = 0.7
 _GRAIN = -0.1
@@ -100,12 +100,12 @@ def compare_footage(
     shown = (min(video.display_width, now_video.display_width), min(video.display_height, now_video.display_height))
     extent = Extent(size=(max(2, round(shown[0])), max(2, round(shown[1]))))
     moments = fine_moments(video.start_s, video.ends_s)
-    was = watch(before, extent, moments, pulse=pulse)
+    is_tone_mapped = limits.is_tone_mapped and video.is_hdr and not now_video.is_hdr
+    was = watch(before, replace(extent, to_sdr=is_tone_mapped), moments, pulse=pulse)
     try:
         now = watch(after, extent, moments, pulse=pulse)
     except MediaError as error:
         return [*checks, _failed("decodes_fully", error.message, "every frame and sample")]
-    is_tone_mapped = limits.is_tone_mapped and video.is_hdr and not now_video.is_hdr
     checks += [
         _frames(was, now),
         _duration(before, after, limits),
@@ -236,15 +236,19 @@ def _picture_s(video: VideoStream) -> float:
 def _looks_the_same(pictures: PictureDifferences, *, is_tone_mapped: bool) -> list[CheckResult]:
     lag_s = pictures.lag_s
     words = "nothing moves, so it cannot be late" if lag_s is None else f"{lag_s * 1000:+.0f} ms"
-    tint, chroma = (_TINT_MAPPED, _CHROMA_MAPPED) if is_tone_mapped else (_TINT, _CHROMA)
+    second, field, tint, contrast, chroma = (
+        (_WORST_SECOND_MAPPED, _WORST_FIELD_MAPPED, _TINT_MAPPED, _CONTRAST_MAPPED, _CHROMA_MAPPED)
+        if is_tone_mapped
+        else (_WORST_SECOND, _WORST_FIELD, _TINT, _CONTRAST, _CHROMA)
+    )
     return [
         _judged("picture_on_time", abs(lag_s or 0.0) <= _LAG_S, words, f"within {_LAG_S * 1000:.0f} ms", "picture is"),
-        _at_most("pictures", pictures.worst_second, _WORST_SECOND, "pictures of the worst second differ by"),
-        _at_most("fields", pictures.worst_field, _WORST_FIELD, "worst part of a picture over one second differs by"),
+        _at_most("pictures", pictures.worst_second, second, "pictures of the worst second differ by"),
+        _at_most("fields", pictures.worst_field, field, "worst part of a picture over one second differs by"),
         _at_most("steps", pictures.stuck, _STUCK, "share of pictures that stand still is"),
         _at_most("colour", pictures.colour, _COLOUR, "colour of the worst second is off by"),
         _at_most("tint", pictures.tint, tint, "mean colour is off by"),
-        _between("contrast", pictures.contrast, _CONTRAST),
+        _between("contrast", pictures.contrast, contrast),
         _between("chroma", pictures.chroma, chroma),
         _at_least("likeness", pictures.likeness, _LIKENESS, "SSIM is"),
         _at_least("worst_likeness", pictures.worst_likeness, _WORST_LIKENESS, "SSIM of its worst pictures is"),
