@@ -23,7 +23,7 @@ from dayreel.services.making.adopt_marker import adopt_external_output
 from dayreel.services.making.check_texts import IDEA_CHECKS, PROMPT_CHECKS, check_idea, check_prompts
 from dayreel.services.making.code_versions import OF_WHAT_HAPPENED
 from dayreel.services.making.compose_video import CHECKS as VIDEO_CHECKS
-from dayreel.services.making.compose_video import compose_video
+from dayreel.services.making.compose_video import checks_of, compose_video
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.narrate import FALLBACK, narrate
 from dayreel.services.making.render_segments import render_segments
@@ -314,7 +314,7 @@ class _Build:
             kinds={"ffmpeg"},
             pool=MAKE_POOL,
             checks=VIDEO_CHECKS,
-            check=lambda _step, manifest: _final_of(manifest).checks,
+            check=lambda _step, manifest: checks_of(_final_of(manifest)),
             version_of=lambda made: _final_of(made.manifest).file.sha256,
             description=f"The finished video: {channel.length_s:g} s, 9:16, "
             f"{channel.brand.loudness_lufs:.0f} LUFS. Making it opens its review. {runbook('explanation/media')}",

@@ -55,6 +55,16 @@ class FileRecord(Shape):
     size_bytes: int
 
 
+class CheckResult(Shape):
+    """One quality check: what was measured against what was asked."""
+
+    name: str
+    passed: bool
+    value: str
+    expected: str
+    message: str
+
+
 class Segment(Shape):
     """One raw segment as it lies on disk."""
 
@@ -69,6 +79,7 @@ class Segment(Shape):
     request_id: str | None = None
     seed: int | None = None
     origin: str = Field("made", description="`made` here, or the producer named by a completion marker")
+    in_sync: CheckResult | None = Field(None, description="of own footage: picture and sound against the source's")
 
 
 class SpokenWord(Shape):
@@ -87,16 +98,6 @@ class NarrationTrack(Shape):
     provider: str
     voice: str
     words: tuple[SpokenWord, ...] = ()
-
-
-class CheckResult(Shape):
-    """One quality check: what was measured against what was asked."""
-
-    name: str
-    passed: bool
-    value: str
-    expected: str
-    message: str
 
 
 class UsedMusic(Shape):

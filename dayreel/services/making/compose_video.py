@@ -40,6 +40,7 @@ CHECKS: Mapping[str, str] = {
     "not_frozen": "No long stretch of it stands still.",
     "faststart": "It plays before it is loaded: its index comes first.",
     "decodes_fully": "Every frame decodes.",
+    "in_sync": "Picture and sound of own footage are as far from each other as in its source.",
     "fits_platforms": "It is what each platform of the channel accepts.",
 }
 
@@ -153,7 +154,7 @@ def _compose(
             for name in caption_video.SUBTITLES
             if (path := folder / name).is_file()
         ),
-        checks=(*checks, fits_platforms(channel, made.path)),
+        checks=(*checks, stays_in_sync(manifest), fits_platforms(channel, made.path)),
         made_at=project.clock.now(),
     )
     return Product(
@@ -165,6 +166,29 @@ def _compose(
             "completed_at": project.clock.now(),
         },
         parameters={"why_encoded": made.why_encoded, "fps": float(Fraction(made.fps))},
+    )
+
+
+def stays_in_sync(manifest: Manifest) -> CheckResult:
+    """Return whether what was cut from own footage is in sync, by what was measured of each segment."""
+    measured = {segment.sequence: segment.in_sync for segment in manifest.segments if segment.in_sync is not None}
+    failed = [f"Segment {sequence}: {check.message}" for sequence, check in measured.items() if not check.passed]
+    return CheckResult(
+        name="in_sync",
+        passed=not failed,
+        value="; ".join(f"segment {n}: {check.value}" for n, check in measured.items()) or "no own footage in it",
+        expected="; ".join(dict.fromkeys(check.expected for check in measured.values())) or "nothing to compare with",
+        message=" ".join(failed) or "No segment is out of sync with what it was cut from.",
+    )
+
+
+def checks_of(final: FinalVideo) -> tuple[CheckResult, ...]:
+    """Return a result of each check; one that came later than the video has passed it, and says so."""
+    known = {check.name: check for check in final.checks}
+    later = "not looked at when it was made"
+    return tuple(
+        known.get(name, CheckResult(name=name, passed=True, value=later, expected=words, message=f"It was {later}."))
+        for name, words in CHECKS.items()
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import select
 
 from dayreel.errors import ContentRefusedError, DayreelError, MediaError, PermanentError, TransientError, UsageError
+from dayreel.media.alignment import Cut, in_sync
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
@@ -31,7 +32,7 @@ from dayreel.rules.footage_files import is_still
 from dayreel.rules.pricing import usd, video_cost
 from dayreel.rules.segment_words import segment_prompt
 from dayreel.schemas.channel import Channel, SegmentSpec, is_address
-from dayreel.schemas.content import Segment, VideoPrompt
+from dayreel.schemas.content import CheckResult, Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.services.effects.ledger import has_handle
@@ -332,6 +333,7 @@ def segment_record(
     model: str | None = None,
     effect: Effect | None = None,
     origin: str = "made",
+    check: CheckResult | None = None,
 ) -> Segment:
     """Return the record of a segment's file that is in its place: its hash, what probing shows, where it came from.
 
@@ -352,6 +354,7 @@ def segment_record(
         request_id=effect.result.get("request_id") if effect else None,
         seed=effect.result.get("seed") if effect else None,
         origin=origin,
+        in_sync=check,
     )
 
 
@@ -437,7 +440,8 @@ def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootag
         for sequence, (source, pick) in enumerate(picks, start=1):
             path = _cut_one(project, channel, source, pick, _segment_path(project, row, sequence))
             decode_fully(path)
-            segments.append(segment_record(project, row, path, sequence, provider=footage.name))
+            check = None if pick.motion is not None else in_sync(source, path, Cut(pick.start_s, spec.duration_s, fit))
+            segments.append(segment_record(project, row, path, sequence, provider=footage.name, check=check))
         return Product({"segments": tuple(segments)}, parameters={"footage": [pick.as_json() for _, pick in picks]})
 
     return run_stage(project, row, work, make)
