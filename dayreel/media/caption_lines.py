@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dayreel.media.fonts import clusters
 from dayreel.schemas.content import SpokenWord
 
-Width = Callable[[Sequence["Token"]], float]
+Width = Callable[[Sequence["TimedWord"]], float]
 """Measures words as they stand in one line, with the spaces between them."""
 
 _LONGEST_PAUSE_S = 0.7
@@ -38,7 +38,7 @@ _WITHOUT_SPACES = (
 
 
 @dataclass(frozen=True)
-class Token:
+class TimedWord:
     """A word, or a piece of one, and when it is heard, in seconds of the video."""
 
     text: str
@@ -51,7 +51,7 @@ class Token:
 class Line:
     """What stands on the picture for a while; `scale` is below 1 where it has to be smaller to fit."""
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[TimedWord, ...]
     start_s: float
     end_s: float
     scale: float = 1.0
@@ -62,31 +62,31 @@ class Line:
         return joined(self.tokens)
 
 
-def joined(tokens: Sequence[Token]) -> str:
+def joined(tokens: Sequence[TimedWord]) -> str:
     """Return words as they are written, in the order of reading."""
     return "".join((" " if number and token.after_space else "") + token.text for number, token in enumerate(tokens))
 
 
-def tokens_of(words: Sequence[SpokenWord], narration: str = "") -> list[Token]:
+def tokens_of(words: Sequence[SpokenWord], narration: str = "") -> list[TimedWord]:
     """Return what is spoken, word by word, in the order of time.
 
     Args:
         words: as the voice reported them; one of a language without spaces may be a whole sentence.
         narration: what was given to the voice: voices leave out punctuation and say nothing of spaces.
     """
-    tokens: list[Token] = []
+    tokens: list[TimedWord] = []
     for word in _as_written(words, narration):
         pieces = _pieces(word.text)
         sizes = [len(list(clusters(piece))) for piece in pieces]
         for number, (piece, (start_s, end_s)) in enumerate(
             zip(pieces, _shares(sizes, word.start_s, word.end_s), strict=True)
         ):
-            tokens.append(Token(piece, start_s, end_s, word.after_space and number == 0))
+            tokens.append(TimedWord(piece, start_s, end_s, word.after_space and number == 0))
     return list(_one_after_another(tokens))
 
 
 def lines_of(
-    tokens: Sequence[Token],
+    tokens: Sequence[TimedWord],
     width: Width,
     *,
     room: float,
@@ -115,7 +115,7 @@ def lines_of(
     return lines
 
 
-def _one_after_another(tokens: Sequence[Token]) -> Iterator[Token]:
+def _one_after_another(tokens: Sequence[TimedWord]) -> Iterator[TimedWord]:
     """Give tokens so that none begins before the one ahead of it, nor at the same moment: each is seen."""
     next_s = 0.0
     for token in tokens:
@@ -124,11 +124,11 @@ def _one_after_another(tokens: Sequence[Token]) -> Iterator[Token]:
         next_s = start_s + _TICK_S
 
 
-def _as_written(words: Sequence[SpokenWord], narration: str) -> Iterator[Token]:
+def _as_written(words: Sequence[SpokenWord], narration: str) -> Iterator[TimedWord]:
     """Give each word with the punctuation that stands beside it in the narration, and whether a space comes first."""
     spoken = [word for word in words if word.text.strip()]
     before, at = "", 0
-    waiting: Token | None = None
+    waiting: TimedWord | None = None
     for word in spoken:
         text = " ".join(word.text.split())
         place = narration.find(text, at)
@@ -145,7 +145,7 @@ def _as_written(words: Sequence[SpokenWord], narration: str) -> Iterator[Token]:
         if waiting is not None:
             yield replace(waiting, text=waiting.text + first)
             first = ""
-        waiting = Token(first + last + text, word.start_s, word.end_s, has_space)
+        waiting = TimedWord(first + last + text, word.start_s, word.end_s, has_space)
         before = text
     if waiting is not None:
         rest = narration[at:].strip() if at and not any(letter.isalnum() for letter in narration[at:]) else ""
@@ -182,14 +182,14 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in pieces if piece.strip()] or [text]
 
 
-def _fitted(token: Token, width: Width, room: float, smallest: float) -> list[Token]:
+def _fitted(token: TimedWord, width: Width, room: float, smallest: float) -> list[TimedWord]:
     """Return a word that fits when it is written a little smaller, or the pieces of one that does not."""
     if width([token]) * smallest <= room:
         return [token]
     texts = list(_broken(token.text, lambda text: width([replace(token, text=text)]) <= room))
     shares = _shares([len(text) for text in texts], token.start_s, token.end_s)
     return [
-        Token(text, start_s, end_s, token.after_space and number == 0)
+        TimedWord(text, start_s, end_s, token.after_space and number == 0)
         for number, (text, (start_s, end_s)) in enumerate(zip(texts, shares, strict=True))
     ]
 
@@ -221,9 +221,9 @@ def _hyphen(piece: str, after: str) -> str:
 
 
 def _grouped(
-    tokens: Sequence[Token], width: Width, room: float, most_words: int, most_letters: int
-) -> Iterator[list[Token]]:
-    group: list[Token] = []
+    tokens: Sequence[TimedWord], width: Width, room: float, most_words: int, most_letters: int
+) -> Iterator[list[TimedWord]]:
+    group: list[TimedWord] = []
     for token in tokens:
         if group:
             last = group[-1]

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from PIL import ImageFont
 
 from dayreel.errors import MediaError
-from dayreel.media.caption_lines import Line, Token, joined, lines_of, tokens_of
+from dayreel.media.caption_lines import Line, TimedWord, joined, lines_of, tokens_of
 from dayreel.media.fonts import ASCENT, DESCENT, Fonts, Run, cut_down, dejavu_folder, letters_of
 from dayreel.schemas.content import SpokenWord
 from dayreel.vendors.record import SafeZone
@@ -156,7 +156,7 @@ def unknown_letters(text: str, fonts: Fonts) -> list[str]:
 
 def _as_ever(words: Sequence[SpokenWord], width: int, height: int, total_s: float) -> str | None:
     """Return `words` in DejaVu Sans; None where it lacks a letter, a word is too long, or what is written runs left."""
-    tokens = [Token(word.text, word.start_s, word.end_s) for word in words if word.text.strip()]
+    tokens = [TimedWord(word.text, word.start_s, word.end_s) for word in words if word.text.strip()]
     text = joined(tokens)
     if not _dejavu_has(text) or any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text):
         return None
@@ -189,7 +189,7 @@ def _as_ever(words: Sequence[SpokenWord], width: int, height: int, total_s: floa
 class Placed:
     """A word of a line: the middle of it and its width, in pixels, and what it is drawn with."""
 
-    token: Token
+    token: TimedWord
     x: float
     width: float
     runs: tuple[Run, ...]
@@ -215,7 +215,7 @@ class Drawing:
         grown = _SWINGS_TO if self._look.grows else 1.0
         return (2 * self._half * _MARGIN / self._em - 2 * self._look.around) / grown
 
-    def file(self, tokens: Sequence[Token], total_s: float) -> str:
+    def file(self, tokens: Sequence[TimedWord], total_s: float) -> str:
         """Return the whole file."""
         lost = self._fonts.missing(joined(tokens))
         if lost:
@@ -243,7 +243,7 @@ class Drawing:
         )
         return _HEAD.format(width=self._width, height=self._height) + style + carried + _file_end(events)
 
-    def lines(self, tokens: Sequence[Token], *, total_s: float) -> list[Line]:
+    def lines(self, tokens: Sequence[TimedWord], *, total_s: float) -> list[Line]:
         """Return the lines that fit."""
         look = self._look
         return lines_of(
@@ -273,7 +273,7 @@ class Drawing:
             at += width + gap
         return words
 
-    def _measure(self, tokens: Sequence[Token]) -> float:
+    def _measure(self, tokens: Sequence[TimedWord]) -> float:
         spaces = sum(token.after_space for token in tokens[1:])
         return sum(self._fonts.width(token.text) for token in tokens) + spaces * self._look.gap
 
@@ -314,7 +314,7 @@ HOW_TO_SHOW = (
 )
 
 
-def visual_order(tokens: Sequence[Token]) -> list[int]:
+def visual_order(tokens: Sequence[TimedWord]) -> list[int]:
     """Return the words' numbers from left to right: a line that begins with Hebrew or Arabic runs left."""
     directions = [_direction(token.text) for token in tokens]
     base = next(filter(None, directions), "L")

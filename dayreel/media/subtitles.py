@@ -7,7 +7,7 @@ import html
 import unicodedata
 from collections.abc import Sequence
 
-from dayreel.media.caption_lines import Line, Token, joined, lines_of, tokens_of
+from dayreel.media.caption_lines import Line, TimedWord, joined, lines_of, tokens_of
 from dayreel.schemas.content import SpokenWord
 
 ROOM = 42
@@ -37,7 +37,7 @@ def as_vtt(lines: Sequence[Line]) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def _columns(tokens: Sequence[Token]) -> float:
+def _columns(tokens: Sequence[TimedWord]) -> float:
     text = joined(tokens)
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 

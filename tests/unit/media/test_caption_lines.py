@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayreel.media.caption_lines import Line, Token, joined, lines_of, tokens_of
+from dayreel.media.caption_lines import Line, TimedWord, joined, lines_of, tokens_of
 from dayreel.media.fonts import clusters
 from dayreel.media.subtitles import ROOM, as_srt, as_vtt, cues
 from dayreel.providers.speech.contract import estimated_words
@@ -73,7 +73,7 @@ def test_lines_keep_every_letter_and_never_meet(spoken: tuple[list[SpokenWord], 
 @given(narrations())
 def test_words_are_seen_in_their_order_each_for_a_while(spoken: tuple[list[SpokenWord], float]) -> None:
     tokens = tokens_of(spoken[0])
-    assert all(one.start_s < other.start_s for one, other in itertools.pairwise(tokens))
+    assert all(word.start_s < after.start_s for word, after in itertools.pairwise(tokens))
     assert all(token.start_s <= token.end_s for token in tokens)
 
 
@@ -107,7 +107,7 @@ def test_lines_break_when_full_at_sentence_ends_and_at_pauses() -> None:
     assert [line.text for line in lines(apart)] == ["one two", "three"]
 
 
-def test_punctuation_that_a_voice_leaves_out_comes_from_the_narration() -> None:
+def test_punctuation_comes_from_the_narration() -> None:
     def heard(narration: str, *said_words: str) -> list[str]:
         words = [SpokenWord(text=text, start_s=at, end_s=at + 1) for at, text in enumerate(said_words)]
         return [(" " if token.after_space else "") + token.text for token in tokens_of(words, narration)]
@@ -119,7 +119,7 @@ def test_punctuation_that_a_voice_leaves_out_comes_from_the_narration() -> None:
     assert heard("It is 20 now", "It", "is", "twenty", "now") == ["It", " is", " twenty", " now"]
 
 
-def test_subtitle_files_hold_half_sentences_and_escape_what_webvtt_reads() -> None:
+def test_subtitle_files_hold_half_sentences() -> None:
     words = [
         SpokenWord(text=text, start_s=at, end_s=at + 0.9) for at, text in enumerate(("Clay", "&", "<light>.", "我来"))
     ]
@@ -134,4 +134,4 @@ def test_subtitle_files_hold_half_sentences_and_escape_what_webvtt_reads() -> No
 
 def test_a_word_of_no_length_is_still_seen() -> None:
     assert [line.text for line in lines([SpokenWord(text="ah", start_s=1, end_s=1)])] == ["ah"]
-    assert joined([Token("a", 0, 1), Token("b", 1, 2, after_space=False)]) == "ab"
+    assert joined([TimedWord("a", 0, 1), TimedWord("b", 1, 2, after_space=False)]) == "ab"

@@ -100,7 +100,7 @@ def test_off_means_off_and_words_need_a_voice() -> None:
         Channel.model_validate({**CRAFTS, "name": "crafts", "captions": "words"})
 
 
-def test_what_is_heard_stands_in_subtitle_files_whatever_is_drawn(spoken: Any) -> None:
+def test_what_is_heard_stands_in_subtitle_files(spoken: Any) -> None:
     channel, narrated, folder = spoken
     silent = channel.model_copy(update={"captions": "off"})
     manifest = narrated(3.0, ("A", 0.5, 0.8), ("jar", 0.9, 1.2), ("rises", 2.0, 2.4))
@@ -117,7 +117,7 @@ def styled(style: str, **fields: Any) -> Channel:
     return Channel.model_validate({**CRAFTS, **WISH, "name": "crafts", "captions": style, **fields})
 
 
-def test_letters_without_a_font_are_refused_before_anything_is_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_without_a_font_are_refused_before_a_purchase(monkeypatch: pytest.MonkeyPatch) -> None:
     require_letters(SETTINGS, styled("pop"), "Čau 陶 हिन्दी שלום 👍🏽")
     with pytest.raises(ConfigurationError, match="cannot show 'ད བོ' of the narration"):
         require_letters(SETTINGS, styled("words"), "བོད")
@@ -142,6 +142,6 @@ def test_the_strictest_platform_says_where_captions_may_stand() -> None:
     assert alone.bottom > both.bottom
 
 
-def test_a_style_is_part_of_what_was_composed_and_words_stay_as_they_were() -> None:
+def test_another_style_is_another_video_and_words_stay() -> None:
     versions = [captions_version(styled(style)) for style in ("off", "words", "pop", "box")]
     assert versions == [{}, {"captions": "1"}, {"captions": "pop-1"}, {"captions": "box-1"}]
