@@ -354,7 +354,7 @@ class Channel(Strict):
     video: VideoSource = Field(description="who makes the segments")
     narration: Narration | None = Field(None, description="`off` or a voice")
     captions: Literal["off", "words", "highlight", "box", "pop"] = Field(
-        "off", description="how the spoken words are burned in; `highlight`, `box` and `pop` show which one is spoken"
+        "off", description="how the spoken words are burned in"
     )
     brand: Brand = Field(Brand(), description="watermark, intro, outro, loudness")
     edit: EditSpec = Field(EditSpec(), description="music, transitions, grade, hook, end card; left out, cuts alone")

@@ -133,9 +133,7 @@ class YouTubePost(PictureCover):
     playlist_id: str | None = optional_field(
         "the playlist that the video is added to once it is out, by its id (`PL...`)", pattern=r"^[A-Za-z0-9_-]{2,64}$"
     )
-    subtitles: bool = optional_field(
-        "what is spoken is added as a subtitle track once the video is out; 400 units of the daily quota", default=False
-    )
+    subtitles: bool = optional_field("add what is spoken as subtitles once the video is out", default=False)
 
     @field_validator("category_id")
     @classmethod

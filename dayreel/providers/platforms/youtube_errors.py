@@ -92,12 +92,9 @@ BY_REASON: dict[str, ErrorRow] = {
     "playlistContainsMaximumNumberOfVideos": ErrorRow(
         "refuse", "the playlist is full", "Choose another playlist in `playlist_id`; the video stays out."
     ),
-    "captionExists": ErrorRow(
-        "refuse", "the video has subtitles of this language", "Nothing is to be done; YouTube keeps those it has."
-    ),
     **dict.fromkeys(
-        ("contentRequired", "invalidMetadata", "nameTooLong"),
-        ErrorRow("refuse", "YouTube does not take these subtitles", "Add `captions.srt` in YouTube Studio by hand."),
+        ("captionExists", "contentRequired", "invalidMetadata", "nameTooLong"),
+        ErrorRow("refuse", "YouTube does not take these subtitles", "Add `captions.srt` in YouTube Studio."),
     ),
     "forbiddenPrivacySetting": _SETTING,
     "forbiddenLicenseSetting": _SETTING,
