@@ -1,6 +1,7 @@
 """`dayreel demo`: a project of its own with weeks of simulated content, to look around in."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,10 @@ def command(days: int, into: Path | None, reports_to_dagster: bool, as_json: boo
     root = (into or here / "var" / "demo").absolute()
     started = time.monotonic()
     click.echo(f"Making {days} days of simulated content in {root} ...", err=True)
-    demo = make_demo(root, here, days=days)
+    with click.progressbar(length=days, file=sys.stderr) as bar:
+        demo = make_demo(root, here, days=days, on_day=lambda _day: bar.update(1))
+    if reports_to_dagster:
+        click.echo("Filling Dagster's pages ...", err=True)
     events = _report_to_dagster(root, demo) if reports_to_dagster else 0
     summary = {
         "root": str(root), "first": demo.first, "last": demo.last, "contents": demo.contents, "posts": demo.posts,

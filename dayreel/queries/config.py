@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from dayreel.errors import UsageError
 from dayreel.rules.kill_switch import ALLOWED, STOPPED
@@ -89,6 +89,7 @@ _KEYS: Mapping[str, Key] = {
     )
 }
 _PUBLISH = "publish."
+_NAMED = select(config).where(config.c.key.in_(bindparam("names", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -138,14 +139,28 @@ def read_config(connection: Connection, name: str, *, environment: Mapping[str, 
     Raises:
         UsageError: there is no such setting, or its override in the environment cannot be read.
     """
-    key = key_named(name)
-    overlay = (os.environ if environment is None else environment).get(key.variable)
-    row = connection.execute(select(config).where(config.c.key == name)).mappings().one_or_none()
-    if overlay is not None and (row is None or row["value"] != key.wins):
-        return Value(key, key.read(overlay), "environment")
-    if row is None:
-        return Value(key, key.default, "default")
-    return Value(key, str(row["value"]), "catalog", row["updated_by"], row["updated_at"], row["note"])
+    return read_configs(connection, name, environment=environment)(name)
+
+
+def read_configs(
+    connection: Connection, *names: str, environment: Mapping[str, str] | None = None
+) -> Callable[[str], Value]:
+    """Return what says how each of several settings holds now, after one question to the catalog.
+
+    What is returned takes one of `names`, and raises as `read_config` does.
+    """
+    rows = {row["key"]: row for row in connection.execute(_NAMED, {"names": names}).mappings()}
+
+    def value_of(name: str) -> Value:
+        key, row = key_named(name), rows.get(name)
+        overlay = (os.environ if environment is None else environment).get(key.variable)
+        if overlay is not None and (row is None or row["value"] != key.wins):
+            return Value(key, key.read(overlay), "environment")
+        if row is None:
+            return Value(key, key.default, "default")
+        return Value(key, str(row["value"]), "catalog", row["updated_by"], row["updated_at"], row["note"])
+
+    return value_of
 
 
 def config_at(connection: Connection, name: str, at: datetime) -> str:

@@ -2,16 +2,16 @@
 
 Real here: every row of the catalog and every manifest is written by the services that write them every day: ideas,
 prompts, segments, narration, reviews, decisions, the effect ledger with its money and caps, posts through all gates,
-measurements, marts. Shortcuts, all of them: vendors answer inside this process (`demo_vendors`); every segment and
-every final video is one shared clip, and the final video is not composed by ffmpeg nor checked, only made unique and
-given a poster; `analytics.json` is written once at the end; the catalog is not synced to disk on every commit.
+measurements, marts. Shortcuts, all of them: vendors answer inside this process (`demo_vendors`); every segment is one
+shared clip and every final video another, which is not composed by ffmpeg nor checked, only made unique and given a
+poster; `analytics.json` is written once at the end; the catalog is not synced to disk on every commit.
 """
 
 import hashlib
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -60,6 +60,7 @@ REASONS = ("the hands look wrong", "too close to last week's", "the sound does n
 LEAST_DAYS, MOST_DAYS = 8, 365
 REJECTED = 0.14
 _CLIP_S = 15
+_SEGMENT_S = 5
 
 _CHANNELS = {
     "demo_crafts": """\
@@ -127,15 +128,24 @@ class Demo:
     measured: list[tuple[str, list[str]]] = field(repr=False, default_factory=list)
 
 
-def make_demo(root: Path, template: Path, *, days: int, clock: Clock | None = None) -> Demo:
+def make_demo(
+    root: Path,
+    template: Path,
+    *,
+    days: int,
+    clock: Clock | None = None,
+    on_day: Callable[[date], None] = lambda _day: None,
+) -> Demo:
     """Fill a new project at `root` with `days` days of simulated content that end yesterday.
 
     Args:
         template: the project whose workspace.yaml and dagster_home/dagster.yaml are copied.
         clock: what "yesterday" is; default is the machine's.
+        on_day: called with each day before it is made.
 
     Raises:
-        UsageError: the folder is not empty, or `days` is not between 8 and 365. Nothing was changed.
+        UsageError: the folder is not empty, `days` is not between 8 and 365, or `template` is no project. Nothing was
+            changed.
         MediaError: ffmpeg could not make the shared clip.
     """
     if not LEAST_DAYS <= days <= MOST_DAYS:
@@ -147,13 +157,18 @@ def make_demo(root: Path, template: Path, *, days: int, clock: Clock | None = No
             f"{str(root)!r} is not empty, and a demo never mixes with other content.",
             next_step="Name another folder with --into, or delete this one.",
         )
+    if not (template / "workspace.yaml").is_file():
+        raise UsageError(
+            f"{str(template)!r} is no project of dayreel: it has no workspace.yaml for the demo to take over.",
+            next_step="Start this in a project's folder; the demo goes into a folder of its own.",
+        )
     last = (clock or SystemClock()).now().date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
     settings = _new_project(root, template, first)
     with _project(settings, datetime.combine(first, time(6), tzinfo=UTC)) as (project, time_machine):
         factory = _Factory(project, time_machine, first, last)
         project.catalog.follow = None  # thousands of commits; each copy is written once, at the end
-        factory.run()
+        factory.run(on_day)
         project.copies.catch_up()
         files = refresh_marts(project, factory.days)
         for week in mart_files(project).partitions("summary/weekly"):
@@ -226,7 +241,7 @@ class _Factory:
         self.gaps = {away.isoformat(): "tiktok answered HTTP 503", silent.isoformat(): "the measurement did not run"}
         world = SandboxWorld(project.settings.sandbox_dir, clock=clock, preset=AUDITED)
         gone = {f"demo_crafts-{deleted}": datetime.combine(deleted + timedelta(days=3), time(0), tzinfo=UTC)}
-        clip = _shared_clip(project.settings)
+        clip = _shared_clip(project.settings, "clip", _CLIP_S)
         self.clip, self.clip_s = clip, probe(clip).duration_s
         platforms: dict[str, Any] = {
             name: DemoPlatform(
@@ -246,15 +261,16 @@ class _Factory:
         self.vendors: dict[str, Any] = {
             "anthropic": DemoModel("anthropic", clock, self.dice),
             "openai": DemoModel("openai", clock, self.dice),
-            "fal": DemoGenerator(clip, clock, self.dice),
+            "fal": DemoGenerator(_shared_clip(project.settings, "segment", _SEGMENT_S), clock, self.dice),
             "edge": DemoSpeech(_shared_sound(project.settings, clip), self.clip_s, clock),
             **platforms,
         }
 
-    def run(self) -> None:
+    def run(self, on_day: Callable[[date], None]) -> None:
         """Live through every day: measure, make, decide, post; and write each content's counters down at the end."""
         channels = self.project.channels.load_all()
         for day in self.days:
+            on_day(day)
             self._measure(day)
             for channel in channels.values():
                 self._live(channel, day)
@@ -379,12 +395,12 @@ def _free_box(content_id: str) -> bytes:
     return (len(body) + 8).to_bytes(4, "big") + b"free" + body
 
 
-def _shared_clip(settings: Settings) -> Path:
-    path = settings.var_dir / "demo" / "clip.mp4"
+def _shared_clip(settings: Settings, name: str, seconds: int) -> Path:
+    path = settings.var_dir / "demo" / f"{name}.mp4"
     return _made(
         settings,
         path,
-        *("-f", "lavfi", "-i", f"testsrc2=s=180x320:r=24:d={_CLIP_S}", "-f", "lavfi", "-i", f"sine=f=330:d={_CLIP_S}"),
+        *("-f", "lavfi", "-i", f"testsrc2=s=180x320:r=24:d={seconds}", "-f", "lavfi", "-i", f"sine=f=330:d={seconds}"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "40", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "32k"),
         *("-metadata", "comment=dayreel demo (simulated)", "-movflags", "+faststart"),
     )

@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import Connection
 
 from dayreel.errors import GateClosedError
-from dayreel.queries.config import read_config
+from dayreel.queries.config import read_configs
 from dayreel.queries.money import spent
 from dayreel.queries.rows import pause_of
 from dayreel.rules.kill_switch import STOPPED
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
 from dayreel.stores.catalog.tables import effects
+
+_CAPS: Final = ("cap.content_usd", "cap.channel_day_usd", "cap.day_usd", "cap.month_usd")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def check_caps(connection: Connection, claim: Claim) -> None:
     Raises:
         GateClosedError: names the cap, what is used of it, and what was asked for.
     """
-    if read_config(connection, "switch").value == "off":
+    setting = read_configs(connection, "switch", *_CAPS)
+    if setting("switch").value == "off":
         raise GateClosedError(
             f"It was not tried to {claim.what}: {STOPPED}.", next_step="Who stopped it and why: `dayreel config list`."
         )
@@ -77,7 +81,7 @@ def check_caps(connection: Connection, claim: Claim) -> None:
         ("cap.day_usd", None, (effects.c.spent_on == claim.spent_on,)),
         ("cap.month_usd", None, (effects.c.spent_on >= month, effects.c.spent_on < next_month)),
     ):
-        limit = Decimal(read_config(connection, name).value) if cap is None else cap
+        limit = Decimal(setting(name).value) if cap is None else cap
         used = spent(connection, ours, *where)
         if used + claim.amount_usd > limit:
             raise GateClosedError(

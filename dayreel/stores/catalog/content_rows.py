@@ -11,7 +11,21 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Date, Integer, Select, Table, bindparam, insert, or_, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Date,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from dayreel.stores.catalog.changes import CONTENT_TABLES
@@ -113,7 +127,7 @@ def row_from_json(table: Table, document: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _of(table: Table) -> Select[Any]:
     """Return the query for the rows of the content that `_named` names; built once, as every commit asks it."""
-    content_id = bindparam("content_id")
+    content_id: BindParameter[str] = bindparam("content_id")
     if table is content:
         where = table.c.id == content_id
     elif table is state_transitions:

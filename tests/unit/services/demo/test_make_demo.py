@@ -47,7 +47,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return make_demo(tmp_path_factory.mktemp("demos") / "demo", ROOT, days=DAYS, clock=FakeClock(NOW))
+    days: list[date] = []
+    made = make_demo(
+        tmp_path_factory.mktemp("demos") / "demo", ROOT, days=DAYS, clock=FakeClock(NOW), on_day=days.append
+    )
+    assert (days[0], days[-1], len(days)) == (made.first, made.last, DAYS)  # who waits is told of each
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +138,12 @@ def test_a_demo_refuses_a_folder_that_holds_anything(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     with pytest.raises(UsageError, match="not possible"):
         make_demo(tmp_path / "new", ROOT, days=3)
+
+
+def test_a_demo_is_refused_outside_a_project(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no workspace"):
+        make_demo(tmp_path / "new", tmp_path, days=8)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
