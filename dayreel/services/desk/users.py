@@ -9,6 +9,7 @@ import secrets
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -58,8 +59,11 @@ class Users:
         self._catalog = catalog
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
-        # Verified for names that do not exist, so that they take as long as those that do.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+
+    @cached_property
+    def _nobody(self) -> str:
+        """Verified for names that do not exist, so that they take as long as those that do."""
+        return self._hasher.hash(secrets.token_urlsafe(16))
 
     def is_empty(self) -> bool:
         """Return whether nobody can log in with a password yet, and a first link is due."""
@@ -301,7 +305,8 @@ class Users:
             query = select(users).where(users.c.name_key == name_key(name))
             row = connection.execute(query).mappings().one_or_none()
         usable = row is not None and row["disabled_at"] is None and row["password_hash"] is not None
-        against = row["password_hash"] if row is not None and usable else self._nobody
+        nobody = self._nobody  # whoever it is: the first hash that is checked makes it, and takes twice as long
+        against = row["password_hash"] if row is not None and usable else nobody
         try:
             self._hasher.verify(against, password[:LONGEST_PASSWORD])
         except (VerificationError, InvalidHashError):
