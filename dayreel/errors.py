@@ -71,7 +71,15 @@ class MediaError(DayreelError):
 
 
 class UnfinishedError(MediaError):
-    """The work was cut short (disk full, deadline, a signal); nothing is wrong with its input."""
+    """The work was cut short (disk full, deadline, a signal); nothing is wrong with its input.
+
+    Args:
+        is_for_want_of_room: the disk is full.
+    """
+
+    def __init__(self, message: str, *, next_step: str = "", is_for_want_of_room: bool = False) -> None:
+        super().__init__(message, next_step=next_step)
+        self.is_for_want_of_room = is_for_want_of_room
 
 
 class StoreError(DayreelError):

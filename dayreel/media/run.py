@@ -128,6 +128,7 @@ def disk_full(folder: Path, doing: str) -> UnfinishedError:
     return UnfinishedError(
         f"Tried to {doing}; the disk is full: {str(folder)!r} has {free_mb:.1f} MB free. No file was left behind.",
         next_step="Make room there and run it again; nothing that existed before was changed.",
+        is_for_want_of_room=True,
     )
 
 

@@ -46,9 +46,16 @@ def command(
         done = ingest(library, name, footage_in(files), even_if_alike=even_if_alike)
     if as_json:
         print_json(
-            {"item_id": done.item_id, "folder": done.folder, "files": [file.model_dump() for file in done.files]}
+            {
+                "item_id": done.item_id,
+                "folder": done.folder,
+                "files": [file.model_dump() for file in done.files],
+                "renamed": dict(done.renamed),
+            }
         )
         return
     for file in done.files:
         click.echo(f"{done.folder}/{file.path}  {file.size_bytes} bytes  {file.sha256[:12]}")
+        if file.path in done.renamed:
+            click.echo(f"    was {done.renamed[file.path]!r}: no two files of an item may have the same name")
     click.echo(f"{done.item_id} is ripped. Next: a worker remuxes it (`dayreel library list` shows how far it is).")

@@ -62,16 +62,21 @@ def list_items(as_json: bool) -> None:
 @_JSON
 def show(item: str, as_json: bool) -> None:
     """Show one item: its files at every stage, questions, jobs and history."""
-    from dayreel.footage.library.documents import item_document
+    from dayreel.footage.library.views import item_page
 
     with opened_library() as library:
-        document = item_document(library, item)
+        page = item_page(library.project, item)
+    document = page.item
     if as_json:
         print_json(document)
         return
     click.echo(f"{document['item_id']}: {document['title']} ({document['state']})")
-    if document["error"]:
-        click.echo(f"  {document['error']}")
+    for words in dict.fromkeys((document["error"], page.trouble)):
+        if words:
+            click.echo(f"  {words}")
+    if document["trouble"]:
+        trouble = document["trouble"]
+        click.echo(f"  {trouble['kind']}: tried {trouble['times']} times since {trouble['since']}")
     for stage, made in document["stages"].items():
         click.echo(f"  {stage:<10} {made['folder']}  by {made['made_by']} at {made['made_at']}")
         for file in made["files"]:
@@ -147,11 +152,14 @@ def look_up(gate: int, as_json: bool) -> None:
 @command.command("scan")
 @_JSON
 def scan(as_json: bool) -> None:
-    """Look at the whole folder once, and do everything that is due: take in, ask, send jobs."""
+    """Look at the whole folder once, and do everything that can be done: take in, ask, send jobs.
+
+    Items in trouble are tried too, whose time has not come.
+    """
     from dayreel.footage.library.run_pass import run_pass
 
     with opened_library() as library:
-        _print_notes(run_pass(library), as_json=as_json, nothing="Nothing is new.")
+        _print_notes(run_pass(library, everything=True), as_json=as_json, nothing="Nothing is new.")
 
 
 @command.command("rebuild")

@@ -66,4 +66,5 @@ def note_end(log: JsonLog, ended: Ended) -> None:
         role=ended.role,
         outcome=ended.outcome,
         seconds=round(ended.seconds, 3),
+        **({"trace": ended.trace} if ended.trace else {}),
     )

@@ -9,6 +9,7 @@ and is what the manifest says. What went is written into the item's manifest fir
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,24 +17,24 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from dayreel.errors import MediaError
-from dayreel.footage.library.gates import name_of
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.proof import MissingLink, compared, kept_as
+from dayreel.footage.library.troubles import is_worth_a_try, try_item
 from dayreel.footage.media.same_footage import VERIFIER
 from dayreel.footage.rules.paths import ItemStage
 from dayreel.footage.rules.sidecars import is_sidecar
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import ItemManifest, StageMade
 from dayreel.footage.stores.job_queue import JobInfo
-from dayreel.footage.stores.reads import ItemRow, JobRow, ended_jobs, list_items, moved_at
+from dayreel.footage.stores.reads import ItemRow, JobRow, ended_jobs, list_items, moved_at, name_of
 from dayreel.rules.footage_files import is_footage
 from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.files import sha256_of
-from dayreel.stores.state.errors import StateError
 
 MOST = 200
 """So many are removed at one look, so that the first one over years of jobs holds nothing up."""
 _ASKED_AT_ONCE = 500
+_DOING = "remove anything: its sources stay"
 
 
 def remove_ended_jobs(library: Library) -> list[str]:
@@ -74,14 +75,17 @@ def _that_may_go(library: Library, old: list[JobInfo], before: datetime) -> list
         return [by_id[row.id] for row in islice(over, MOST)]
 
 
-def remove_sources(library: Library) -> list[str]:
+def remove_sources(library: Library, *, everything: bool = False) -> list[str]:
     """Remove the sources of every filed item that still has some; return a sentence for each.
 
-    One item's error (a damaged manifest, a file that cannot be removed) is reported and does not stop the next. At most
-    one comparison that is missing is made at a look: it decodes two films.
+    One item's error (a damaged manifest, a file that cannot be removed) is that item's state, and stops no other. At
+    most one comparison that is missing is made at a look: it decodes two films.
+
+    Args:
+        everything: try items in trouble too whose time has not come.
 
     Raises:
-        StoreError: the catalog cannot be used.
+        StoreError: the catalog or the shared folder cannot be used.
     """
     stages = library.plan.remove_sources
     if not stages:
@@ -89,7 +93,12 @@ def remove_sources(library: Library) -> list[str]:
     with library.project.catalog.read() as connection:
         rows = [row for row in list_items(connection, ["in_library"]) if "removed" not in row.metadata]
     look = _Look(library)
-    return [sentence for row in rows for sentence in _in_words(look, row)]
+    return [
+        sentence
+        for row in rows
+        if everything or is_worth_a_try(library, row, name_of(row))
+        for sentence in try_item(library, name_of(row), row, _DOING, partial(_remove, look, row))
+    ]
 
 
 @dataclass
@@ -100,19 +109,12 @@ class _Look:
     may_compare: bool = True
 
 
-def _in_words(look: _Look, row: ItemRow) -> list[str]:
-    try:
-        return _remove(look, row)
-    except (StateError, MediaError, OSError) as error:
-        return [f"{row.id}: its sources stay: {error}"]
-
-
-def _remove(look: _Look, row: ItemRow) -> list[str]:
+def _remove(look: _Look, row: ItemRow) -> str:
     library, name = look.library, name_of(row)
     manifest = library.items.manifest(name, "file")
     filed = manifest.stages.get("file") if manifest is not None else None
     if manifest is None or filed is None or not filed.files:
-        return []  # filed by a script: where its files are is not known, so nothing proves that they are there
+        return ""  # filed by a script: where its files are is not known, so nothing proves that they are there
     sources = _sources(library, manifest)
     removed: list[dict[str, Any]] = []
     for stage, file in sources:
@@ -121,13 +123,13 @@ def _remove(look: _Look, row: ItemRow) -> list[str]:
             continue
         while isinstance(kept := kept_as(manifest, stage, file), MissingLink):
             if not look.may_compare:
-                return []
+                return ""
             look.may_compare = False
             manifest = compared(library, manifest, kept)
             library.items.save(name, "file", manifest)
         removed.append({"stage": stage, **file.model_dump(), "kept_as": kept})
     if wrong := _changed(library, manifest, sources):
-        return [f"{row.id}: its sources stay: {wrong}"]
+        raise MediaError(f"{wrong[0].upper()}{wrong[1:]}.")
     if removed:
         manifest = _with_removed(library, manifest, removed)
         library.items.save(name, "file", manifest)  # before anything goes: what was removed is known whatever happens
@@ -138,8 +140,8 @@ def _remove(look: _Look, row: ItemRow) -> list[str]:
     with library.project.catalog.write("library") as connection:
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(metadata=metadata))
     if not gone:
-        return []
-    return [f"{row.id}: {len(gone)} source files removed, each compared with what the library has of it, read back"]
+        return ""
+    return f"{row.id}: {len(gone)} source files removed, each compared with what the library has of it, read back"
 
 
 def _is_sidecar_kept(manifest: ItemManifest, made: StageMade, file: JobFile) -> bool:
@@ -153,14 +155,16 @@ def _is_sidecar_kept(manifest: ItemManifest, made: StageMade, file: JobFile) -> 
 def _sources(library: Library, manifest: ItemManifest) -> list[tuple[ItemStage, JobFile]]:
     """Return the films of an item, and subtitles beside them, that the plan wants removed and that are there.
 
-    What is neither stays, and so do subtitles that a script has left behind: they are the only copy.
+    What is neither stays, and so does what lies behind a link out of the library, and subtitles that a script has left
+    behind: they are the only copy.
     """
     return [
         (stage, file)
         for stage in library.plan.remove_sources
         if (made := manifest.stages.get(stage)) is not None
         for file in made.files
-        if (library.root / made.folder / file.path).is_file()
+        if (path := library.root / made.folder / file.path).is_file()
+        if path.parent.resolve().is_relative_to(library.root.resolve())
         if is_footage(Path(file.path)) or _is_sidecar_kept(manifest, made, file)
     ]
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dayreel.footage.library.gates import name_of
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.rules.flow import ASKED, GATE_AFTER
 from dayreel.footage.stores.reads import (
@@ -15,6 +14,7 @@ from dayreel.footage.stores.reads import (
     get_item,
     jobs_of,
     list_items,
+    name_of,
     newest_refusals,
 )
 from dayreel.rules.lifecycle import UNDER_WAY
@@ -145,6 +145,7 @@ def _item(row: ItemRow, job: JobRow | None, gate: GateRow | None, refusal: GateR
         "state": row.state,
         "folder": row.folder_path,
         "error": row.error,
+        "trouble": row.metadata.get("trouble"),
         "gate": gate.id if gate else None,
         "job": job.id if job else None,
         "progress": job.progress if job else None,

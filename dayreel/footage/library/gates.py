@@ -4,22 +4,21 @@ What a person is shown is kept with the question, and an answer names the questi
 the question is superseded and the answer refused. Answers go into the manifest too, so that the folder alone says them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from dayreel.errors import StaleState, UsageError
 from dayreel.footage.library.find_titles import LookedUp, find_titles
 from dayreel.footage.library.gate_cards import intend_redraws
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.rules.flow import GATE_ABOUT, GateType, NewestGate
-from dayreel.footage.rules.names import check_names, episode_names, movie_names
-from dayreel.footage.rules.paths import ItemName
+from dayreel.footage.rules.names import check_names, episode_names, free_name, movie_names, name_key
 from dayreel.footage.rules.sidecars import is_sidecar
 from dayreel.footage.schemas.library import GateAnswer, ItemManifest, StageMade
-from dayreel.footage.stores.reads import GateRow, ItemRow, gates_of, get_gate, get_item, jobs_of
+from dayreel.footage.stores.reads import GateRow, ItemRow, gates_of, get_gate, get_item, jobs_of, name_of
 from dayreel.providers.lookup.contract import TitleMatch
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.footage_files import is_sound
@@ -28,11 +27,6 @@ from dayreel.services.audit import note_act
 from dayreel.stores.catalog.tables import human_approvals, media_files, media_items
 
 GateVerdict = Literal["approved", "rejected"]
-
-
-def name_of(row: ItemRow) -> ItemName:
-    """Return who an item is."""
-    return ItemName("movie" if row.kind == "movie" else "tv", row.leaf)
 
 
 def subject_of(manifest: ItemManifest, gate: GateType) -> str:
@@ -299,28 +293,40 @@ def _episodes_before(connection: Connection, manifest: ItemManifest, season: int
 
 
 def free_names(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[str, str]:
-    """Return the names, changed where another item's file has them already."""
-    taken = _taken(connection, row, names)
-    return {file: _beside(name) if name in taken else name for file, name in names.items()}
+    """Return the names, changed where another item's file has them already, or a file of this one before it."""
+    taken = set(_owners(connection, row, names.values()))
+    free = {}
+    for file, name in names.items():
+        free[file] = free_name(name, taken)
+        taken.add(name_key(free[file]))
+    return free
 
 
 def _refuse_taken(connection: Connection, row: ItemRow, names: dict[str, str]) -> None:
-    for name, owner in _taken(connection, row, names).items():
-        raise UsageError(
-            f"{name!r} in the library belongs to {owner}.", next_step="Give another name; nothing was recorded."
-        )
+    owners = _owners(connection, row, names.values()) if names else {}
+    for name in names.values():
+        if owner := owners.get(name_key(name)):
+            raise UsageError(
+                f"{name!r} in the library belongs to {owner}.", next_step="Give another name; nothing was recorded."
+            )
 
 
-def _taken(connection: Connection, row: ItemRow, names: dict[str, str]) -> dict[str, str]:
-    """Return which of the names belong to another item, or are promised to one that is not filed yet, and to which."""
+def _owners(connection: Connection, row: ItemRow, wanted: Collection[str]) -> dict[str, str]:
+    """Return which names belong to another item, or are promised to one that is not filed yet, and to which.
+
+    By their keys: a share that ignores case would write one over the other. The whole library is read only where one
+    of the wanted names may be taken.
+    """
     query = select(media_files.c.path, media_files.c.item_id).where(
-        media_files.c.stage == "file", media_files.c.item_id != row.id, media_files.c.path.in_(names.values())
+        media_files.c.stage == "file", media_files.c.item_id != row.id
     )
-    filed = {file.path: file.item_id for file in connection.execute(query)}
-    return {**_promised(connection, row, set(names.values())), **filed}
+    alike = query.where(func.lower(media_files.c.path).in_([name.lower() for name in wanted])).limit(1)
+    is_free = all(map(str.isascii, wanted)) and connection.execute(alike).first() is None
+    filed = {} if is_free else {name_key(file.path): file.item_id for file in connection.execute(query)}
+    return {**_promised(connection, row), **filed}
 
 
-def _promised(connection: Connection, row: ItemRow, names: set[str]) -> dict[str, str]:
+def _promised(connection: Connection, row: ItemRow) -> dict[str, str]:
     answered = (
         select(human_approvals.c.item_id, human_approvals.c.response_data["names"].label("names"))
         .join(media_items, media_items.c.id == human_approvals.c.item_id)
@@ -334,9 +340,4 @@ def _promised(connection: Connection, row: ItemRow, names: set[str]) -> dict[str
     sent = [job for job in jobs_of(connection, states=UNDER_WAY) if job.role == "file" and job.item_id != row.id]
     promises = [(promised.item_id, promised.names or {}) for promised in connection.execute(answered)]
     promises += [(job.item_id, job.spec["parameters"].get("names", {})) for job in sent]
-    return {name: item_id for item_id, given in promises for name in given.values() if name in names}
-
-
-def _beside(name: str) -> str:
-    path = PurePosixPath(name)
-    return (path.parent / f"{path.stem} (2){path.suffix}").as_posix()
+    return {name_key(name): item_id for item_id, given in promises for name in given.values()}

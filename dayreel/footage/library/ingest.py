@@ -1,38 +1,41 @@
 """Taking own footage in: proved to decode, not there already, copied, read back, marked as ripped. Sources stay."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
-
-from dayreel.atomic_write import atomic_write_text
+from dayreel.atomic_write import atomic_write_text, put_in_place
 from dayreel.errors import MediaError, UsageError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal
-from dayreel.footage.media.perceptual_hash import LOOKS_THE_SAME, hash_distance, perceptual_hash
+from dayreel.footage.media.perceptual_hash import look_of, looks_alike
 from dayreel.footage.media.sound_item import decode_sound
-from dayreel.footage.rules.names import safe_name
+from dayreel.footage.rules.names import free_name, name_key, safe_file_name, safe_name, shown_name
 from dayreel.footage.rules.paths import MARKER_FOLDER, ItemName
-from dayreel.footage.rules.sidecars import beside
+from dayreel.footage.rules.sidecars import beside, sidecar_name
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import StageMade
-from dayreel.footage.stores.reads import find_item, items_with
+from dayreel.footage.stores.reads import ItemRow, find_item, items_with, list_items, name_of
 from dayreel.footage.stores.safe_copy import safe_copy
 from dayreel.media.probe import decode_fully
 from dayreel.rules.footage_files import FOOTAGE_SUFFIXES, SOUND_SUFFIXES, is_footage, is_sound
-from dayreel.stores.catalog.tables import media_items
 from dayreel.stores.files import sha256_of
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one ingest: the item, its files, and items that look alike."""
+    """What became of one ingest: the item, its files, and items that look alike.
+
+    Attributes:
+        renamed: by its name in the library, what a file was called where it came from, where that differs.
+    """
 
     item_id: str
     folder: str
     files: tuple[JobFile, ...]
     alike: tuple[str, ...]
+    renamed: Mapping[str, str]
 
 
 def movie_name(title: str, year: int | None) -> ItemName:
@@ -80,29 +83,27 @@ def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike
         StoreError: the shared folder or the catalog cannot be written.
     """
     with library.project.catalog.read() as connection:
-        row = find_item(connection, name.item_id)
-    if row is not None and row.state != "quarantined":
+        row = find_item(connection, name.item_id) or find_item(connection, name.former_id)
+    if row is not None and row.leaf == name.leaf:
+        name = name_of(row)
+    if row is not None and row.id == name.item_id and row.state != "quarantined":
         raise UsageError(
             f"{name.item_id} is in the library already ({row.state}).",
             next_step="Give another title, or work with that one: `dayreel library show " + name.item_id + "`.",
         )
     _prove(library, name, files)
-    seen = _look(library, files)
-    if seen.alike and not even_if_alike:
+    looks = [None if is_sound(path) else look_of(path) for path in files]
+    alike = _alike(library, files, looks)
+    if alike and not even_if_alike:
         raise UsageError(
-            f"{', '.join(path.name for path in files)} looks like {', '.join(seen.alike)}. Nothing was copied.",
+            f"{', '.join(path.name for path in files)} looks like {', '.join(alike)}. Nothing was copied.",
             next_step="If it is another cut, give --even-if-alike.",
         )
-    sidecars = [path for film in files for path in beside(film, film.parent.iterdir()) if path.is_file()]
-    made = tuple(_copied(library, name, path) for path in (*files, *dict.fromkeys(sidecars)))
-    _mark(library, name, files, made, seen.picture)
-    return Ingested(name.item_id, name.folder("rip"), made, seen.alike)
-
-
-@dataclass(frozen=True)
-class _Look:
-    picture: str | None
-    alike: tuple[str, ...]
+    names = _names(library, name, files)
+    made = tuple(_copied(library, name, path, own) for path, own in names.items())
+    _mark(library, name, files, made, looks)
+    renamed = {own: str(path) for path, own in names.items() if path.name != own}
+    return Ingested(name.item_id, name.folder("rip"), made, alike, renamed)
 
 
 def _prove(library: Library, name: ItemName, files: list[Path]) -> None:
@@ -114,56 +115,105 @@ def _prove(library: Library, name: ItemName, files: list[Path]) -> None:
             raise
 
 
-def _look(library: Library, files: list[Path]) -> _Look:
-    """Return how the first file looks, and the items that look the same.
+def _alike(library: Library, files: list[Path], looks: list[str | None]) -> tuple[str, ...]:
+    """Return the items of which any file looks like any of these.
 
     Raises:
-        UsageError: an item has a file with the same bytes.
+        UsageError: an item has a file with the same bytes, or two of the files have.
     """
+    hashes: dict[str, Path] = {}
     with library.project.catalog.read() as connection:
         for path in files:
-            same = items_with(connection, sha256_of(path))
+            sha256 = sha256_of(path)
+            same = items_with(connection, sha256)
             if same:
                 raise UsageError(
                     f"{path.name} is there already, byte for byte, in {', '.join(same)}. Nothing was copied.",
                     next_step=f"`dayreel library show {same[0]}` shows it.",
                 )
-        known = connection.execute(
-            select(media_items.c.id, media_items.c.perceptual_hash).where(media_items.c.perceptual_hash.is_not(None))
-        ).all()
-    if is_sound(files[0]):
-        return _Look(None, ())
-    picture = perceptual_hash(files[0])
-    return _Look(
-        picture,
-        tuple(
-            known_file.id
-            for known_file in known
-            if hash_distance(picture, known_file.perceptual_hash) <= LOOKS_THE_SAME
-        ),
-    )
+            if sha256 in hashes:
+                raise UsageError(
+                    f"{str(path)!r} and {str(hashes[sha256])!r} are the same, byte for byte. Nothing was copied.",
+                    next_step="Give each file once.",
+                )
+            hashes[sha256] = path
+        known = list_items(connection)
+    own = [look for look in looks if look is not None]
+    return tuple(row.id for row in known if any(looks_alike(look, other) for look in own for other in _looks_of(row)))
 
 
-def _copied(library: Library, name: ItemName, path: Path) -> JobFile:
-    copied = safe_copy(path, library.root / name.folder("rip") / path.name)
-    return JobFile(path=path.name, size_bytes=copied.size_bytes, sha256=copied.sha256)
+def _looks_of(row: ItemRow) -> list[str]:
+    return row.metadata.get("looks") or ([row.perceptual_hash] if row.perceptual_hash else [])
 
 
-def _mark(library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], picture: str | None) -> None:
+def _names(library: Library, name: ItemName, files: list[Path]) -> dict[Path, str]:
+    """Return what each film, and the subtitles beside it, is called in the item's folder.
+
+    No two are alike, and none is like a file with other bytes there. A file that is there already with the same bytes
+    is from an ingest that was interrupted.
+    """
+    folder = library.root / name.folder("rip")
+    there = {name_key(path.name): path for path in folder.iterdir()} if folder.is_dir() else {}
+    names: dict[Path, str] = {}
+
+    def give(path: Path, wanted: str) -> None:
+        foreign = {key for key, before in there.items() if not _is_copy(before, path)}
+        names[path] = free_name(wanted, foreign | set(map(name_key, names.values())))
+
+    for film in files:
+        give(film, safe_file_name(film.name))
+    for film in files:
+        for sidecar in beside(film, film.parent.iterdir()):
+            if sidecar.is_file() and sidecar not in names:
+                give(sidecar, safe_file_name(sidecar_name(sidecar, film, Path(names[film]))))
+    return names
+
+
+def _is_copy(before: Path, path: Path) -> bool:
+    is_as_long = before.is_file() and before.stat().st_size == path.stat().st_size
+    return is_as_long and sha256_of(before) == sha256_of(path)
+
+
+def _copied(library: Library, name: ItemName, path: Path, own: str) -> JobFile:
+    copied = safe_copy(path, library.root / name.folder("rip") / own)
+    return JobFile(path=own, size_bytes=copied.size_bytes, sha256=copied.sha256)
+
+
+def _mark(
+    library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], looks: list[str | None]
+) -> None:
+    """Write row, manifest and marker, in this order; the row is committed last, see `record_item`.
+
+    The marker is written aside and named last: no pass takes in what is being taken in here.
+    """
     now = library.project.clock.now()
     folder = library.root / name.folder("rip") / MARKER_FOLDER
     atomic_write_text(folder / "rip.timestamp", now.isoformat(timespec="seconds") + "\n")
-    atomic_write_text(folder / "rip.done", "")
-    stamp = (folder / "rip.done").stat().st_mtime_ns
+    aside = folder / f".rip.done-{secrets.token_hex(4)}.part"
+    atomic_write_text(aside, "")
     stage = StageMade(
         folder=name.folder("rip"),
         files=made,
         made_by=library.project.actor,
         made_at=now,
-        facts={"marker_stamp": stamp},
+        facts={
+            "marker_stamp": aside.stat().st_mtime_ns,
+            "files": [{"path": file.path, "looks": look} for file, look in zip(made, looks, strict=False)],
+        },
     )
     manifest = new_manifest(library, name).model_copy(
-        update={"stages": {"rip": stage}, "perceptual_hash": picture, "origin": tuple(path.name for path in files)}
+        update={
+            "stages": {"rip": stage},
+            "perceptual_hash": looks[0],
+            "origin": tuple(shown_name(path.name) for path in files),
+        }
     )
-    library.items.save(name, "rip", manifest)
-    record_item(library, manifest, made=["rip"], newest="rip")
+
+    def save() -> None:
+        library.items.save(name, "rip", manifest)
+        put_in_place(aside, folder / "rip.done")
+
+    try:
+        record_item(library, manifest, made=["rip"], newest="rip", save=save)
+    finally:
+        aside.unlink(missing_ok=True)

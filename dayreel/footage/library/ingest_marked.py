@@ -5,13 +5,16 @@ full is refused, the item says why, and nothing of it is used.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dayreel.errors import MediaError, StoreError
+from dayreel.errors import MediaError, UnfinishedError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.record_item import new_manifest, record_item, record_refusal, stamps_of
+from dayreel.footage.media.perceptual_hash import look_of
 from dayreel.footage.media.sound_item import decode_sound, sound_stream
+from dayreel.footage.rules.names import UNUSABLE
 from dayreel.footage.rules.paths import ITEM_STAGES, ItemName, ItemStage
 from dayreel.footage.rules.sidecars import film_of, is_sidecar
 from dayreel.footage.schemas.job import JobFile, JobResult, JobSpec
@@ -22,6 +25,8 @@ from dayreel.footage.stores.reads import ItemRow
 from dayreel.media.probe import decode_fully, probe
 from dayreel.rules.footage_files import is_footage, is_sound
 from dayreel.stores.files import sha256_of
+
+_NAME_BYTES = 300
 
 
 def has_changes(row: ItemRow | None, found_item: FoundItem) -> bool:
@@ -35,6 +40,7 @@ def ingest_marked(library: Library, found_item: FoundItem) -> str:
 
     Raises:
         StateError: the item's manifest is damaged.
+        OSError: its files cannot be read.
         StoreError: the catalog cannot be written.
     """
     name = found_item.name
@@ -46,14 +52,15 @@ def ingest_marked(library: Library, found_item: FoundItem) -> str:
             continue
         try:
             manifest = _with_stage(library, found_item, manifest, stage)
+        except UnfinishedError:
+            raise  # nothing is wrong with its footage
         except MediaError as refusal:
             record_refusal(library, name, str(refusal), refused={stage: marker.stamp})
             return f"{name.item_id}: {stage} refused: {refusal}"
         made.append(stage)
     newest = max(manifest.stages, key=ITEM_STAGES.index)
-    if made:
-        library.items.save(name, newest, manifest)
-    record_item(library, manifest, made=made, newest=newest)
+    save = partial(library.items.save, name, newest, manifest) if made else None
+    record_item(library, manifest, made=made, newest=newest, save=save)
     return f"{name.item_id}: {', '.join(made) or newest} done"
 
 
@@ -62,22 +69,15 @@ def _with_stage(library: Library, found_item: FoundItem, manifest: ItemManifest,
 
     Raises:
         MediaError: what lies there cannot be used.
-        StoreError: the shared folder cannot be read.
+        OSError: it cannot be read.
     """
     marker = found_item.stages[stage]
-    try:
-        made = _evidence(library, found_item.name, stage, marker, known=manifest.stages.get(stage))
-        stages = {**manifest.stages, stage: made}
-        if stage in manifest.stages:
-            for later in _made_from_before(manifest, found_item, stage):
-                library.items.supersede(found_item.stages.pop(later))
-                stages.pop(later)
-    except OSError as error:
-        raise StoreError(
-            f"Tried to look at {stage} of {found_item.name.item_id}; "
-            f"the shared folder answered: {error.strerror or error}.",
-            next_step="The next look tries again; nothing was changed.",
-        ) from error
+    made = _evidence(library, found_item.name, stage, marker, known=manifest.stages.get(stage))
+    stages = {**manifest.stages, stage: made}
+    if stage in manifest.stages:
+        for later in _made_from_before(manifest, found_item, stage):
+            library.items.supersede(found_item.stages.pop(later))
+            stages.pop(later)
     return manifest.model_copy(update={"stages": stages})
 
 
@@ -119,7 +119,7 @@ def _evidence(
         )
     if stage == "file":  # a script moved the files to a place of its own choosing
         return _made_elsewhere(library, name.folder("transcode"), (), marker, {})
-    there = library.items.files(name, stage)
+    there = _usable(library, name, stage)
     films = [path for path in there if is_footage(path) or is_sound(path)]
     checked = [_checked(path) for path in films]
     if not checked:
@@ -131,6 +131,27 @@ def _evidence(
     files = (*(file for file, _ in checked), *(_file(path) for path in sidecars))
     facts = {"files": [seen for _, seen in checked]}
     return _made_elsewhere(library, name.folder(stage), files, marker, facts)
+
+
+def _usable(library: Library, name: ItemName, stage: ItemStage) -> list[Path]:
+    """Return the footage of a stage and the subtitles beside it.
+
+    Raises:
+        MediaError: a file has a name that not every machine can read.
+        OSError: the folder cannot be read.
+    """
+    try:
+        there = library.items.files(name, stage)
+        files = [path for path in there if any(is_kind(path) for is_kind in (is_footage, is_sound, is_sidecar))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    unusable = [path.name for path in files if "\\" in path.name or UNUSABLE.search(path.name)]
+    if unusable:
+        raise MediaError(
+            f"{', '.join(map(ascii, unusable))} cannot be the name of footage on a shared folder.",
+            next_step=f"Rename it without control characters and backslashes, then touch the marker of {stage} again.",
+        )
+    return files
 
 
 @dataclass(frozen=True)
@@ -147,7 +168,8 @@ def _is_of(made: StageMade, job: _Job) -> bool:
 
 def _job_behind(library: Library, marker: FoundMarker) -> _Job | None:
     """Return the completed job whose attempt wrote this marker; None for a marker that a script or a person wrote."""
-    name = JobName.parse(marker.marker.read_text(encoding="utf-8", errors="replace").strip())
+    with marker.marker.open("rb") as file:  # anybody may have written it: no more than a name's length is read
+        name = JobName.parse(file.read(_NAME_BYTES).decode("utf-8", "replace").strip())
     info = library.queue.completed(name) if name is not None else None
     if info is None or info.spec is None or info.result is None:
         return None
@@ -181,6 +203,7 @@ def _checked(path: Path) -> tuple[JobFile, dict[str, Any]]:
     stream = facts.best_video_stream()
     seen = {
         "path": path.name,
+        "looks": look_of(facts),
         "duration_s": round(facts.duration_s, 3),
         "video": f"{stream.codec} {stream.width}x{stream.height}",
         "audio": [f"{track.codec} {track.channels} ch" for track in facts.audio],

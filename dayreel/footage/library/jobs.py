@@ -4,20 +4,22 @@ The queue's folders are the authority, and the catalog follows. A job is one row
 for the same work. Only jobs that the catalog believes to be open are looked at: a look stays cheap for years.
 """
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from dayreel.errors import StoreError, UsageError
-from dayreel.footage.library.gates import films_of, free_names, name_of, propose_names
+from dayreel.errors import UsageError
+from dayreel.footage.library.gates import films_of, free_names, propose_names
 from dayreel.footage.library.open_library import Library
-from dayreel.footage.library.record_item import note_trouble
+from dayreel.footage.library.record_item import note_words
+from dayreel.footage.library.troubles import try_item
 from dayreel.footage.rules.flow import Submit
 from dayreel.footage.rules.paths import ITEM_STAGES, STAGE_ROOTS, ItemStage
 from dayreel.footage.schemas.job import JobFile, JobPlace, JobSpec
 from dayreel.footage.schemas.library import ItemManifest
 from dayreel.footage.stores.job_queue import JobInfo, OutputLostError, install, job_id
-from dayreel.footage.stores.reads import ItemRow, JobRow, get_item, get_job, jobs_of, moved_at
+from dayreel.footage.stores.reads import ItemRow, JobRow, get_item, get_job, jobs_of, list_items, moved_at, name_of
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.audit import note_act
 from dayreel.services.transitions import advance
@@ -125,13 +127,12 @@ def settle_jobs(library: Library) -> list[str]:
     listed = _listed(library, "pending", "running")
     if any(row.id not in listed for row in rows):  # only then is the history listed, once for all
         listed = {**_listed(library, "completed", "failed"), **listed}
+    with library.project.catalog.read() as connection:
+        items = {item.id: item for item in list_items(connection)}
     for row in rows:
-        info = listed.get(row.id) or library.queue.find(row.id)
-        if info is None:  # the row was written and the folder was not, or somebody removed it
-            library.queue.submit(JobSpec.model_validate(row.spec))
-            sentences.append(f"{row.id}: put into the queue again")
-        else:
-            sentences += _settle_or_report(library, row, info)
+        item = items[row.item_id]
+        act = partial(_settle, library, row, listed.get(row.id))
+        sentences += try_item(library, name_of(item), item, f"follow its {row.role} job", act)
     return sentences
 
 
@@ -139,45 +140,45 @@ def _listed(library: Library, *places: JobPlace) -> dict[str, JobInfo]:
     return {job.job: job for place in places for job in library.queue.jobs(place)}
 
 
-def _settle_or_report(library: Library, row: JobRow, info: JobInfo) -> list[str]:
-    """Settle one job; its error is reported and does not stop the next. A lost job fails, until somebody retries it."""
+def _settle(library: Library, row: JobRow, listed: JobInfo | None) -> str:
+    """Settle one job; return a sentence where it has changed. A lost one fails, until somebody retries it.
+
+    Raises:
+        StoreError: the queue or the catalog cannot be used.
+    """
+    info = listed or library.queue.find(row.id)
+    if info is None:  # the row was written and the folder was not, or somebody removed it
+        library.queue.submit(JobSpec.model_validate(row.spec))
+        return f"{row.id}: put into the queue again"
     try:
-        return _settle(library, row, info)
+        return _settled(library, row, info)
     except OutputLostError as error:
         _fire(library, row, info, "fail", error=str(error))
-        return [f"{row.id}: failed: {error}"]
-    except StoreError as error:
-        return [f"{row.id}: {error}"]
+        return f"{row.id}: failed: {error}"
 
 
-def _settle(library: Library, row: JobRow, info: JobInfo) -> list[str]:
+def _settled(library: Library, row: JobRow, info: JobInfo) -> str:
     result = info.result
     if info.place == "completed":
         if result is None:
             why = info.problem or "its result is not there"
-            return [f"{row.id}: completed, but {why}. Fix its result.json, or remove its folder to have it done again."]
+            return f"{row.id}: completed, but {why}. Fix its result.json, or remove its folder to have it done again."
         install(library.root, JobSpec.model_validate(row.spec), result)
-        _fire(
-            library,
-            row,
-            info,
-            "complete",
-            progress=100,
-            output_bytes=sum(output.size_bytes for output in result.outputs),
-        )
-        return [f"{row.id}: done by {result.worker}"]
+        size = sum(output.size_bytes for output in result.outputs)
+        _fire(library, row, info, "complete", progress=100, output_bytes=size)
+        return f"{row.id}: done by {result.worker}"
     if info.place == "failed":
         cancelled = result is not None and result.outcome == "cancelled"
         reason = (result.error if result else None) or "given up after too many attempts"
         _fire(library, row, info, "cancel" if cancelled else "fail", error=reason)
-        return [f"{row.id}: {'cancelled' if cancelled else 'failed'}: {reason}"]
+        return f"{row.id}: {'cancelled' if cancelled else 'failed'}: {reason}"
     if info.place == "running":
         _progress(library, row, info)
     elif row.state == "rendering":  # given back or taken back
         _fire(library, row, info, "fail", error="taken back: its worker gave it up")
         _fire(library, row, info, "start", progress=0)
-        return [f"{row.id}: waiting again"]
-    return []
+        return f"{row.id}: waiting again"
+    return ""
 
 
 def _progress(library: Library, row: JobRow, info: JobInfo) -> None:
@@ -214,7 +215,7 @@ def _fire(library: Library, row: JobRow, info: JobInfo, event: str, **columns: A
         if event in ("fail", "cancel") and info.place in ("failed", "completed"):
             how = "was cancelled" if event == "cancel" else "failed"
             words = f"Its {row.role} job {how}: {columns['error']}"
-            note_trouble(connection, row.item_id, words)
+            note_words(connection, row.item_id, words)
 
 
 def cancel_job(library: Library, job: str, *, via: str = "cli") -> str:
@@ -267,7 +268,7 @@ def retry_job(library: Library, job: str, *, via: str = "cli") -> str:
             progress=0,
             error=None,
         )
-        note_trouble(connection, row.item_id, None)
+        note_words(connection, row.item_id, None)
     return f"{job} is waiting for a worker again."
 
 

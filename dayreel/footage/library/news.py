@@ -96,13 +96,15 @@ def _refused(items: dict[str, ItemRow]) -> list[LibraryNews]:
             row.updated_at,
         )
         for row in items.values()
-        if row.error is not None and (row.state == "quarantined" or row.metadata.get("refused"))
+        if row.error is not None and (row.state == "quarantined" or {"refused", "trouble"} & row.metadata.keys())
     ]
 
 
 def _which(row: ItemRow) -> str:
-    """Return what distinguishes this refusal from another: the markers that were refused, or when an ingest was."""
-    refused = row.metadata.get("refused")
+    """Return what distinguishes this from another: which trouble, the markers refused, or when an ingest was."""
+    refused, trouble = row.metadata.get("refused"), row.metadata.get("trouble")
+    if trouble is not None:  # once, however often it is tried again
+        return fingerprint(trouble=[trouble["kind"], trouble["doing"], trouble["since"]])[:12]
     return fingerprint(refused=refused)[:12] if refused else row.updated_at.isoformat()
 
 

@@ -1,10 +1,13 @@
 """Writing down in the catalog where an item is, as its manifest says: row, files, one transition per stage.
 
-The only writer of `media_items` and `media_files`. The manifest was written before; a crash in between is repaired by
-the next look at the folder.
+The only writer of `media_items` and `media_files`. The catalog takes an item's row first, then its manifest is written,
+then the row is committed: what the catalog refuses never gets a manifest, and a crash in between leaves a manifest that
+the next look at the folder brings into the catalog.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, update
 
@@ -19,23 +22,55 @@ from dayreel.stores.catalog.tables import media_files, media_items
 _FEW = 3
 
 
-def record_item(library: Library, manifest: ItemManifest, *, made: Sequence[ItemStage], newest: ItemStage) -> None:
+def record_item(
+    library: Library,
+    manifest: ItemManifest,
+    *,
+    made: Sequence[ItemStage],
+    newest: ItemStage,
+    save: Callable[[], None] | None = None,
+) -> None:
     """Bring an item's row to `newest`, through every stage in between.
 
     Args:
         made: the stages that were found done now, in order.
+        save: writes the manifest, once the catalog has taken the row and before it is committed.
 
     Raises:
+        StateError, OSError: the manifest cannot be written; the row is as it was.
         StoreError: the catalog cannot be written.
     """
     with library.project.catalog.write("library") as connection:
-        row = find_item(connection, manifest.item_id)
-        first = row is None
-        if row is None:
-            row = _insert(library, connection, manifest)
-        for stage in _events(row.state, newest, made, first=first):
-            _move(library, connection, manifest, stage)
-        _describe(library, connection, manifest, newest)
+        put_item(library, connection, manifest, made=made, newest=newest)
+        if save is not None:
+            save()
+
+
+def put_item(
+    library: Library,
+    connection: Connection,
+    manifest: ItemManifest,
+    *,
+    made: Sequence[ItemStage],
+    newest: ItemStage,
+    at: Mapping[ItemStage, datetime] | None = None,
+    stood: tuple[str, int] | None = None,
+) -> None:
+    """Do what `record_item` does, in the caller's transaction.
+
+    Args:
+        at: when each stage was reached, where that is not now.
+        stood: the state and version that the item's history says; it is not written again.
+    """
+    row = find_item(connection, manifest.item_id)
+    first = row is None
+    if row is None:
+        state, version = stood or ("ripped", 1)
+        row = _insert(library, connection, manifest, state=state, version=version)
+    now = library.project.clock.now()
+    for stage in _events(row.state, newest, made, first=first and stood is None):
+        _move(library, connection, manifest, stage, (at or {}).get(stage, now))
+    _describe(library, connection, manifest, newest)
 
 
 def record_refusal(library: Library, name: ItemName, reason: str, *, refused: dict[str, int]) -> None:
@@ -48,13 +83,42 @@ def record_refusal(library: Library, name: ItemName, reason: str, *, refused: di
         row = find_item(connection, name.item_id)
         if row is None:
             row = _insert(library, connection, new_manifest(library, name), state="quarantined")
-        metadata = {**row.metadata, "refused": {**row.metadata.get("refused", {}), **refused}}
+        kept = {key: value for key, value in row.metadata.items() if key != "trouble"}
+        metadata = {**kept, "refused": {**kept.get("refused", {}), **refused}}
         values = {"error": reason, "metadata": metadata, "updated_at": library.project.clock.now()}
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(**values))
 
 
-def note_trouble(connection: Connection, item_id: str, words: str | None) -> None:
-    """Write down, in the caller's transaction, what keeps an item from going on; None when nothing does any more."""
+def record_trouble(library: Library, name: ItemName, words: str, trouble: dict[str, Any]) -> None:
+    """Write down what keeps an item from going on, see `troubles`; an item without a row gets one, quarantined."""
+    with library.project.catalog.write("library") as connection:
+        put_trouble(library, connection, name, words, trouble)
+
+
+def put_trouble(
+    library: Library, connection: Connection, name: ItemName, words: str, trouble: dict[str, Any] | None
+) -> None:
+    """Do what `record_trouble` does, in the caller's transaction."""
+    row = find_item(connection, name.item_id)
+    if row is None:
+        row = _insert(library, connection, new_manifest(library, name), state="quarantined")
+    metadata = {**row.metadata, **({} if trouble is None else {"trouble": trouble})}
+    values = {"error": words, "metadata": metadata, "updated_at": library.project.clock.now()}
+    connection.execute(update(media_items).where(media_items.c.id == row.id).values(**values))
+
+
+def clear_trouble(library: Library, item_id: str) -> None:
+    """Write down that what kept an item from going on is over."""
+    with library.project.catalog.write("library") as connection:
+        row = find_item(connection, item_id)
+        if row is not None and "trouble" in row.metadata:
+            metadata = {key: kept for key, kept in row.metadata.items() if key != "trouble"}
+            values = {"error": None, "metadata": metadata}
+            connection.execute(update(media_items).where(media_items.c.id == item_id).values(**values))
+
+
+def note_words(connection: Connection, item_id: str, words: str | None) -> None:
+    """Write down, in the caller's transaction, why an item waits for a person; None when it does not any more."""
     connection.execute(update(media_items).where(media_items.c.id == item_id).values(error=words))
 
 
@@ -73,6 +137,13 @@ def new_manifest(library: Library, name: ItemName) -> ItemManifest:
     )
 
 
+def looks_of(manifest: ItemManifest) -> list[str]:
+    """Return how each file of an item looks, see `footage.media.perceptual_hash`, as far as that was looked at."""
+    rip = manifest.stages.get("rip")
+    of_files = [str(file["looks"]) for file in rip.facts.get("files", ()) if file.get("looks")] if rip else []
+    return of_files or ([manifest.perceptual_hash] if manifest.perceptual_hash else [])
+
+
 def stamps_of(row: ItemRow) -> dict[str, int]:
     """Return the stamp of every marker that was dealt with, taken or refused."""
     return {**row.metadata.get("stamps", {}), **row.metadata.get("refused", {})}
@@ -88,7 +159,7 @@ def _events(state: str, newest: ItemStage, made: Sequence[ItemStage], *, first: 
     return [newest] if there < here or newest in made else []
 
 
-def _move(library: Library, connection: Connection, manifest: ItemManifest, stage: ItemStage) -> None:
+def _move(library: Library, connection: Connection, manifest: ItemManifest, stage: ItemStage, at: datetime) -> None:
     done = manifest.stages.get(stage)
     answer = next((given for given in reversed(manifest.answers) if _opens(given) == stage), None)
     trigger: Trigger = "auto"
@@ -104,7 +175,7 @@ def _move(library: Library, connection: Connection, manifest: ItemManifest, stag
         "media_item",
         manifest.item_id,
         stage,
-        at=library.project.clock.now(),
+        at=at,
         actor=library.project.actor,
         trigger=trigger,
         notes=notes,
@@ -121,7 +192,9 @@ def _opens(answer: GateAnswer) -> ItemStage:
     return STAGE_AFTER[GATE_ABOUT[answer.approval_type]]
 
 
-def _insert(library: Library, connection: Connection, manifest: ItemManifest, *, state: str = "ripped") -> ItemRow:
+def _insert(
+    library: Library, connection: Connection, manifest: ItemManifest, *, state: str = "ripped", version: int = 1
+) -> ItemRow:
     now = library.project.clock.now()
     connection.execute(
         insert(media_items).values(
@@ -130,7 +203,7 @@ def _insert(library: Library, connection: Connection, manifest: ItemManifest, *,
             leaf=manifest.leaf,
             title=manifest.title,
             state=state,
-            version=1,
+            version=version,
             metadata={},
             created_at=manifest.created_at,
             updated_at=now,
@@ -142,7 +215,7 @@ def _insert(library: Library, connection: Connection, manifest: ItemManifest, *,
 
 
 def _describe(library: Library, connection: Connection, manifest: ItemManifest, newest: ItemStage) -> None:
-    stamps = {stage: made.facts["marker_stamp"] for stage, made in manifest.stages.items()}
+    stamps = {stage: made.facts.get("marker_stamp") for stage, made in manifest.stages.items()}
     filed = manifest.stages.get("file")
     gone = filed.facts.get("removed_sources", ()) if filed is not None else ()
     removed = [f"{manifest.stages[entry['stage']].folder}/{entry['path']}" for entry in gone]
@@ -154,7 +227,7 @@ def _describe(library: Library, connection: Connection, manifest: ItemManifest, 
         "disc": manifest.disc,
         "perceptual_hash": manifest.perceptual_hash,
         "folder_path": manifest.stages[newest].folder if newest in manifest.stages else None,
-        "metadata": {"stamps": stamps, **({"removed": removed} if removed else {})},
+        "metadata": {"stamps": stamps, "looks": looks_of(manifest), **({"removed": removed} if removed else {})},
         "error": None,
         "updated_at": library.project.clock.now(),
     }

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from dayreel.errors import UsageError
-from dayreel.footage.library.gates import name_of
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.rules.paths import STATE_OF, ItemStage
 from dayreel.footage.schemas.library import ItemManifest, StageMade
-from dayreel.footage.stores.reads import get_item, jobs_of
+from dayreel.footage.stores.reads import get_item, jobs_of, name_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.project import Project

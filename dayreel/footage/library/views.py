@@ -141,7 +141,7 @@ def item_page(project: Project, item_id: str) -> ItemPage:
     remembered, trouble = remembered_item(project.catalog, item_id), ""
     try:
         remembered = item_document(_library(project), item_id)
-    except (ConfigurationError, StateError, StoreError) as error:
+    except (ConfigurationError, StateError, StoreError, OSError) as error:
         remembered, trouble = {**remembered, "origin": [], "stages": {}}, str(error)
     waiting = tuple(_question(gate) for gate in remembered["gates"] if gate["status"] == "pending")
     work = work_of(project, item_id=item_id)

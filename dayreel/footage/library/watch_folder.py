@@ -40,11 +40,15 @@ def watch_folder(
         poll: look for changes by polling, for network shares.
     """
     trouble = ""
+    before: set[str] = set()
     while not stop.is_set():
         try:
             for _ in _moments(library, stop, poll=poll):
-                for sentence in _look(library):
-                    report(sentence)
+                sentences = _look(library)
+                for sentence in sentences:
+                    if sentence not in before:  # what is left alone is so at every look, and is said once
+                        report(sentence)
+                before = set(sentences)
                 trouble = ""
         except (ConfigurationError, StoreError) as error:
             if str(error) != trouble:

@@ -9,8 +9,9 @@ Each stage's folder has `.pipeline/` with `<marker>.done`, `<marker>.timestamp`,
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -51,15 +52,25 @@ class ItemName:
 
     Attributes:
         leaf: the folders below `movies/` or `tv/`: one for a movie, series and disc for TV.
+        known_as: the id it has already; empty where its name gives it one.
     """
 
     kind: ItemKind
     leaf: str
+    known_as: str = field(default="", compare=False)
 
     @property
     def item_id(self) -> str:
         """The item's id: lower case letters, digits, `_` and `-`; also its partition key."""
-        whole = f"{self.kind}-{slug(self.leaf)}"
+        return self.known_as or self._id_of(slug(self.leaf))
+
+    @property
+    def former_id(self) -> str:
+        """The id it had before names in other scripts had ids of their own: all of those were `x`."""
+        return self._id_of(slug(self.leaf, tells_scripts_apart=False))
+
+    def _id_of(self, text: str) -> str:
+        whole = f"{self.kind}-{text}"
         if len(whole) <= MAX_ITEM_ID:
             return whole
         return f"{whole[: MAX_ITEM_ID - 9]}-{hashlib.sha256(self.leaf.encode()).hexdigest()[:8]}"
@@ -105,9 +116,26 @@ class ItemName:
         return int(match[group]) if match and match[group] else None
 
 
-def slug(text: str) -> str:
-    """Return a name for ids: lower case, everything but letters and digits as one `_`, folders joined by `-`."""
-    return "-".join(re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") or "x" for part in PurePosixPath(text).parts)
+def slug(text: str, *, tells_scripts_apart: bool = True) -> str:
+    """Return a name for ids: lower case, everything but letters and digits as one `_`, folders joined by `-`.
+
+    A name in another script than Latin gets a hash: nothing else of it would be left.
+    """
+    return "-".join(
+        f"{_slug_of(part) or 'x'}_{hashlib.sha256(unicodedata.normalize('NFC', part).encode()).hexdigest()[:8]}"
+        if tells_scripts_apart and _is_in_another_script(part)
+        else _slug_of(part) or "x"
+        for part in PurePosixPath(text).parts
+    )
+
+
+def _slug_of(part: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_")
+
+
+def _is_in_another_script(part: str) -> bool:
+    """Return whether letters or digits of a name are not Latin ones, with accents or without."""
+    return any(letter.isalnum() and not letter.isascii() for letter in unicodedata.normalize("NFKD", part))
 
 
 def _words(text: str) -> str:

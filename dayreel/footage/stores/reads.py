@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, Table, func, select
 
 from dayreel.errors import UsageError
+from dayreel.footage.rules.paths import ItemName
 from dayreel.queries.rows import as_row
 from dayreel.stores.catalog.tables import human_approvals, jobs, media_files, media_items, state_transitions
 
@@ -74,6 +75,11 @@ class JobRow:
     started_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
+
+
+def name_of(row: ItemRow) -> ItemName:
+    """Return who an item is."""
+    return ItemName("movie" if row.kind == "movie" else "tv", row.leaf, row.id)
 
 
 def find_item(connection: Connection, item_id: str) -> ItemRow | None:
@@ -188,6 +194,32 @@ def moved_at(connection: Connection, item_id: str) -> datetime | None:
         state_transitions.c.entity == "media_item", state_transitions.c.entity_id == item_id
     )
     return connection.execute(query).scalar()
+
+
+def moved_ats(connection: Connection) -> dict[str, datetime]:
+    """Return when each item last moved: `moved_at` for all of them at once."""
+    moves = state_transitions
+    query = select(moves.c.entity_id, func.max(moves.c.at).label("at")).where(moves.c.entity == "media_item")
+    return {row.entity_id: row.at for row in connection.execute(query.group_by(moves.c.entity_id))}
+
+
+def waiting_since(connection: Connection, asked: Sequence[str]) -> dict[str, datetime]:
+    """Return, by item, when the newest of its open jobs and unanswered questions came up.
+
+    Args:
+        asked: the types of questions that hold an item.
+    """
+    since: dict[str, datetime] = {}
+    for table, is_open in (
+        (jobs, jobs.c.state.in_(("queued", "rendering"))),
+        (human_approvals, (human_approvals.c.status == "pending") & human_approvals.c.approval_type.in_(asked)),
+    ):
+        query = (
+            select(table.c.item_id, func.max(table.c.requested_at).label("at")).where(is_open).group_by(table.c.item_id)
+        )
+        for row in connection.execute(query):
+            since[row.item_id] = max(row.at, since.get(row.item_id, row.at))
+    return since
 
 
 def _find(connection: Connection, kind: type[_Row], table: Table, key: str | int) -> _Row | None:

@@ -47,7 +47,7 @@ def safe_copy(
     """
     disk = disk or Disk()
     doing = f"copy {str(source)!r} to {str(dest)!r}"
-    aside = dest.with_name(f".{dest.name[:100]}.{secrets.token_hex(4)}.part")
+    aside = dest.with_name(f".{dest.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         _refuse_itself(source, dest, doing)
         disk.make_directories(str(dest.parent))

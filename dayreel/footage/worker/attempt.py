@@ -1,11 +1,13 @@
 """One attempt at a job, from claim to its end: check the inputs, do the role, compare, finish, put into place.
 
-Whatever happens, the job is finished, given back with a sentence, or, once its lease is lost, dropped. What is wrong
-with the input fails it for good; what another try can fix puts it back into the queue.
+Whatever happens, the job is finished, given back with a sentence, or, once its lease is lost, dropped, and the worker
+takes the next. What is wrong with the input fails it for good; what another try can fix puts it back into the
+queue. A fault of dayreel's own is such a try, with its trace kept beside the job; a full disk is not counted as one.
 """
 
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +16,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from dayreel.atomic_write import NO_ROOM
 from dayreel.clock import Clock
-from dayreel.errors import ConfigurationError, MediaError, StoreError, UnfinishedError, UsageError
+from dayreel.errors import ConfigurationError, DiskFullError, MediaError, StoreError, UnfinishedError, UsageError
 from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.schemas.library import LibraryPlan, RolePlan
 from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError, install
@@ -27,6 +30,7 @@ from dayreel.stores.files import sha256_of
 AttemptOutcome = Literal["done", "failed", "returned", "cancelled"]
 _ENDING_TRIES = 5
 _ENDING_REST_S = 2.0
+_TRACE_CHARACTERS = 6000
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,20 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt ended; `outcome` "lost" when somebody else has the job."""
+    """How an attempt ended; `outcome` "lost" when somebody else has the job.
+
+    Attributes:
+        is_for_want_of_room: this machine's disk is full: no job can be done here before that changes.
+        trace: where dayreel itself failed, or empty.
+    """
 
     job: str
     role: str
     outcome: AttemptOutcome | Literal["lost"]
     detail: str
     seconds: float
+    is_for_want_of_room: bool = False
+    trace: str = ""
 
 
 def attempt(claim: JobClaim, plan: LibraryPlan, bench: WorkerContext) -> Ended:
@@ -67,17 +78,25 @@ def attempt(claim: JobClaim, plan: LibraryPlan, bench: WorkerContext) -> Ended:
     role: RolePlan = getattr(plan, claim.spec.role)
     try:
         with Lease(claim, bench.clock, bench.stop, role.deadline_s) as lease:
-            result = _tried(claim, role, bench, lease)
-            _end(claim, result, bench, is_fault=not bench.stop.is_set())
+            result, has_room = _tried(claim, role, bench, lease)
+            _end(claim, result, bench, is_fault=has_room and not bench.stop.is_set())
     except LeaseLostError as error:
         claim.discard()
         return Ended(claim.spec.job, claim.spec.role, "lost", str(error), bench.clock.monotonic() - started)
     summary = result.error or ", ".join(file.path for file in result.outputs)
-    return Ended(claim.spec.job, claim.spec.role, result.outcome, summary, bench.clock.monotonic() - started)
+    return Ended(
+        claim.spec.job,
+        claim.spec.role,
+        result.outcome,
+        summary,
+        bench.clock.monotonic() - started,
+        is_for_want_of_room=not has_room,
+        trace=str(result.facts.get("trace", "")),
+    )
 
 
-def _tried(claim: JobClaim, role: RolePlan, bench: WorkerContext, lease: Lease) -> JobResult:
-    """Do the work and return the result to report.
+def _tried(claim: JobClaim, role: RolePlan, bench: WorkerContext, lease: Lease) -> tuple[JobResult, bool]:
+    """Do the work and return the result to report, and False where the disk was full.
 
     Raises:
         LeaseLostError: there is nothing to report.
@@ -88,15 +107,27 @@ def _tried(claim: JobClaim, role: RolePlan, bench: WorkerContext, lease: Lease) 
     except LeaseLostError:
         raise
     except JobCancelledError as error:
-        return _result(claim, bench, at, "cancelled", error=str(error))
+        return _result(claim, bench, at, "cancelled", error=str(error)), True
     except (WorkerStoppingError, UnfinishedError, StoreError, ConfigurationError, OSError) as error:
-        return _result(claim, bench, at, "returned", error=str(error))
+        return _result(claim, bench, at, "returned", error=str(error)), not _is_full(error)
     except (MediaError, UsageError, ValidationError) as error:
-        return _result(claim, bench, at, "failed", error=str(error))
-    except BaseException as error:  # a fault of ours, or the second Ctrl-C: the job must not wait for its lease
-        _end(claim, _result(claim, bench, at, "returned", error=f"The worker itself failed: {error!r}"), bench)
+        return _result(claim, bench, at, "failed", error=str(error)), True
+    except Exception as error:  # noqa: BLE001  a fault of ours: this job's, not the worker's; its trace is kept
+        trace = "".join(traceback.format_exception(error))[-_TRACE_CHARACTERS:]
+        words = f"The worker itself failed: {error!r}. The trace is in the job's result and in this worker's log."
+        return _result(claim, bench, at, "returned", facts={"trace": trace}, error=words), True
+    except BaseException as error:  # the second Ctrl-C: the job must not wait for its lease
+        _end(claim, _result(claim, bench, at, "returned", error=f"The worker was ended: {error!r}"), bench)
         raise
-    return _result(claim, bench, at, "done", outputs=outputs, facts=facts)
+    return _result(claim, bench, at, "done", outputs=outputs, facts=facts), True
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, UnfinishedError):
+        return error.is_for_want_of_room
+    return isinstance(error, DiskFullError) or any(
+        isinstance(cause, OSError) and cause.errno in NO_ROOM for cause in (error, error.__cause__)
+    )
 
 
 def _made(

@@ -15,6 +15,7 @@ from dayreel.footage.worker.roles import ROLES
 POLL_S = 2.0
 """Polling works on every kind of share; notifications of changes do not reach other machines on most."""
 _REAPS_EVERY_S = 30.0
+_FULL_REST_S = 30.0
 
 ReportEnd = Callable[[Ended], None]
 TellTrouble = Callable[[DayreelError], None]
@@ -70,6 +71,8 @@ def work(
                     ended = _attempted(claim, plan, bench, presence)
                     report(ended)
                     done += ended.outcome == "done"
+                    if ended.is_for_want_of_room and not once:
+                        stop.wait(_FULL_REST_S)  # the job is handed on: another machine may have room
                 trouble = ""
             except (StoreError, ConfigurationError) as error:
                 claim = None

@@ -4,6 +4,7 @@ Every role writes into the attempt's aside folder and says which file came from 
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -25,6 +26,7 @@ from dayreel.footage.media.same_footage import (
 from dayreel.footage.media.sound_item import compare_sound, encode_sound, why_sound_stays
 from dayreel.footage.media.target_quality import decide_quality, refuse_growth
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
+from dayreel.footage.rules.names import free_name, name_key
 from dayreel.footage.rules.sidecars import film_of, is_sidecar, label_of, sidecar_name
 from dayreel.footage.schemas.job import JobFile, JobSpec
 from dayreel.footage.schemas.library import LibraryPlan, RemuxPlan, RolePlan, TranscodePlan
@@ -376,11 +378,12 @@ def _output_names(task: JobTask) -> dict[str, str]:
     folder = task.input_folder
     relative = {file.path: PurePosixPath(path.relative_to(folder).as_posix()) for file, path in task.films}
     plain = {path: own.with_suffix(MATROSKA).as_posix() for path, own in relative.items()}
-    taken = list(plain.values())
-    return {
-        path: name if taken.count(name) == 1 else f"{relative[path].as_posix()}{MATROSKA}"
-        for path, name in plain.items()
-    }
+    wanted = Counter(map(name_key, plain.values()))
+    names: dict[str, str] = {}
+    for path, name in plain.items():
+        own = name if wanted[name_key(name)] == 1 else f"{relative[path].as_posix()}{MATROSKA}"
+        names[path] = free_name(own, set(map(name_key, names.values())))
+    return names
 
 
 def refuse_to_replace(task: JobTask, name: str, file: JobFile) -> None:
@@ -390,8 +393,8 @@ def refuse_to_replace(task: JobTask, name: str, file: JobFile) -> None:
         UsageError: a file of the library that is not this item's has it.
     """
     there = task.root / task.spec.output_dir / name
-    own = {path.casefold() for path in task.spec.parameters.get("replaces", ())}
-    if name.casefold() in own or not there.exists():
+    own = set(map(name_key, task.spec.parameters.get("replaces", ())))
+    if name_key(name) in own or not there.exists():
         return
     is_as_long = there.is_file() and there.stat().st_size == file.size_bytes
     if is_as_long and sha256_of(there, pulse=task.pulse) == file.sha256:
@@ -414,6 +417,6 @@ def _names(task: JobTask) -> dict[str, str]:
         if not fitting:
             raise UsageError(f"Job {task.spec.job!r} has no name for {file.path!r}; it has some for {sorted(given)}.")
         names[file.path] = JobFile(path=given[max(fitting, key=len)], size_bytes=0, sha256="0" * 64).path
-    if len(set(names.values())) < len(names):
+    if len(set(map(name_key, names.values()))) < len(names):
         raise UsageError(f"Job {task.spec.job!r} gives two of its files the same name: {sorted(names.values())}.")
     return names

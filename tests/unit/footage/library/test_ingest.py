@@ -33,11 +33,10 @@ def test_the_same_bytes_are_not_taken_twice_under_another_name(library: Library,
 
 
 def test_similar_footage_is_ingested_only_when_a_person_insists(
-    library: Library, tiny_clip: Path, tmp_path: Path
+    library: Library, make_film: Callable[..., Path]
 ) -> None:
-    again = tmp_path / "again.mp4"
-    again.write_bytes(tiny_clip.read_bytes() + b"\0" * 8)
-    ingest(library, movie_name("One", None), [tiny_clip])
+    again = make_film(1, crf=30)
+    ingest(library, movie_name("One", None), [make_film(1)])
     with pytest.raises(UsageError, match="looks like movie-one"):
         ingest(library, movie_name("Two", None), [again])
     assert ingest(library, movie_name("Two", None), [again], even_if_alike=True).alike == ("movie-one",)

@@ -1,5 +1,6 @@
 """How work is called off: cancelled, stopped, lease lost, killed. Nothing is lost, done twice or left running."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from dayreel.footage.worker.lease import Lease
 from dayreel.footage.worker.presence import WORKERS, Presence, list_workers
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import probe
+from dayreel.media.run import disk_full
 from tests.fakes.clock import FakeClock
 from tests.unit.footage.worker.conftest import LEAF, WITHIN_S, SharedFolder
 from tests.waiting import is_running, wait_until
@@ -147,19 +149,43 @@ def test_a_full_disk_gives_the_job_back_and_leaves_nothing(shared: SharedFolder,
     shared.must_end("done")
 
 
-def test_a_worker_bug_returns_the_job_before_it_is_raised(
+def test_a_worker_bug_is_its_jobs_and_the_next_is_done(
     shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("dayreel.footage.worker.roles.rewrap", broken)
     spec = shared.submit("remux", shared.put(clip))
-    with pytest.raises(RuntimeError, match="a bug"):
-        shared.work()
+    with monkeypatch.context() as patch:
+        patch.setattr("dayreel.footage.worker.roles.rewrap", broken)
+        assert "a bug" in shared.must_end("returned")
     info = shared.find(spec)
     assert info.place == "pending"
-    assert "The worker itself failed" in (info.earlier_results()[0].error or "")
+    result = info.earlier_results()[0]
+    assert "The worker itself failed" in (result.error or "")
+    assert "in broken" in result.facts["trace"]
+    assert shared.ended[-1].trace == result.facts["trace"]
+    shared.submit("file", shared.put(clip, "other.mp4"), parameters={"names": {"other.mp4": "movies/A/a.mp4"}})
+    shared.must_end("done")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), disk_full(Path(), "remux 'film.mp4'")]
+)
+def test_a_full_disk_is_no_attempt_at_a_job(
+    shared: SharedFolder, clip: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    spec = shared.submit("remux", shared.put(clip), max_attempts=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("dayreel.footage.worker.roles.rewrap", full)
+        shared.must_end("returned")
+    assert shared.ended[-1].is_for_want_of_room
+    assert shared.find(spec).place == "pending"
+    shared.must_end("done")
 
 
 def worker_process(shared: SharedFolder, name: str) -> "subprocess.Popen[bytes]":
