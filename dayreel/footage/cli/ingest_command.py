@@ -11,7 +11,9 @@ from dayreel.footage.cli.opened import opened_library
 
 @click.command("ingest")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--movie", metavar="TITLE", help="a movie, or any footage that stands alone; default is the file's name")
+@click.option(
+    "--movie", metavar="TITLE", help="a movie, an album, or any footage that stands alone; default is the file's name"
+)
 @click.option("--year", type=click.IntRange(1880, 2100), help="of a movie")
 @click.option("--series", metavar="NAME", help="a disc of a series; needs --season and --disc")
 @click.option("--season", type=click.IntRange(0, 99), help="of a series")
