@@ -139,7 +139,8 @@ def test_a_clock_that_jumps_goes_on_in_the_cut(base: Path, cut: Cut, ffmpeg: Pat
     source = tmp_path / "joined.ts"
     source.write_bytes(b"".join(part.make(ffmpeg, base, tmp_path).read_bytes() for part in parts))
     facts = probe(source)
-    assert (facts.clock_jumps, facts.duration_s) == (True, pytest.approx(6.0, abs=0.1))
+    assert facts.clock_jumps
+    assert facts.duration_s == pytest.approx(6.0, abs=0.1)
     assert decode_fully(source).frames == 6 * RATE
     made = cut(source, start_s=2.3, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE)
     differences = compare(look_at(base), look_at(made), 2.3 - facts.best_video_stream().start_s, 1.4)
