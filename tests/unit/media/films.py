@@ -147,7 +147,7 @@ class Film:
             is_last = number == len(self.runs) - 1
             made = folder / f"{self.name}{'' if is_last else number}{suffix}"
             command = [str(ffmpeg), "-v", "error", "-y", "-nostdin", *before.split(), "-i", str(source)]
-            subprocess.run([*command, *after.split(), str(made)], check=True, timeout=60)
+            subprocess.run([*command, *after.split(), str(made)], check=True, timeout=300)
             source = made
         return source
 
