@@ -211,7 +211,7 @@ class _Extent:
 def _read_through(path: Path, _modified_ns: int) -> _Extent:
     """Read every packet and decode none. What is a jump, and that all streams jump together, is as in FFmpeg."""
     ends: dict[int, float] = {}
-    due: dict[int, float] = {}
+    last: dict[int, float] = {}
     jumped_s = 0.0
     with av.open(str(path), options=ONLY_FILES) as container:
         usual_s = {stream.index: float(1 / (stream.average_rate or 1)) for stream in container.streams.video}
@@ -221,10 +221,11 @@ def _read_through(path: Path, _modified_ns: int) -> _Extent:
                 continue
             lasts_s = float(packet.duration * packet.time_base) if packet.duration else usual_s.get(index, 0.0)
             decoded_s = float(moment * packet.time_base)
-            ahead_s = decoded_s - jumped_s - due.get(index, decoded_s - jumped_s)
+            # From packet to packet: how long one lasts is a guess where pictures come at odd moments.
+            ahead_s = decoded_s - jumped_s - last.get(index, decoded_s - jumped_s)
             if ahead_s > _GAP_S or ahead_s < -_OVERLAP_S:
-                jumped_s += ahead_s
-            due[index] = decoded_s - jumped_s + lasts_s
+                jumped_s += ahead_s - min(lasts_s, _OVERLAP_S)
+            last[index] = decoded_s - jumped_s
             shown_s = decoded_s if packet.pts is None else float(packet.pts * packet.time_base)
             ends[index] = max(ends.get(index, -math.inf), shown_s - jumped_s + lasts_s)
     return _Extent(ends, has_jumps=jumped_s != 0)

@@ -217,6 +217,12 @@ def test_a_length_is_when_the_last_stream_ends(
     assert decode_fully(odd).frames == frames
 
 
+def test_pictures_at_odd_moments_are_no_jump(base: Path, ffmpeg: Path, tmp_path: Path) -> None:
+    facts = probe(film("jitter_ts").make(ffmpeg, base, tmp_path))
+    assert not facts.clock_jumps
+    assert facts.duration_s == pytest.approx(SECONDS, abs=0.05)
+
+
 def test_a_cut_off_file_without_box_sizes_is_found_by_decoding(make_clip: MakeClip) -> None:
     path = make_clip("cut.mkv", duration_s=3)
     whole = path.read_bytes()
