@@ -8,7 +8,7 @@ judged here: how far two films are apart is `alignment`, whether one may stand f
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -83,10 +83,14 @@ class Extent:
 
 @dataclass(frozen=True)
 class FinePicture:
-    """One picture as it is shown: `rgb` about 160 pixels wide, `patches` of its luma, pixel by pixel."""
+    """One picture as it is shown: `rgb` about 160 pixels wide, `patches` of its luma, pixel by pixel.
+
+    `middle_s` is halfway through the time in which it is shown, where rounding cannot reach another picture.
+    """
 
     rgb: Numbers
     patches: tuple[Numbers, ...]
+    middle_s: float = 0.0
 
 
 @dataclass
@@ -291,7 +295,10 @@ class _Eye:
         while self._due and self._due[0] < until_s:
             moment = self._due.pop(0)
             if self._shown is not None and self._extent.size is not None:
-                kept = kept or self._closely(self._shown, *self._extent.size)
+                ends_s = until_s if math.isfinite(until_s) else self._ends_s
+                kept = kept or replace(
+                    self._closely(self._shown, *self._extent.size), middle_s=(self.moments[-1] + ends_s) / 2
+                )
                 self._fine[moment] = kept
 
     def _closely(self, frame: VideoFrame, width: int, height: int) -> FinePicture:

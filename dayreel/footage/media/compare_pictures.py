@@ -23,6 +23,7 @@ _SMALL = 32
 _FIELD = 8
 _FAINT = 9.0
 """Variance: structure of less than three levels of 255 is nothing that anybody sees go."""
+_FAINT_LINES = 0.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _VARIES = 8.0
 _STEP = 6
@@ -45,7 +46,7 @@ class PictureDifferences:
         chroma: the same for how colourful it is.
         likeness: SSIM of the fine pictures, mean over all; `worst_likeness` that of the worst tenth.
         detail: how much of the structure of two to four pixels is left, 1.0 for all of it.
-        grain: the same of the finest, which any encoder may leave out: below 0.0 it was turned over.
+        grain: the same from line to line, which any encoder may leave out: below 0.0 lines are in the wrong order.
     """
 
     lag_s: float | None
@@ -91,8 +92,8 @@ def compare_pictures(
         chroma=_slope(_differences(first), _differences(other)),
         likeness=float(likeness.mean()),
         worst_likeness=float(worst.mean()),
-        detail=_left(fine, _structure),
-        grain=_left(fine, _grain),
+        detail=_left(fine, _structure, _FAINT),
+        grain=_left(fine, _line_by_line, _FAINT_LINES),
     )
 
 
@@ -200,14 +201,14 @@ def _boxed(values: Numbers) -> Numbers:
     return means
 
 
-def _left(fine: list[tuple[FinePicture, FinePicture]], structure: Callable[[Numbers], Numbers]) -> float:
+def _left(fine: list[tuple[FinePicture, FinePicture]], structure: Callable[[Numbers], Numbers], faint: float) -> float:
     """Return which share of a kind of structure of the source is in what was made; 1.0 where there is hardly any."""
     was = now = 0.0
     for source, made in fine:
         for first, other in zip(source.patches, made.patches, strict=True):
             before, after = structure(first.astype(np.float64)), structure(other.astype(np.float64))
-            was += float((before * before).sum()) + _FAINT * before.size
-            now += float((before * after).sum()) + _FAINT * before.size
+            was += float((before * before).sum()) + faint * before.size
+            now += float((before * after).sum()) + faint * before.size
     return now / was if was else 1.0
 
 
@@ -217,10 +218,11 @@ def _structure(patch: Numbers) -> Numbers:
     return structure
 
 
-def _grain(patch: Numbers) -> Numbers:
-    whole = patch[: patch.shape[0] // 2 * 2, : patch.shape[1] // 2 * 2]
-    grain: Numbers = whole - _halved(whole).repeat(2, 0).repeat(2, 1)
-    return grain
+def _line_by_line(patch: Numbers) -> Numbers:
+    """Return how each line differs from the next: turned over where lines, or fields, stand in the wrong order."""
+    height = patch.shape[0] // 2 * 2
+    steps: Numbers = patch[0:height:2] - patch[1:height:2]
+    return steps
 
 
 def _halved(values: Numbers) -> Numbers:

@@ -103,7 +103,7 @@ def compare_footage(
     is_tone_mapped = limits.is_tone_mapped and video.is_hdr and not now_video.is_hdr
     was = watch(before, replace(extent, to_sdr=is_tone_mapped), moments, pulse=pulse)
     try:
-        now = watch(after, extent, moments, pulse=pulse)
+        now = _watched_beside(was, after, extent, 0.0, pulse)
     except MediaError as error:
         return [*checks, _failed("decodes_fully", error.message, "every frame and sample")]
     checks += [
@@ -117,13 +117,19 @@ def compare_footage(
         lag_s = picture_lag(levelled(was, now) if is_tone_mapped else was, now)
         if lag_s is not None and _picture_s(video) / 2 < abs(lag_s) <= _LAG_S:
             # Every container and tool may round a beginning to a picture; then other ones are to be looked at closely.
-            late = watch(after, extent, [moment + lag_s for moment in moments], pulse=pulse).fine
-            now = replace(now, fine={moment: late[moment + lag_s] for moment in moments if moment + lag_s in late})
+            now = _watched_beside(was, after, extent, lag_s, pulse)
         pictures = compare_pictures(was, now, lag_s, is_tone_mapped=is_tone_mapped)
         checks += _looks_the_same(pictures, is_tone_mapped=is_tone_mapped)
         checks += _sounds(before, after, was, now, choices, lag_s, max(_APART_S, _picture_s(video)))
     checks.append(_subtitles(before, after, choices))
     return [_let_go(check, limits) for check in checks]
+
+
+def _watched_beside(was: Traces, after: Probe, extent: Extent, lag_s: float, pulse: Pulse | None) -> Traces:
+    """Watch what was made; close looks are in the middle of what the source shows, so much later."""
+    moments = {moment: picture.middle_s + lag_s for moment, picture in was.fine.items()}
+    now = watch(after, extent, list(moments.values()), pulse=pulse)
+    return replace(now, fine={moment: now.fine[at_s] for moment, at_s in moments.items() if at_s in now.fine})
 
 
 def same_bytes(source: Path, made: Path, *, pulse: Pulse | None = None) -> CheckResult:
