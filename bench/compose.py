@@ -136,13 +136,14 @@ def _measure(contenders: Mapping[str, Work], rounds: int) -> dict[str, list[Cost
         for name, work in contenders.items():
             if name == "moviepy" and turn != 1:
                 continue
-            cost = _cost(work)
+            cost = cost_of(work)
             if turn > 0:
                 costs[name].append(cost)
     return costs
 
 
-def _cost(work: Work) -> Cost:
+def cost_of(work: Work) -> Cost:
+    """Do the work and return what it cost."""
     cpu, wall = _cpu_s(), time.perf_counter()
     work()
     return Cost(_cpu_s() - cpu, time.perf_counter() - wall)
