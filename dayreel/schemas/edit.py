@@ -33,20 +33,18 @@ TitleText = Annotated[str, AfterValidator(_require_known_fields)]
 
 
 class MusicBed(Strict):
-    """Music under segments and end card. Whose it is and by what right it is used has to be written beside it."""
+    """Music under segments and end card."""
 
-    file: str | None = Field(None, description="path of a sound file in `channels/`; repeated where it is shorter")
-    folder: str | None = Field(None, description="instead of `file`: path of a folder, each video takes one file of it")
+    file: str | None = Field(None, description="path of a sound file; begins again where it is shorter")
+    folder: str | None = Field(None, description="instead of `file`: each video takes one file of this folder")
     licence: str = Field(
         min_length=3,
         max_length=300,
-        description="who made it and by what right it is used; recorded with every video that has it",
+        description="who made it, by what right it is used",
     )
-    licence_in_posts: bool = Field(default=False, description="end every post's text with the words of `licence`")
-    below_db: float = Field(
-        8, ge=0, le=30, description="how much quieter than the voice; without one, than the segments' own sound"
-    )
-    duck_db: float = Field(8, ge=0, le=18, description="how much quieter again while somebody speaks")
+    licence_in_posts: bool = Field(default=False, description="end every post with `licence`")
+    below_db: float = Field(8, ge=0, le=30, description="how much quieter than voice or segments")
+    duck_db: float = Field(8, ge=0, le=18, description="how much quieter again under a voice")
     fade_in_s: float = Field(0.5, ge=0, le=10, description="seconds in which it comes")
     fade_out_s: float = Field(1.5, ge=0, le=10, description="seconds in which it goes")
 
@@ -58,18 +56,18 @@ class MusicBed(Strict):
 
 
 class TransitionSpec(Strict):
-    """How one segment becomes the next, and the last one the end card. Both are seen: each makes the video shorter."""
+    """How one segment becomes the next; each transition makes the video shorter."""
 
     kind: TransitionKind = Field("crossfade", description="what it looks like")
-    duration_s: float = Field(0.5, ge=0.1, le=2, description="seconds in which both are seen and heard")
+    duration_s: float = Field(0.5, ge=0.1, le=2, description="seconds")
 
 
 class GradeSpec(Strict):
-    """The colours of the segments; intro, end card, outro and what is drawn over the picture keep theirs."""
+    """The colours of the segments."""
 
     look: Look | None = Field(None, description="a grade by name")
-    file: str | None = Field(None, description="instead of `look`: path of a 3D LUT in `channels/`, a .cube file")
-    strength: float = Field(1, gt=0, le=1, description="how much of it: 0 would leave the picture as it is")
+    file: str | None = Field(None, description="instead of `look`: path of a 3D LUT (.cube)")
+    strength: float = Field(1, gt=0, le=1, description="how much of it")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "GradeSpec":
@@ -82,16 +80,16 @@ class HookSpec(Strict):
     """Large words over the first seconds."""
 
     text: TitleText = Field("{title}", min_length=1, max_length=120, description=f"what is written; {PLACEHOLDERS}")
-    duration_s: float = Field(2.5, ge=0.5, le=6, description="seconds that it stands, from the first segment on")
+    duration_s: float = Field(2.5, ge=0.5, le=6, description="seconds")
 
 
 class EndCardSpec(Strict):
-    """What stands at the end, before an outro: a picture, words, or words over a picture."""
+    """What stands at the end, before an outro: a picture, words, or both."""
 
-    text: TitleText | None = Field(None, min_length=1, max_length=120, description=f"what is written; {PLACEHOLDERS}")
-    picture: str | None = Field(None, description="path of a picture in `channels/`; left out, a plain ground")
-    background: str = Field("#22304f", pattern="^#[0-9a-fA-F]{6}$", description="colour of the plain ground")
-    duration_s: float = Field(2, ge=0.5, le=5, description="seconds; the video is so much longer")
+    text: TitleText | None = Field(None, min_length=1, max_length=120, description="as `edit.hook.text`")
+    picture: str | None = Field(None, description="path of a picture")
+    background: str = Field("#22304f", pattern="^#[0-9a-fA-F]{6}$", description="colour where there is no picture")
+    duration_s: float = Field(2, ge=0.5, le=5, description="seconds")
 
     @model_validator(mode="after")
     def _shows_something(self) -> "EndCardSpec":
@@ -101,10 +99,10 @@ class EndCardSpec(Strict):
 
 
 class EditSpec(Strict):
-    """How the segments become a video. What is left out is not done: segments follow one another with a cut."""
+    """How the segments become a video: see [the edit](../how-to/edit.md)."""
 
     music: MusicBed | None = Field(None, description="music under the whole")
     transition: TransitionSpec | None = Field(None, description="left out, a cut")
-    hook: HookSpec | None = Field(None, description="left out, nothing is written at the beginning")
-    end_card: EndCardSpec | None = Field(None, description="left out, it ends with the last segment")
+    hook: HookSpec | None = Field(None, description="words at the beginning")
+    end_card: EndCardSpec | None = Field(None, description="left out, there is none")
     grade: GradeSpec | None = Field(None, description="left out, the colours as they come")
