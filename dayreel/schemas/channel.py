@@ -43,7 +43,7 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 UsdAmount = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=4)]
 
 CHANNEL_ID = r"^[a-z][a-z0-9_]{1,40}$"
-_PICTURE = "an https address, or a path relative to the channel file; where the model takes one"
+_PICTURE = "an https address or a path; where the model takes one"
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
 
 
