@@ -180,7 +180,7 @@ class Narration(NarrationVoice):
     """A voice that reads the idea's narration over the video."""
 
     fallback: NarrationVoice | None = Field(
-        None, description="the voice that speaks where this one fails for good or stays away; left out, nobody does"
+        None, description="the voice that speaks where this one fails for good or stays away"
     )
 
     @property

@@ -125,7 +125,7 @@ class YouTubePost(PictureCover):
     notify_subscribers: bool = Field(default=True, description="subscribers get a notification")
     hashtags: tuple[str, ...] = Field(("#Shorts",), description="added to the description")
     tags: tuple[str, ...] = optional_field(
-        "keywords; together at most 500 characters, with a comma between two and quotes around those with a space",
+        "keywords; together at most 500 characters, commas and quotes counted",
         default=(),
     )
     language: str | None = optional_field("of title and description, such as `en` or `pt-BR`", pattern=_LANGUAGE)
