@@ -59,5 +59,5 @@ def command(
     for file in done.files:
         click.echo(f"{done.folder}/{file.path}  {file.size_bytes} bytes  {file.sha256[:12]}")
         if file.path in done.renamed:
-            click.echo(f"    was {done.renamed[file.path]!r}: no two files of an item may have the same name")
+            click.echo(f"    was {done.renamed[file.path]!r}: names are made unique, and such as every share takes")
     click.echo(f"{done.item_id} is ripped. Next: a worker remuxes it (`dayreel library list` shows how far it is).")

@@ -71,12 +71,13 @@ def show(item: str, as_json: bool) -> None:
         print_json(document)
         return
     click.echo(f"{document['item_id']}: {document['title']} ({document['state']})")
-    for words in dict.fromkeys((document["error"], page.trouble)):
+    error, trouble = document["error"] or "", page.trouble
+    for words in (error, "" if trouble in error else trouble):
         if words:
             click.echo(f"  {words}")
     if document["trouble"]:
-        trouble = document["trouble"]
-        click.echo(f"  {trouble['kind']}: tried {trouble['times']} times since {trouble['since']}")
+        kept = document["trouble"]
+        click.echo(f"  {kept['kind']}: tried {kept['times']} x since {kept['since']}")
     for stage, made in document["stages"].items():
         click.echo(f"  {stage:<10} {made['folder']}  by {made['made_by']} at {made['made_at']}")
         for file in made["files"]:
