@@ -25,6 +25,13 @@ from dayreel.errors import MediaError
 from dayreel.sandbox.wire import Call
 
 FPS: Final = 24
+FAULTS: Final = {
+    "stuck": ("submit", "status"),
+    "completed_with_error": ("submit", "status"),
+    "truncated_file": ("file",),
+    "no_video": ("file",),
+}
+"""Kinds of faults that the stand-ins of video models show, and on which of their routes."""
 METADATA_COMMENT: Final = "dayreel-sandbox"
 _SLOTS: Final = threading.BoundedSemaphore(2)
 _LEVELS: Final = {480: "3.0", 720: "3.1", 1080: "4.0"}

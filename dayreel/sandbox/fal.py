@@ -25,13 +25,7 @@ _MOST_ENDPOINTS: Final = 50
 _MOST_ITEMS: Final = 100
 
 
-SPECIAL_FAULTS: Final = {
-    "stuck": ("submit", "status"),
-    "completed_with_error": ("submit", "status"),
-    "truncated_file": ("file",),
-    "no_video": ("file",),
-}
-"""Kinds of faults that the handlers here show, and on which routes."""
+SPECIAL_FAULTS: Final = clips.FAULTS
 
 
 def mount(world: SandboxWorld) -> list[Route]:

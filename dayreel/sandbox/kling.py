@@ -25,13 +25,7 @@ PRICE_USD_PER_S: Final = {"std": Decimal("0.042"), "pro": Decimal("0.07")}
 PROMPT_LIMIT: Final = 2500
 _RENDERINGS: Final = clips.Renderings()
 _TASKS: Final = "/kling/v1/videos/text2video"
-SPECIAL_FAULTS: Final = {
-    "stuck": ("submit", "status"),
-    "completed_with_error": ("submit", "status"),
-    "truncated_file": ("file",),
-    "no_video": ("file",),
-}
-"""Kinds of faults that the handlers here show, and on which routes."""
+SPECIAL_FAULTS: Final = clips.FAULTS
 
 
 def mount(world: SandboxWorld) -> list[Route]:

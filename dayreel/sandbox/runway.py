@@ -103,13 +103,8 @@ def model_of(body: Document) -> TaskModel:
 
 ONLY_WITH_TEXT: Final = frozenset({"references", "referenceVideos"})
 _BILLED_FAILURES: Final = ("SAFETY",)
-SPECIAL_FAULTS: Final = {
-    "stuck": ("submit", "status"),
-    "completed_with_error": ("submit", "status"),
-    "truncated_file": ("file",),
-    "no_video": ("file",),
-}
-"""Kinds of faults that the handlers here show, and on which routes; `code` of an error is the task's `failureCode`."""
+SPECIAL_FAULTS: Final = clips.FAULTS
+"""`code` of an error is the task's `failureCode`."""
 
 
 def mount(world: SandboxWorld) -> list[Route]:
