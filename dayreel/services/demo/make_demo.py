@@ -144,8 +144,8 @@ def make_demo(
         on_day: called with each day before it is made.
 
     Raises:
-        UsageError: the folder is not empty, `days` is not between 8 and 365, or `template` is no project. Nothing was
-            changed.
+        UsageError: the folder is not empty, `days` is not between 8 and 365, or `template` is not a project. Nothing
+            was changed.
         MediaError: ffmpeg could not make the shared clip.
     """
     if not LEAST_DAYS <= days <= MOST_DAYS:
@@ -159,7 +159,7 @@ def make_demo(
         )
     if not (template / "workspace.yaml").is_file():
         raise UsageError(
-            f"{str(template)!r} is no project of dayreel: it has no workspace.yaml for the demo to take over.",
+            f"{str(template)!r} is not a project of dayreel: it has no workspace.yaml for the demo to take over.",
             next_step="Start this in a project's folder; the demo goes into a folder of its own.",
         )
     last = (clock or SystemClock()).now().date() - timedelta(days=1)

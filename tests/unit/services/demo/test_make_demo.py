@@ -51,7 +51,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     made = make_demo(
         tmp_path_factory.mktemp("demos") / "demo", ROOT, days=DAYS, clock=FakeClock(NOW), on_day=days.append
     )
-    assert (days[0], days[-1], len(days)) == (made.first, made.last, DAYS)  # who waits is told of each
+    assert (days[0], days[-1], len(days)) == (made.first, made.last, DAYS)  # each is reported to whoever waits
     return made
 
 

@@ -58,7 +58,7 @@ def test_a_new_catalog_has_the_migrated_columns_and_defaults(sqlite_url: str, tm
         assert columns(made) == columns(migrated)
 
 
-def test_a_catalog_that_lost_its_level_is_not_made_anew(sqlite_url: str) -> None:
+def test_tables_without_their_level_are_refused(sqlite_url: str) -> None:
     with open_catalog(sqlite_url) as catalog, catalog.write() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
     with pytest.raises(StoreError, match="already exists"):
