@@ -116,7 +116,7 @@ def compare_footage(
     if checks[-2].passed:
         lag_s = picture_lag(levelled(was, now) if is_tone_mapped else was, now)
         if lag_s is not None and _picture_s(video) / 8 < abs(lag_s) <= _LAG_S:
-            # Every container and tool may move the beginning by a part of a picture; then other ones are to be looked at closely.
+            # Containers and tools may move the beginning by a part of a picture; then other ones are looked at closely.
             now = _watched_beside(was, after, extent, lag_s, pulse)
         pictures = compare_pictures(was, now, lag_s, is_tone_mapped=is_tone_mapped)
         checks += _looks_the_same(pictures, is_tone_mapped=is_tone_mapped)
