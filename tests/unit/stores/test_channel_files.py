@@ -92,7 +92,7 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         "crafts.yaml:10: titel: unknown field (did you mean 'title'?); allowed here: active_from, "
     )
     (problem,) = problems_of(tmp_path, GOOD + "  modle: x\n")
-    fields = "first_frame, fit, folder, last_frame, library, model, negative_prompt, provider, reference"
+    fields = "first_frame, fit, folder, last_frame, library, model, negative_prompt, provider, reference, stills"
     allowed = f"allowed here: {fields}"
     assert problem == f"crafts.yaml:10: video.modle: unknown field (did you mean 'model'?); {allowed}"
     (problem,) = problems_of(tmp_path, GOOD + "  x: x\n")
