@@ -76,7 +76,7 @@ def hidden_pictures(facts: Probe) -> int:
 def lacks_moments(facts: Probe) -> bool:
     """Return whether nothing says when a picture is shown, only in which order they are decoded: H.264 in AVI.
 
-    A decoder can tell, and FFmpeg's does; the times of packets, and of PyAV's frames, are out of order.
+    FFmpeg's decoder works it out; the times of packets, and of PyAV's frames, are out of order.
 
     Raises:
         MediaError: there is no video, or the file cannot be read.
