@@ -72,8 +72,8 @@ def _by_hand(ffmpeg: Path, segments: list[Path], music: Path, lut: Path, plan: C
         f"[3:a]atrim=end={total_s},volume=-12dB,afade=out:st={total_s - 1.5}:d=1.5[m];"
         "[own][m]amix=inputs=2:normalize=0"
     )
-    said = _run(ffmpeg, *inputs, "-filter_complex", f"{sound},ebur128=peak=sample:framelog=quiet", "-f", "null", "-")
-    gain_db = plan.loudness_lufs - float(re.findall(r"I: +(-?[\d.]+) LUFS", said)[-1])
+    answer = _run(ffmpeg, *inputs, "-filter_complex", f"{sound},ebur128=peak=sample:framelog=quiet", "-f", "null", "-")
+    gain_db = plan.loudness_lufs - float(re.findall(r"I: +(-?[\d.]+) LUFS", answer)[-1])
     graded = "".join(f"[{n}:v]trim=end=5,fps=24,format=gbrp,lut3d={lut},format=yuv420p[v{n}];" for n in range(3))
     fades = [f"xfade=duration={_OVERLAP_S}:offset={n * (5 - _OVERLAP_S)}" for n in (1, 2)]
     picture = f"{graded}[v0][v1]{fades[0]}[x];[x][v2]{fades[1]}[v]"

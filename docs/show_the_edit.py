@@ -60,8 +60,10 @@ def _looks(folder: Path) -> None:
         path = folder / f"{number}.png"
         _landscape(low, high).save(path)
         film = folder / f"{number}.mp4"
-        size = {"width": WIDTH, "height": HEIGHT, "fps": Fraction(24)}
-        films.append(film_of_still(path, film, duration_s=1, motion="none", ffmpeg=ffmpeg, **size))
+        film_of_still(
+            path, film, duration_s=1, motion="none", ffmpeg=ffmpeg, width=WIDTH, height=HEIGHT, fps=Fraction(24)
+        )
+        films.append(film)
     shots = {}
     for name in (None, *GRADES):
         made = compose(
@@ -97,8 +99,9 @@ def _landscape(low: str, high: str) -> Image.Image:
 
 
 def _shot(film: Path, at_s: float, folder: Path) -> Image.Image:
-    with Image.open(poster(film, folder / "shot.jpg", at_s)) as picture:
-        return picture.copy()
+    with Image.open(poster(film, folder / "shot.jpg", at_s)) as opened:
+        picture: Image.Image = opened.copy()
+    return picture
 
 
 def _strip(shots: dict[str, Image.Image]) -> Image.Image:
