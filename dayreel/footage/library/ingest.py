@@ -52,13 +52,15 @@ def disc_name(series: str, season: int, disc: int) -> ItemName:
 def footage_in(paths: Sequence[Path]) -> list[Path]:
     """Return the files to take in: those that are named, and of folders the footage and sound in them, by name.
 
+    Hidden files are left out: cameras' cards are full of `._clip.mov`, which have no picture in them.
+
     Raises:
         UsageError: a folder has no footage.
     """
     files: list[Path] = []
     for path in paths:
         inside = (
-            [each for each in sorted(path.rglob("*")) if (is_footage(each) or is_sound(each)) and each.is_file()]
+            [each for each in sorted(path.rglob("*")) if _is_seen(each, path) and each.is_file()]
             if path.is_dir()
             else []
         )
@@ -69,6 +71,11 @@ def footage_in(paths: Sequence[Path]) -> list[Path]:
             )
         files += inside or [path]
     return files
+
+
+def _is_seen(path: Path, folder: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not is_hidden and (is_footage(path) or is_sound(path))
 
 
 def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike: bool = False) -> Ingested:

@@ -182,6 +182,14 @@ def test_a_folder_is_one_item_with_all_its_footage(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_hidden_files_of_a_folder_are_left_out(tmp_path: Path) -> None:
+    for name in ("._clip.mov", "clip.mov", ".Trashes/gone.mov"):
+        (tmp_path / "card" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "card" / name).touch()
+    assert [path.name for path in footage_in([tmp_path / "card"])] == ["clip.mov"]
+
+
+@pytest.mark.slow
 def test_a_folder_of_music_becomes_an_item_with_its_own_names(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "Quiet Songs"
     folder.mkdir()
