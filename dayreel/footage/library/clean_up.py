@@ -24,7 +24,7 @@ from dayreel.footage.media.same_footage import VERIFIER
 from dayreel.footage.rules.paths import ItemStage
 from dayreel.footage.rules.sidecars import is_sidecar
 from dayreel.footage.schemas.job import JobFile
-from dayreel.footage.schemas.library import ItemManifest, StageMade
+from dayreel.footage.schemas.library import ItemManifest
 from dayreel.footage.stores.job_queue import JobInfo
 from dayreel.footage.stores.reads import ItemRow, JobRow, ended_jobs, list_items, moved_at, name_of
 from dayreel.rules.footage_files import is_footage
@@ -144,19 +144,21 @@ def _remove(look: _Look, row: ItemRow) -> str:
     return f"{row.id}: {len(gone)} source files removed, each compared with what the library has of it, read back"
 
 
-def _is_sidecar_kept(manifest: ItemManifest, made: StageMade, file: JobFile) -> bool:
-    """Return whether a file is subtitles beside a film that came along: as the same bytes, or muxed into the film."""
-    filed = {each.sha256 for each in manifest.stages["file"].files}
-    seen = manifest.stages["remux"].facts.get("files", []) if "remux" in manifest.stages else []
-    muxed = {path for each in seen for path in each.get("muxed", ())}
-    return is_sidecar(PurePosixPath(file.path)) and (file.sha256 in filed or f"{made.folder}/{file.path}" in muxed)
+def _is_sidecar_kept(manifest: ItemManifest, file: JobFile) -> bool:
+    """Return whether a file is subtitles that are beside the film in the library, byte for byte.
+
+    What was muxed into the film is not proved to be there: styles, places and damaged lines do not come along.
+    """
+    return is_sidecar(PurePosixPath(file.path)) and file.sha256 in {
+        each.sha256 for each in manifest.stages["file"].files
+    }
 
 
 def _sources(library: Library, manifest: ItemManifest) -> list[tuple[ItemStage, JobFile]]:
     """Return the films of an item, and subtitles beside them, that the plan wants removed and that are there.
 
     What is neither stays, and so does what lies behind a link out of the library, and subtitles that a script has left
-    behind: they are the only copy.
+    behind, or that were muxed into the film: they are the only copy.
     """
     return [
         (stage, file)
@@ -165,14 +167,20 @@ def _sources(library: Library, manifest: ItemManifest) -> list[tuple[ItemStage, 
         for file in made.files
         if (path := library.root / made.folder / file.path).is_file()
         if path.parent.resolve().is_relative_to(library.root.resolve())
-        if is_footage(Path(file.path)) or _is_sidecar_kept(manifest, made, file)
+        if is_footage(Path(file.path)) or _is_sidecar_kept(manifest, file)
     ]
 
 
 def _changed(library: Library, manifest: ItemManifest, sources: list[tuple[ItemStage, JobFile]]) -> str | None:
-    """Read the library's files and the sources from the disk; say which is not what its manifest says."""
+    """Read the library's files and the sources from the disk; say which is not what its manifest says.
+
+    A file of the library that leads to a source goes with it: tools that look for duplicates put links in their place.
+    """
+    leads_to = {(library.root / manifest.stages[stage].folder / file.path).resolve() for stage, file in sources}
     for file in manifest.stages["file"].files:
         path = library.root / manifest.stages["file"].folder / file.path
+        if path.resolve() in leads_to:
+            return f"{file.path!r} in the library is only a link to a source: put a copy in its place"
         if not path.is_file() or sha256_of(path, bypasses_cache=True) != file.sha256:
             return f"{file.path!r} in the library is not what was filed"
     for stage, file in sources:

@@ -14,15 +14,15 @@ from dayreel.errors import MediaError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.media.choose_streams import choose_streams
 from dayreel.footage.media.same_footage import VERIFIER, FootageLimits, compare_footage, evidence
-from dayreel.footage.media.sound_item import compare_sound
 from dayreel.footage.media.transcode import EVERYTHING
 from dayreel.footage.rules.paths import ITEM_STAGES, ItemStage
+from dayreel.footage.rules.sidecars import is_sidecar
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import ItemManifest, RemuxPlan, StageMade
 from dayreel.footage.worker.roles import limits_of
 from dayreel.media.probe import probe
-from dayreel.rules.footage_files import is_sound
 from dayreel.schemas.content import CheckResult
+from dayreel.stores.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def kept_as(manifest: ItemManifest, stage: ItemStage, file: JobFile) -> str | Mi
     if following == "file":
         raise MediaError(f"{file.path!r} of {stage} is not in the library")
     entry, output = _made_of(made, file)
-    if entry.get("verifier") != VERIFIER or entry.get("source_sha256") != file.sha256:
+    of_these = (file.sha256, output.sha256)
+    if entry.get("verifier") != VERIFIER or (entry.get("source_sha256"), entry.get("sha256")) != of_these:
         return MissingLink(stage, file, following, output)
     wrong = [check["message"] for check in entry["checks"] if not check["passed"]]
     if wrong:
@@ -62,7 +63,7 @@ def kept_as(manifest: ItemManifest, stage: ItemStage, file: JobFile) -> str | Mi
 def _made_of(made: StageMade, file: JobFile) -> tuple[dict[str, Any], JobFile]:
     """Return what is known of what was made of a file, and which it is: by evidence, by name, or the only one."""
     entries = {entry.get("path"): entry for entry in made.facts.get("files", ())}
-    outputs = {output.path: output for output in made.files}
+    outputs = {output.path: output for output in made.files if not is_sidecar(PurePosixPath(output.path))}
     proved = [path for path, entry in entries.items() if entry.get("source_sha256") == file.sha256 and path in outputs]
     named = [path for path in outputs if PurePosixPath(path).stem == PurePosixPath(file.path).stem]
     likely = proved or named or (list(outputs) if len(outputs) == 1 else [])
@@ -72,7 +73,12 @@ def _made_of(made: StageMade, file: JobFile) -> tuple[dict[str, Any], JobFile]:
 
 
 def compared(library: Library, manifest: ItemManifest, link: MissingLink) -> ItemManifest:
-    """Compare both files of a link and return the manifest with the evidence, whatever it says."""
+    """Compare both files of a link and return the manifest with the evidence, whatever it says.
+
+    Raises:
+        MediaError: one of them has changed since it was taken in: what it is now proves nothing.
+        OSError: one of them is not there any more.
+    """
     source = _path(library, manifest.stages[link.source_stage], link.source)
     made = _path(library, manifest.stages[link.stage], link.made)
     plan = getattr(library.plan, link.stage)
@@ -92,8 +98,6 @@ def compared(library: Library, manifest: ItemManifest, link: MissingLink) -> Ite
 def _checks(source: Path, made: Path, limits: FootageLimits, plan: RemuxPlan) -> list[CheckResult]:
     """Compare two files; a source that cannot be read is a result too, so that it is not read again at every look."""
     try:
-        if is_sound(source):
-            return compare_sound(source, made)
         return compare_footage(source, made, limits, choices=choose_streams(probe(source), plan))
     except MediaError as error:
         return [CheckResult(name="source", passed=False, value="unreadable", expected="readable", message=str(error))]
@@ -110,4 +114,7 @@ def _with_entry(manifest: ItemManifest, link: MissingLink, entry: dict[str, Any]
 
 
 def _path(library: Library, made: StageMade, file: JobFile) -> Path:
-    return library.root / made.folder / file.path
+    path = library.root / made.folder / file.path
+    if sha256_of(path) != file.sha256:
+        raise MediaError(f"{made.folder}/{file.path} has changed since it was taken in: touch its marker.")
+    return path
