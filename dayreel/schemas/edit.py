@@ -21,11 +21,15 @@ FILLED_IN = frozenset({"title", "topic", "channel"})
 
 def _require_known_fields(text: str) -> str:
     try:
-        fields = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
     except ValueError as error:
         raise ValueError(f"{text!r} has a brace too many or too few: {error}") from None
-    if unknown := sorted(fields - FILLED_IN):
-        raise ValueError(f"{{{unknown[0]}}} is not known; {PLACEHOLDERS}")
+    for _, field, form, conversion in parts:
+        if field not in FILLED_IN:
+            raise ValueError(f"{{{field}}} is not known; {PLACEHOLDERS}")
+        # What Python would do with it is seen when it is filled in, which is after everything was bought.
+        if form or conversion:
+            raise ValueError(f"{{{field}}} stands in {text!r} with more than its name; {PLACEHOLDERS}")
     return text
 
 

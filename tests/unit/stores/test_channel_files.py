@@ -123,6 +123,8 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         ("edit: {music: {file: a.mp3}}", "10: edit.music.licence", "it is needed"),
         ("edit: {music: {licence: mine}}", "10: edit.music", "music needs either `file` or `folder`"),
         ("edit: {hook: {text: 'Look at {idea}'}}", "10: edit.hook.text", "{idea} is not known; `{title}` is"),
+        ("edit: {hook: {text: 'A {title:>5d}'}}", "10: edit.hook.text", "{title} stands in 'A {title:>5d}' with more"),
+        ("edit: {hook: {text: 'A {title!q}'}}", "10: edit.hook.text", "{title} stands in 'A {title!q}' with more than"),
         ("edit: {hook: {text: 'Look {'}}", "10: edit.hook.text", "a brace too many or too few"),
         ("edit: {end_card: {duration_s: 2}}", "10: edit.end_card", "needs `text` or `picture`"),
         ("edit: {grade: {strength: 0.5}}", "10: edit.grade", "needs either `look` or `file`"),
