@@ -96,7 +96,8 @@ def write_titles(titles: Sequence[Title], dest: Path, *, width: int, height: int
 
 
 def _fitted(text: str, em: float, width: int, fonts: Fonts) -> tuple[list[str], float]:
-    """Return the lines of a text and the size at which they fit."""
+    """Return the lines of a text and the size at which they fit; where a text has line breaks, spaces stand."""
+    text = " ".join(text.split())
     smallest = _SMALLEST_SHARE * em
     while True:
         room = _ROOM * width / em
@@ -111,7 +112,7 @@ def _lines(text: str, room: float, fonts: Fonts, *, breaks_words: bool) -> Itera
     """Break a text where its script allows it, into lines about equally wide, none wider than `room` em if it can."""
     from icu4py.breakers import LineBreaker  # noqa: PLC0415  slow to import
 
-    pieces = [piece for paragraph in text.splitlines() for piece in LineBreaker(paragraph, "en")]
+    pieces = list(LineBreaker(text, "en"))
     if breaks_words:
         pieces = [letter for piece in pieces for letter in (clusters(piece) if fonts.width(piece) > room else [piece])]
     total = fonts.width("".join(pieces).strip())

@@ -37,3 +37,10 @@ def test_what_no_font_can_show_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="no font has letters for"):
         write_titles([Title("a \ue000", 0, 1)], tmp_path / "a.ass", width=180, height=320, fonts=Fonts())
     assert not (tmp_path / "a.ass").exists()
+
+
+def test_a_line_break_parts_two_words(tmp_path: Path) -> None:
+    path = tmp_path / "a.ass"
+    write_titles([Title("Wet\nclay\u2028\n rises", 0, 1)], path, width=360, height=320, fonts=Fonts())
+    events = [line.rpartition("}")[2] for line in path.read_text(encoding="utf-8").splitlines() if "Dialogue" in line]
+    assert " ".join(events) == "Wet clay rises"
