@@ -55,7 +55,7 @@ def open_still(path: Path) -> Image.Image:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             return _in_srgb(upright)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         is_heic = path.suffix.lower() in (".heic", ".heif")
         raise MediaError(
             f"Opened the still {str(path)!r}; it cannot be read: {error}.",

@@ -88,3 +88,12 @@ def test_what_is_no_picture_is_refused(name: str, advice: str, tmp_path: Path) -
     with pytest.raises(MediaError, match="it cannot be read") as refused:
         open_still(tmp_path / name)
     assert refused.match(advice)
+
+
+def test_a_picture_too_large_to_open_is_refused(
+    halves: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves.save(tmp_path / "panorama.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", halves.width * halves.height // 3)
+    with pytest.raises(MediaError, match=r"panorama.png'; it cannot be read: Image size"):
+        open_still(tmp_path / "panorama.png")
