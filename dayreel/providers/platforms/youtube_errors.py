@@ -92,8 +92,11 @@ BY_REASON: dict[str, ErrorRow] = {
     "playlistContainsMaximumNumberOfVideos": ErrorRow(
         "refuse", "the playlist is full", "Choose another playlist in `playlist_id`; the video stays out."
     ),
+    "captionExists": ErrorRow(
+        "refuse", "the video has subtitles of this language already", "Look at them in YouTube Studio."
+    ),
     **dict.fromkeys(
-        ("captionExists", "contentRequired", "invalidMetadata", "nameTooLong"),
+        ("contentRequired", "invalidMetadata", "nameTooLong"),
         ErrorRow("refuse", "YouTube does not take these subtitles", "Add `captions.srt` in YouTube Studio."),
     ),
     "forbiddenPrivacySetting": _SETTING,

@@ -147,13 +147,19 @@ def _subtitles(project: Project, content_id: str, post: PostRow | None) -> Path 
     """Return the subtitles of the video that was posted; None where nothing of it is spoken.
 
     Raises:
-        UsageError: they are not those any more.
+        UsageError: they are not those any more, or the video is older than subtitles are.
     """
     project.contents.fetch(content_id)
-    final = project.contents.manifest(content_id).final_video
+    manifest = project.contents.manifest(content_id)
+    final, track = manifest.final_video, manifest.narration
     record = next((each for each in final.subtitles if each.path.endswith(".srt")), None) if final else None
     if final is None or record is None:
-        return None
+        if track is None or not track.words:
+            return None
+        raise UsageError(
+            f"{content_id} is spoken, and its video was composed without subtitles beside it.",
+            next_step="Add them by hand on the platform; the post stands.",
+        )
     is_posted = post is not None and post.video_sha256 == final.file.sha256
     if not is_posted or not project.contents.is_intact(content_id, record):
         raise UsageError(

@@ -9,6 +9,7 @@ import pytest
 from dayreel.errors import PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.platforms.contract import PostFinding, Receipt
 from dayreel.queries.contents import ContentStatus, status_of
+from dayreel.schemas.content import NarrationTrack, SpokenWord
 from dayreel.schemas.effect import FOLLOW_UPS, Permit
 from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
@@ -129,6 +130,19 @@ def test_a_video_in_which_nothing_is_spoken_gets_no_subtitles(make_project: Make
     project, platform = approved(make_project, clock, {"subtitles": True}), Following()
     publish(project, platform)
     assert (platform.done, follow_ups(project)) == ([], {"subtitles": "confirmed"})
+
+
+def test_a_spoken_video_without_subtitles_says_so(make_project: MakeProject, clock: FakeClock) -> None:
+    """One that was composed before subtitles were written beside videos."""
+    project, platform = approved(make_project, clock, {"subtitles": True}), Following()
+    path = project.contents.folder(ID) / "narration.mp3"
+    path.write_bytes(b"a voice")
+    words = (SpokenWord(text="A", start_s=0, end_s=1),)
+    voice = {"provider": "edge", "voice": "v", "duration_s": 1.0}
+    project.contents.update(ID, narration=NarrationTrack(file=project.contents.record(ID, path), words=words, **voice))
+    assert publish(project, platform).state == "posted"
+    assert (platform.done, follow_ups(project)) == ([], {"subtitles": "refused"})
+    assert "composed without subtitles beside it" in str(status(project).posts[0].error)
 
 
 def test_a_refused_thumbnail_is_tried_again_alone(project: Project) -> None:
