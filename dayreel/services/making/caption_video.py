@@ -129,7 +129,9 @@ def write_captions(
     return dest
 
 
-def sample_captions(settings: Settings, channel: Channel, dest: Path, narration: str = "") -> Path | None:
+def sample_captions(
+    settings: Settings, channel: Channel, dest: Path, narration: str = "", *, intro: Path | None = None
+) -> Path | None:
     """Write how a channel's captions look to `dest` and return it; None where it has none. Nothing is spoken for it.
 
     Args:
@@ -143,12 +145,16 @@ def sample_captions(settings: Settings, channel: Channel, dest: Path, narration:
     sample = _SAMPLES.get(channel.language.partition("-")[0], "")
     text = narration or f"{sample} This is how the captions of {channel.title} look.".strip()
     width, height = channel.segments.size
+    starts_at_s = _intro_s(intro)
     write_ass(
-        estimated_words(text, channel.segments_s),
+        [
+            word.model_copy(update={"start_s": starts_at_s + word.start_s, "end_s": starts_at_s + word.end_s})
+            for word in estimated_words(text, channel.segments_s)
+        ],
         dest,
         width=width,
         height=height,
-        total_s=channel.segments_s,
+        total_s=starts_at_s + channel.segments_s,
         style=channel.captions,
         zone=safe_zone(channel),
         fonts=fonts_of(settings, channel),
@@ -159,7 +165,7 @@ def sample_captions(settings: Settings, channel: Channel, dest: Path, narration:
 
 def _heard(channel: Channel, manifest: Manifest, folder: Path, intro: Path | None) -> tuple[list[SpokenWord], float]:
     """Return the words with their times in the video, and how long that is without an outro."""
-    starts_at_s = 0.0 if intro is None else probe(intro).best_video_stream().duration_s
+    starts_at_s = _intro_s(intro)
     total_s = starts_at_s + channel.segments_s
     track = manifest.narration
     if track is None or not track.words:
@@ -171,6 +177,10 @@ def _heard(channel: Channel, manifest: Manifest, folder: Path, intro: Path | Non
         SpokenWord(text=word.text, start_s=starts_at_s + word.start_s / tempo, end_s=starts_at_s + word.end_s / tempo)
         for word in track.words
     ], total_s
+
+
+def _intro_s(intro: Path | None) -> float:
+    return 0.0 if intro is None else probe(intro).best_video_stream().ends_s
 
 
 def _write_subtitles(words: list[SpokenWord], folder: Path, *, total_s: float, narration: str) -> None:

@@ -110,7 +110,7 @@ def _compose(
     plan = with_titles(
         channel,
         plan,
-        words=title_words(channel, manifest.idea),
+        idea=manifest.idea,
         segments=segments,
         card_picture=files.get("end_card.picture"),
         fonts=caption_video.fonts_of(project.settings, channel),

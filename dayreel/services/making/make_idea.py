@@ -16,7 +16,7 @@ from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.schemas.content import Idea
 from dayreel.schemas.manifest import Override
 from dayreel.services.making.ask import Unusable, ask
-from dayreel.services.making.caption_video import letters_without_font, require_letters
+from dayreel.services.making.caption_video import fonts_of, letters_without_font, require_letters
 from dayreel.services.making.content_safety import SafetyGate, refuse_blocked, texts_of_idea
 from dayreel.services.making.experiments import recorded, trial_of
 from dayreel.services.making.open_content import open_content
@@ -28,6 +28,7 @@ from dayreel.services.making.rejections import rejection_words
 from dayreel.services.making.speakable import narration_words, why_not_speakable
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.making.templating import render, source_of
+from dayreel.services.making.title_video import letters_without_font as title_letters
 from dayreel.services.project import Project
 
 CODE_VERSION = "1"
@@ -80,6 +81,13 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
             product = _from_calendar(project, channel, day)
         idea: Idea = product.manifest["idea"]
         require_letters(project.settings, channel, idea.narration)
+        if lost := title_letters(channel, fonts_of(project.settings, channel), idea):
+            raise ConfigurationError(
+                f"The hook or end card of channel {channel.name!r} would show {' '.join(lost[:20])!r} of the idea's "
+                "caption or topic: no font has these letters. No prompt, voice or segment was bought.",
+                next_step="Write caption and topic without them, put a font of that script into the folder that "
+                "DAYREEL_FONTS names, or change `edit.hook` and `edit.end_card` in the channel's file.",
+            )
         atomic_write_text(project.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
         return Product(
@@ -136,6 +144,12 @@ def _from_model(
                 f"its captions cannot show {shown!r} of the narration: no font has these letters",
                 f"The narration must not hold these letters: {shown}",
             )
+        if lost := title_letters(channel, fonts_of(project.settings, channel), idea):
+            shown = " ".join(lost[:20])
+            raise Unusable(
+                f"its title cannot show {shown!r} of caption or topic: no font has these letters",
+                f"Caption and topic must not hold these letters: {shown}",
+            )
         gate.admit(texts_of_idea(idea))
 
     asked = ask(
@@ -190,7 +204,8 @@ def _question(
         topic=channel.topic.replace("{date}", row.day.isoformat()).replace("{weekday}", weekday),
         day=row.day.isoformat() + (f", take {row.take}" if row.take > 1 else ""),
         weekday=weekday,
-        total_s=f"{channel.segments_s:g}",
+        # A number, with which a channel's own template may count; whole where nothing overlaps.
+        total_s=int(channel.segments_s) if channel.segments_s.is_integer() else round(channel.segments_s, 2),
         narrates=channel.narration is not None,
         narration_words=narration_words(channel),
         avoid=[] if pinned is not None else avoid,

@@ -16,7 +16,7 @@ from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.encoding import output_options
 from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.picture import exact_rate
-from dayreel.media.run import run_ffmpeg
+from dayreel.media.run import atomic_output, run_ffmpeg
 from dayreel.media.stills import contact_sheet
 from dayreel.queries.rows import list_contents
 from dayreel.schemas.channel import Channel
@@ -24,7 +24,7 @@ from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.caption_video import fonts_of, sample_captions
 from dayreel.services.making.plan_video import brand_files, edit_files, used_music, video_plan
 from dayreel.services.making.preflight import require_files
-from dayreel.services.making.title_video import title_words, with_titles
+from dayreel.services.making.title_video import with_titles
 from dayreel.services.project import Project
 
 _FPS = 30
@@ -89,9 +89,9 @@ def preview_video(project: Project, channel: Channel, *, content_id: str | None 
         replace(
             plan,
             narration=narration,
-            captions=sample_captions(project.settings, channel, folder / "captions.ass", spoken),
+            captions=sample_captions(project.settings, channel, folder / "captions.ass", spoken, intro=plan.intro),
         ),
-        words=title_words(channel, shown.idea if shown is not None else None),
+        idea=shown.idea if shown is not None else None,
         segments=segments,
         card_picture=files.get("end_card.picture"),
         fonts=fonts_of(project.settings, channel),
@@ -142,13 +142,15 @@ def _stand_in(plan: ComposePlan, number: int, folder: Path, ffmpeg: Path) -> Pat
         options = ":".join(f"{name}={value}" for name, value in {**colours, "n": 3, "seed": number}.items())
         picture = f"gradients=s={plan.width}x{plan.height}:r={_FPS}:d={plan.segment_duration_s}:speed=0.02:{options}"
         sound = f"anoisesrc=c=brown:a=0.05:r=48000:seed={number}:d={plan.segment_duration_s}"
-        spec = graph.output(
-            graph.input(picture, f="lavfi")["v"].filter("format", "yuv420p"),
-            graph.input(sound, f="lavfi")["a"],
-            str(path),
-            **output_options(preset="veryfast", crf=20, fps=exact_rate(_FPS), audio_bit_rate=128_000),
-        )
-        run_ffmpeg(spec, ffmpeg=ffmpeg, doing=f"make a stand-in for segment {number}", folder=folder)
+        doing = f"make a stand-in for segment {number}"
+        with atomic_output(path, doing=doing) as written:
+            spec = graph.output(
+                graph.input(picture, f="lavfi")["v"].filter("format", "yuv420p"),
+                graph.input(sound, f="lavfi")["a"],
+                str(written),
+                **output_options(preset="veryfast", crf=20, fps=exact_rate(_FPS), audio_bit_rate=128_000),
+            )
+            run_ffmpeg(spec, ffmpeg=ffmpeg, doing=doing, folder=folder)
     return path
 
 

@@ -34,7 +34,7 @@ def with_titles(
     channel: Channel,
     plan: ComposePlan,
     *,
-    words: Mapping[str, str],
+    idea: Idea | None,
     segments: Sequence[Path],
     card_picture: Path | None,
     fonts: Fonts,
@@ -46,8 +46,8 @@ def with_titles(
     Raises:
         MediaError: no font has a letter of the text, or the picture cannot be read.
     """
-    titles = list(_titles(channel, plan, words))
-    if titles:
+    if has_titles(channel):
+        titles = _titles(channel, plan, title_words(channel, idea))
         folder.mkdir(exist_ok=True)
         write_titles(titles, folder / "titles.ass", width=plan.width, height=plan.height, fonts=fonts)
         plan = replace(plan, titles=folder / "titles.ass")
@@ -56,11 +56,16 @@ def with_titles(
     return plan
 
 
-def letters_without_font(channel: Channel, fonts: Fonts) -> list[str]:
-    """Return the letters of a channel's own texts that no font can show; what is filled in is seen with the day."""
+def letters_without_font(channel: Channel, fonts: Fonts, idea: Idea | None = None) -> list[str]:
+    """Return the letters of a channel's texts that no font can show, with what an idea fills in where there is one.
+
+    Raises:
+        UsageError: the idea's caption has no word to make a title from.
+    """
     hook, card = channel.edit.hook, channel.edit.end_card
-    texts = (hook.text if hook else None, card.text if card else None)
-    return fonts.missing("".join(text for text in texts if text))
+    texts = [text for text in (hook and hook.text, card and card.text) if text]
+    words = title_words(channel, idea) if texts and idea is not None else None
+    return fonts.missing("".join(text.format(**words) if words else text for text in texts))
 
 
 def has_titles(channel: Channel) -> bool:

@@ -20,6 +20,7 @@ from dayreel.services.making.caption_video import (
     font_problem,
     require_letters,
     safe_zone,
+    sample_captions,
     write_captions,
 )
 from dayreel.services.making.make_idea import make_idea
@@ -145,3 +146,12 @@ def test_the_strictest_platform_says_where_captions_may_stand() -> None:
 def test_another_style_is_another_video_and_words_stay() -> None:
     versions = [captions_version(styled(style)) for style in ("off", "words", "pop", "box")]
     assert versions == [{}, {"captions": "1"}, {"captions": "pop-1"}, {"captions": "box-1"}]
+
+
+def test_sample_captions_begin_after_the_intro(tmp_path: Path, tiny_clip: Path) -> None:
+    begins = []
+    for intro in (None, tiny_clip):
+        dest = sample_captions(SETTINGS, styled("words"), tmp_path / "a.ass", "Wet clay rises", intro=intro)
+        assert dest is not None
+        begins.append(next(line for line in dest.read_text().splitlines() if "Dialogue" in line).split(",")[1])
+    assert begins == ["0:00:00.00", "0:00:00.20"]

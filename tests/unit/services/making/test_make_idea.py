@@ -189,3 +189,30 @@ def test_a_missing_or_wrongly_encoded_calendar_is_reported(make_project: MakePro
     (tmp_path / "channels" / "days.csv").unlink()
     with pytest.raises(ConfigurationError, match=r"there is no .*channels/days\.csv.*first line is day,idea,"):
         make_idea(project, channel_of(project), DAY, model=None)
+
+
+def test_a_title_without_a_font_is_refused_with_the_idea(make_project: MakeProject, tmp_path: Path) -> None:
+    """What is filled into a hook is known with the idea; composing comes after everything was bought."""
+    edit = {"hook": {"text": "{title}"}}
+    project = make_project(channels={"crafts": {"edit": edit}})
+    model = FakeLanguageModel([answer(idea(caption="Clay \ue000")), answer(idea())])
+    assert not make_idea(project, channel_of(project), DAY, model=model).reused
+    assert model.asked[1].prompt.endswith("Caption and topic must not hold these letters: \ue000")
+    write_channel(tmp_path, "crafts", edit=edit, ideas={"provider": "calendar", "file": "days.csv"})
+    (tmp_path / "channels" / "days.csv").write_text(HEAD + ROW.replace("Grey heron", "Grey \ue001"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"would show '.ue001' of the idea's caption"):
+        make_idea(project, channel_of(project), DAY, model=None)
+
+
+@pytest.mark.parametrize(("edit", "half"), [({}, "5.0"), ({"transition": {"duration_s": 0.5}}, "4.75")])
+def test_a_channels_template_counts_with_seconds(
+    make_project: MakeProject, tmp_path: Path, edit: dict[str, Any], half: str
+) -> None:
+    segments = {"count": 2, "duration_s": 5}
+    project = make_project(channels={"crafts": {"segments": segments, "edit": edit, "content_type": "own"}})
+    templates = tmp_path / "channels" / "templates" / "own"
+    templates.mkdir(parents=True)
+    (templates / "idea.md.j2").write_text("Turn after {{ total_s / 2 }} s of {{ total_s }} s.")
+    model = FakeLanguageModel([answer(idea())])
+    make_idea(project, channel_of(project), DAY, model=model)
+    assert f"Turn after {half} s of {'10' if not edit else '9.5'} s." in model.asked[0].prompt

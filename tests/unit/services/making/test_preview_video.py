@@ -1,12 +1,15 @@
 """A preview shows a channel's edit from what there is, and leaves no trace outside its folder."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
-from dayreel.errors import ConfigurationError
+from dayreel.errors import ConfigurationError, MediaError
+from dayreel.services.making import preview_video as preview_module
 from dayreel.services.making.preview_video import preview_video
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content, effects
@@ -40,3 +43,15 @@ def test_a_missing_file_is_named_before_composing(make_project: MakeProject) -> 
     with pytest.raises(ConfigurationError, match=r"gone.mp3' as its edit.music.file, and that is not there"):
         preview_video(project, channel_of(project))
     assert not (project.settings.var_dir / "previews").exists()
+
+
+def test_a_stand_in_that_was_cut_off_is_not_used(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_off(spec: Any, **_: Any) -> None:
+        Path(spec.compile()[-1]).write_bytes(b"half of it")
+        raise MediaError("ended by signal 9")
+
+    monkeypatch.setattr(preview_module, "run_ffmpeg", cut_off)
+    project = make_project(channels={"crafts": SMALL})
+    with pytest.raises(MediaError, match="signal 9"):
+        preview_video(project, channel_of(project))
+    assert list((project.settings.var_dir / "previews" / "crafts").iterdir()) == []
