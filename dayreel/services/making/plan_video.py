@@ -49,12 +49,15 @@ def edit_files(channels_dir: Path, channel: Channel, content_id: str) -> dict[st
 
 
 def music_in(folder: Path) -> list[Path]:
-    """Return the sound files of a folder, by name.
+    """Return the sound files of a folder, by name; hidden ones are left out.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it is not a folder.
     """
-    tracks = sorted(path for path in folder.iterdir() if path.suffix.lower() in MUSIC_SUFFIXES and path.is_file())
+    within = sorted(folder.iterdir()) if folder.is_dir() else []
+    tracks = [
+        path for path in within if path.suffix.lower() in MUSIC_SUFFIXES and path.name[0] != "." and path.is_file()
+    ]
     if not tracks:
         raise ConfigurationError(
             f"Looked for music in {str(folder)!r}; there is none.",
@@ -130,14 +133,16 @@ def edit_problems(channels_dir: Path, channel: Channel) -> list[str]:
                 read_cube(path)
             elif field == "edit.end_card.picture":
                 open_still(path)
-            elif field in ("edit.music.file", "edit.music.folder"):
+            elif field == "edit.music.file":
                 _require_sound(path)
+            elif field == "edit.music.folder":
+                for track in music_in(path):
+                    _require_sound(track)
         except (MediaError, ConfigurationError) as error:
             problems.append(f"{field}: {error.message}")
     return problems
 
 
-def _require_sound(path: Path) -> None:
-    for track in music_in(path) if path.is_dir() else [path]:
-        if probe(track).best_audio_stream() is None:
-            raise MediaError(f"Opened the music {str(track)!r}; there is no sound in it.")
+def _require_sound(track: Path) -> None:
+    if probe(track).best_audio_stream() is None:
+        raise MediaError(f"Opened the music {str(track)!r}; there is no sound in it.")

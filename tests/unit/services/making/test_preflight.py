@@ -67,6 +67,11 @@ def test_a_cover_that_is_not_taken_is_found_before_buying(
     [
         ({"grade": {"file": "odd.txt"}}, r"edit.grade.file: .*it does not say LUT_3D_SIZE"),
         ({"music": {"folder": "tracks", "licence": "mine"}}, r"edit.music.folder: Looked for music in .*there is none"),
+        (
+            {"music": {"folder": "odd.txt", "licence": "mine"}},
+            r"edit.music.folder: Looked for music in .*there is none",
+        ),
+        ({"music": {"file": "tracks", "licence": "mine"}}, r"edit.music.file: Opened .*it is a folder"),
         ({"end_card": {"picture": "odd.txt"}}, r"edit.end_card.picture: Opened the still .*it cannot be read"),
         ({"hook": {"text": "A \ue000"}}, "its hook or end card has .*no font has these letters"),
     ],
@@ -77,6 +82,7 @@ def test_an_edit_that_could_not_be_composed_is_found_first(
     project = make_project(channels={"crafts": {"edit": edit}})
     (project.settings.channels_dir / "odd.txt").write_text("<html>")
     (project.settings.channels_dir / "tracks").mkdir()
+    (project.settings.channels_dir / "tracks" / "._slow.mp3").write_bytes(b"what a Mac leaves beside a file")
     with pytest.raises(ConfigurationError, match=words):
         preflight(project, channel_of(project))
 
