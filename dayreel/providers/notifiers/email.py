@@ -8,8 +8,9 @@ person; a repeat would have the same Message-ID.
 import hashlib
 import smtplib
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses
@@ -29,6 +30,8 @@ _TLS_PORT: Final = 465
 _DEFAULT_PORT: Final = 587
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _LONGEST_SUBJECT: Final = 120
+_SEVEN_BIT: Final = SMTP.clone(cte_type="7bit")
+"""Every server takes it; text of more than ASCII goes out quoted, as not all of them offer 8BITMIME (RFC 6152)."""
 NEXT_STEPS: Final = {
     421: "The mail server is busy or closing; it is tried again later.",
     450: "A mailbox is busy; it is tried again later.",
@@ -70,40 +73,38 @@ class EmailNotifier:
         password: SecretStr | str | None = None,
         timeout_s: float = 20,
     ) -> None:
-        """Keep the settings; nothing is sent.
-
-        Raises:
-            ConfigurationError: an address or the port is not one.
-        """
-        self._host, self._port = host, _port_of(port)
-        self._sender = _addresses("MAIL_FROM", sender)[0]
-        self._from, self._recipients = sender, _addresses("MAIL_TO", recipients)
-        self._to = recipients
-        self._user = user
-        self._password = reveal(password, name="MAIL_PASSWORD") if password else ""
+        """Keep the settings; nothing is sent, and nothing is judged: a wrong address must not stop who opens us."""
+        self._host, self._given_port = host, port
+        self._from, self._to = sender, recipients
+        self._user, self._given_password = user, password
+        self._port, self._sender, self._recipients, self._password = _TLS_PORT, "", list[str](), ""
         self._clock = clock
         self._timeout_s = timeout_s
 
     def send(self, permit: Permit, message: Message) -> dict[str, Any]:
-        """Send once and return the message's id, and who was refused where others were not. See the contract."""
+        """Send once and return the message's id, and who was refused where others were not. See the contract.
+
+        Raises:
+            ConfigurationError: a setting is not what it should be; nothing was sent.
+        """
+        self._judge()
         mail = self._mail(message)
         attempted = f"send a message about {permit.key.content_id} by mail"
         with self._session(attempted) as smtp:
             with self._typed(attempted):
                 refused = self._address(smtp, attempted)
+                code, answer = smtp.docmd("DATA")
+                if code != 354:  # noqa: PLR2004  RFC 5321: now they wait for the text
+                    raise self._refused(attempted, code, answer)
             try:
-                code, answer = smtp.data(mail.as_bytes())
-            except smtplib.SMTPDataError as error:  # before the text was sent
-                raise self._refused(attempted, error.smtp_code, error.smtp_error) from error
-            except (smtplib.SMTPServerDisconnected, OSError) as error:
-                raise UnknownOutcomeError(
-                    attempted=attempted,
-                    answer=self._readable(str(error)) or "nothing",
-                    reference=str(mail["Message-ID"]),
-                    next_step=f"Look whether it is in a mailbox of MAIL_TO; its subject is {str(mail['Subject'])!r}.",
-                ) from error
-            if code != 250:  # noqa: PLR2004  RFC 5321: the message is theirs now
-                raise self._refused(attempted, code, answer)
+                smtp.send(_quoted(mail.as_bytes()))
+                code, answer = smtp.getreply()
+            except OSError as error:  # smtplib's own are, too
+                raise self._doubtful(attempted, mail, str(error)) from error
+            if not 200 <= code < 300:  # noqa: PLR2004  RFC 5321, 4.2.1: the message is theirs now
+                if 400 <= code < 600:  # noqa: PLR2004  what is no reply at all proves nothing
+                    raise self._refused(attempted, code, answer)
+                raise self._doubtful(attempted, mail, f"{code} {answer.decode('utf-8', 'replace')}")
         return {"message_id": str(mail["Message-ID"]), **({"refused": refused} if refused else {})}
 
     def find(self, marker: str) -> dict[str, Any] | None:
@@ -118,13 +119,28 @@ class EmailNotifier:
         """Open a session and close it again: host, TLS, user and password are good. Sends nothing.
 
         Raises:
-            TransientError, PermanentError: as `send`.
+            ConfigurationError, TransientError, PermanentError: as `send`.
         """
+        self._judge()
         with self._session("log in at the mail server"):
             pass
 
+    def _judge(self) -> None:
+        """Look whether the settings can be used.
+
+        Raises:
+            ConfigurationError: one of them is not what it should be.
+        """
+        self._port = _port_of(self._given_port)
+        self._sender, self._recipients = _addresses("MAIL_FROM", self._from)[0], _addresses("MAIL_TO", self._to)
+        self._password = reveal(self._given_password, name="MAIL_PASSWORD") if self._given_password else ""
+        if self._user and not self._user.isascii():
+            raise ConfigurationError(
+                "MAIL_USER has letters that no mail server takes.", next_step="Write it as your mail provider does."
+            )
+
     def _mail(self, message: Message) -> EmailMessage:
-        mail = EmailMessage(policy=SMTP)
+        mail = EmailMessage(policy=_SEVEN_BIT)
         first = message.text.strip().splitlines()[0] if message.text.strip() else message.marker
         short = first if len(first) <= _LONGEST_SUBJECT else f"{first[: _LONGEST_SUBJECT - 1]}…"
         mail["Subject"] = f"[dayreel] {short}"
@@ -156,6 +172,8 @@ class EmailNotifier:
             smtp = self._opened()
         try:
             yield smtp
+            with suppress(OSError):  # a server may count a client that only hangs up as a bad one; all is done by now
+                smtp.quit()
         finally:
             smtp.close()
 
@@ -183,7 +201,13 @@ class EmailNotifier:
         try:
             yield
         except smtplib.SMTPResponseException as error:
-            raise self._refused(attempted, error.smtp_code, error.smtp_error) from error
+            raise self._refused(attempted, error.smtp_code, error.smtp_error) from None  # it has the server's words
+        except UnicodeError:
+            raise PermanentError(
+                attempted=attempted,
+                answer="nothing: MAIL_HOST is not a name that can be looked up",
+                next_step="Write MAIL_HOST as your mail provider does.",
+            ) from None
         except ssl.SSLCertVerificationError as error:
             raise PermanentError(
                 attempted=attempted,
@@ -205,7 +229,7 @@ class EmailNotifier:
 
     def _refused(self, attempted: str, code: int, answer: bytes | str) -> ProviderError:
         words = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-        kind = TransientError if 400 <= code < 500 else PermanentError  # noqa: PLR2004  RFC 5321, 4.2.1
+        kind = PermanentError if 500 <= code < 600 else TransientError  # noqa: PLR2004  RFC 5321, 4.2.1
         return kind(
             attempted=attempted,
             answer=f"{code} {self._readable(words)}",
@@ -213,8 +237,20 @@ class EmailNotifier:
             code=str(code),
         )
 
+    def _doubtful(self, attempted: str, mail: EmailMessage, answer: str) -> UnknownOutcomeError:
+        return UnknownOutcomeError(
+            attempted=attempted,
+            answer=self._readable(answer),
+            reference=str(mail["Message-ID"]),
+            next_step=f"Look whether it is in a mailbox of MAIL_TO; its subject is {str(mail['Subject'])!r}.",
+        )
+
     def _readable(self, words: str) -> str:
-        return readable(words, secrets=[self._password] if self._password else [])
+        if not self._password:
+            return readable(words)
+        # As it is, and as the two ways to log in write it: some servers say a line again that they do not understand.
+        login = (self._password, f"\0{self._user}\0{self._password}")
+        return readable(words, secrets=[self._password, *(b64encode(part.encode()).decode() for part in login)])
 
 
 def _port_of(port: str | int | None) -> int:
@@ -225,6 +261,12 @@ def _port_of(port: str | int | None) -> int:
     if not 0 < number < 65536:  # noqa: PLR2004
         raise ConfigurationError(f"MAIL_PORT is {port!r}, which is not a port.", next_step="Write 465 or 587.")
     return number
+
+
+def _quoted(text: bytes) -> bytes:
+    """Return a message as it goes over the line: no line of its own is a dot alone (RFC 5321, 4.5.2)."""
+    lines = text.removesuffix(b"\r\n").split(b"\r\n")
+    return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines) + b".\r\n"
 
 
 def _addresses(variable: str, text: str) -> list[str]:
@@ -247,7 +289,7 @@ def connect(access: Access) -> EmailNotifier:
     """Return the mail server.
 
     Raises:
-        ConfigurationError: in the sandbox world, and where a variable is wrong.
+        ConfigurationError: in the sandbox world.
     """
     if access.sandbox_url is not None:
         raise ConfigurationError(

@@ -1,10 +1,14 @@
 """Mail: one message to everybody, typed refusals, doubt only after the text has left, no password in any sentence."""
 
 import email.policy
+import socket
 from asyncio import Server
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -31,6 +35,11 @@ class Post:
         self.envelopes: list[Envelope] = []
         self.replies: dict[str, str] = {}
         self.drops = False
+        self.farewells = 0
+
+    async def handle_QUIT(self, *_session: Any) -> str:  # noqa: N802
+        self.farewells += 1
+        return "221 bye"
 
     async def handle_MAIL(  # noqa: N802  aiosmtpd's names
         self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -175,16 +184,85 @@ def test_a_password_never_leaves_without_tls(post: tuple[Post, int]) -> None:
     [
         ({"recipients": "ana"}, "MAIL_TO"),
         ({"recipients": ""}, "MAIL_TO"),
+        ({"user": "jürgen", "password": PASSWORD}, "MAIL_USER"),
+        ({"user": "day", "password": "pässword"}, "MAIL_PASSWORD"),
         ({"sender": "dayreel"}, "MAIL_FROM"),
         ({"sender": "day@example.com\r\nBcc: eve@example.com"}, "MAIL_FROM"),
         ({"recipients": "ana@example.com\nbcc: eve@example.com"}, "MAIL_TO"),
     ],
 )
-def test_what_is_no_address_is_refused_early(changes: dict[str, str], variable: str) -> None:
-    with pytest.raises(ConfigurationError, match=variable):
-        notifier(25, **changes)
+def test_a_wrong_setting_is_refused_before_a_connection(changes: dict[str, str], variable: str) -> None:
+    """And not before a message: whoever makes videos opens us, too."""
+    wrong = notifier(25, **changes)
+    for act in (wrong.greet, lambda: wrong.send(PERMIT, MESSAGE)):
+        with pytest.raises(ConfigurationError, match=variable):
+            act()
 
 
 def test_a_port_is_a_number() -> None:
+    wrong = EmailNotifier(host="x", port="smtp", sender="a@b.c", recipients="a@b.c", clock=FakeClock())
     with pytest.raises(ConfigurationError, match="MAIL_PORT"):
-        EmailNotifier(host="x", port="smtp", sender="a@b.c", recipients="a@b.c", clock=FakeClock())
+        wrong.greet()
+
+
+def test_a_host_that_is_no_name_is_refused() -> None:
+    with pytest.raises(PermanentError, match="MAIL_HOST"):
+        notifier(25, host="smtp..example.com").send(PERMIT, MESSAGE)
+
+
+def test_text_goes_out_as_every_server_takes_it(post: tuple[Post, int]) -> None:
+    """Seven bits, short lines, no line that ends the message early."""
+    server, port = post
+    text = f"Zwölf Töpfe\n.\n..zwei\n{'lang ' * 300}ü"
+    notifier(port).send(PERMIT, Message(text, marker="crafts-2026-11-20/r1"))
+    raw = server.envelopes[0].content
+    assert isinstance(raw, bytes)
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert text in server.mails[0].get_content().replace("\r\n", "\n")
+    assert server.farewells == 1
+
+
+def test_a_reply_that_says_nothing_is_doubt(post: tuple[Post, int]) -> None:
+    server, port = post
+    server.replies["data"] = "??? what"
+    with pytest.raises(UnknownOutcomeError):
+        notifier(port).send(PERMIT, MESSAGE)
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize("last", ["421 closing", ""])
+def test_before_the_text_nothing_was_sent(last: str) -> None:
+    """A server that closes while it is asked whether the text may come."""
+    with _saying("220 hello", "250 hello", "250 ok", "250 ok", last) as port, pytest.raises(TransientError):
+        notifier(port).send(PERMIT, MESSAGE)
+
+
+def test_no_spelling_of_the_password_is_repeated(post: tuple[Post, int]) -> None:
+    server, port = post
+    spellings = [PASSWORD, *(b64encode(text.encode()).decode() for text in (PASSWORD, f"\0day\0{PASSWORD}"))]
+    server.replies["mail"] = f"550 what is {' '.join(spellings)}"
+    with pytest.raises(PermanentError) as refused:
+        notifier(port, user="day", password=PASSWORD).send(PERMIT, MESSAGE)
+    assert not [spelling for spelling in spellings if spelling in str(refused.value)]
+
+
+@contextmanager
+def _saying(*replies: str) -> Iterator[int]:
+    """A server that says this, line by line, whatever it is told, and hangs up."""
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb") as lines:
+            for number, reply in enumerate(replies):
+                if number:
+                    lines.readline()
+                if reply:
+                    lines.write(f"{reply}\r\n".encode())
+                    lines.flush()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
