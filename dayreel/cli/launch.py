@@ -249,7 +249,9 @@ def _notify_failure(
     try:
         with opened_project(settings, actor=job) as project:
             notifiers = notifier_routes(settings).of("failure")
-            notify_run_failure(project, failed, notifiers=[project.connect(name) for name in notifiers])
+            sentence = notify_run_failure(project, failed, notifiers=[project.connect(name) for name in notifiers])
+            if "was not notified" in sentence:
+                click.echo(f"dayreel: {sentence}", err=True)
     except DayreelError as error:
         click.echo(f"dayreel: nobody was notified of the failure: {error}", err=True)
 

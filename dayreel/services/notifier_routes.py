@@ -71,14 +71,15 @@ def _routed(settings: Settings, kind: Kind) -> tuple[str, ...]:
                 next_step=f"There are: {', '.join(names('notifiers'))}.",
             )
         vendor = vendor_named(name)
-        if _is_set_up(settings, vendor):
-            targets.append(name)
-        elif settings.world == "live":
-            missing = ", ".join(need for need in vendor.needs_given(settings.variable) if not settings.variable(need))
+        # What is half set up is found by its first variable, and would fail whoever opens it later.
+        missing = [need for need in vendor.needs_given(settings.variable) if not settings.variable(need)]
+        if settings.world == "live" and missing:
             raise ConfigurationError(
-                f"{variable} names {name}, which is not set up: {missing} is missing.",
+                f"{variable} names {name}, which is not set up; missing: {', '.join(missing)}.",
                 next_step="Put it into .env, or take the name out of the route.",
             )
+        if _is_set_up(settings, vendor):
+            targets.append(name)
     return tuple(targets)
 
 

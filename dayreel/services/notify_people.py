@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, not_, select
 
 from dayreel.clock import local_day
-from dayreel.errors import ProviderError
+from dayreel.errors import ConfigurationError, ProviderError
 from dayreel.providers.notifiers.contract import Card, Message, Notifier, ReviewNotifier
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
@@ -67,7 +67,7 @@ def notify_once(
                 Intent(key, channel, day, "review", request=request), _sending(notifier, text, marker, card)
             )
             notified.append(notifier.name)
-        except ProviderError as error:
+        except (ProviderError, ConfigurationError) as error:
             outcomes.append(f"{notifier.name} was not notified: {error}")
     if notified:
         outcomes.append(f"{' and '.join(notified)} {'was' if len(notified) == 1 else 'were'} notified: {text}")

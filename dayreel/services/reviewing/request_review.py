@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from dayreel.errors import ProviderError
+from dayreel.errors import ConfigurationError, ProviderError
 from dayreel.providers.notifiers.contract import Message, Notifier, ReviewNotifier
 from dayreel.queries.rows import ContentRow, get_content
 from dayreel.rules.fingerprint import fingerprint
@@ -62,7 +62,7 @@ def notify_reviewers(project: Project, channel: Channel, row: ContentRow, *, not
             else:
                 _send_text(project, channel, row, notifier)
             outcomes += [f"{notifier.name} was notified", *([note] if note else [])]
-        except ProviderError as error:
+        except (ProviderError, ConfigurationError) as error:
             outcomes.append(f"{notifier.name} was not notified: {error}")
     return "; ".join(outcomes)
 

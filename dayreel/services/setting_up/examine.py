@@ -266,14 +266,18 @@ def check_vendors() -> list[Check]:
 def check_keys(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
     """Look whether every variable that the live world needs is set, per channel; values are never shown."""
     wanted = {name: [*making_vendors(channel), *channel.platforms.chosen()] for name, channel in channels.items()}
-    notifiers = [name for name in notifier_routes(settings).everyone() if vendor_named(name).settings]
+    checks = []
+    try:
+        notifiers = [name for name in notifier_routes(settings).everyone() if vendor_named(name).settings]
+    except ConfigurationError as error:
+        checks, notifiers = [Check("notifications", "fail", error.message, error.next_step)], []
     if notifiers:
         wanted["notifications"] = notifiers
     footage = footage_hooks(settings)
     titles = [] if footage is None else footage.vendors(settings)
     if titles:
         wanted["own footage"] = titles
-    return [_keys(settings, name, vendors) for name, vendors in wanted.items()]
+    return [*(_keys(settings, name, vendors) for name, vendors in wanted.items()), *checks]
 
 
 def making_vendors(channel: Channel) -> list[str]:

@@ -82,6 +82,8 @@ def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
     assert dayreel("publish", CONTENT_ID).code == 1
     assert sandbox.effects()["posts"] == []
     assert failures_sent(sandbox)[1:] == [f"A run failed (publish asmr_crafts {DAY})"]
+    sandbox.arm("slack", "post", "error", times=1, code="is_archived")
+    assert "slack was not notified" in dayreel("publish", CONTENT_ID).err
     assert dayreel("review", "approve", CONTENT_ID, "--by", "ada").code == 0
     planned = dayreel("publish", CONTENT_ID, "--plan", "--json")
     assert all(plan["may_go_out"] for plan in json.loads(planned.out)), planned

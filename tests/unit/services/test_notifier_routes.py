@@ -42,9 +42,12 @@ def test_a_route_to_nobody_is_refused() -> None:
 
 def test_a_route_to_what_is_not_set_up_is_refused() -> None:
     live = settings(world="live", notify_failure="email")
-    with pytest.raises(ConfigurationError, match=r"DAYREEL_NOTIFY_FAILURE names email.* MAIL_HOST, .*MAIL_TO is miss"):
+    with pytest.raises(ConfigurationError, match=r"DAYREEL_NOTIFY_FAILURE names email.* missing: MAIL_HOST, .*MAIL_TO"):
         notifier_routes(live)
-    assert notifier_routes(live.with_variables(MAIL_HOST="mail.example.com")).of("failure") == ("email",)
+    half = live.with_variables(MAIL_HOST="mail.example.com", MAIL_FROM="day@example.com")
+    with pytest.raises(ConfigurationError, match=r"missing: MAIL_TO\."):
+        notifier_routes(half)
+    assert notifier_routes(half.with_variables(MAIL_TO="ana@example.com")).of("failure") == ("email",)
 
 
 def test_the_sandbox_world_sends_no_mail() -> None:
@@ -62,6 +65,19 @@ def test_each_notifier_gets_a_message_once(make_project: Callable[..., Project])
     back = FakeNotifier(name="ntfy")
     assert "ntfy and email were notified" in notify_run_failure(project, FAILED, notifiers=[back, there])
     assert [len(notifier.messages) for notifier in (back, there)] == [1, 1]
+
+
+def test_a_notifier_with_a_wrong_setting_holds_no_other_back(make_project: Callable[..., Project]) -> None:
+    project = make_project()
+    wrong = FakeNotifier([ConfigurationError("MAIL_TO is 'ana'.", next_step="Write an address.")] * 9, name="email")
+    there = FakeNotifier(name="ntfy")
+    sentence = notify_run_failure(project, FAILED, notifiers=[wrong, there])
+    assert "email was not notified: MAIL_TO is 'ana'." in sentence
+    assert len(there.messages) == 1
+    assert "email and ntfy were notified" in notify_run_failure(
+        project, FAILED, notifiers=[FakeNotifier(name="email"), there]
+    )
+    assert len(there.messages) == 1
 
 
 def test_a_message_is_sent_when_all_have_it(make_project: Callable[..., Project]) -> None:

@@ -183,6 +183,15 @@ def test_a_slack_token_without_its_channel_is_reported(root: Path, monkeypatch: 
     assert check == Check("keys of notifications", "fail", "not set: SLACK_CHANNEL_ID (slack)", check.next_step)
 
 
+def test_a_wrong_route_of_messages_is_a_finding(root: Path) -> None:
+    """It hides no other finding."""
+    settings = Settings(root=root, world="live", notify_budget="pigeon")
+    (keys, route) = check_keys(settings, channels_of(root))
+    assert keys.name == "keys of asmr_crafts"
+    assert (route.name, route.verdict) == ("notifications", "fail")
+    assert "DAYREEL_NOTIFY_BUDGET names 'pigeon'" in route.found
+
+
 def test_who_is_asked_for_titles_of_own_footage_needs_a_key_too(root: Path, tmp_path: Path) -> None:
     (tmp_path / "library.yaml").write_text("file: {lookup: tmdb}", encoding="utf-8")
     (check,) = check_keys(Settings(root=root, world="live", library=tmp_path), {})
