@@ -161,6 +161,8 @@ def report_silences(project: Project, health: SchedulerHealth | None, *, notifie
     """
     findings = {silence.subject: silence for silence in find_silences(project, health)}
     now, world = project.clock.now(), project.settings.world
+    # Whoever has heard of a silence hears of its end, also where another notifier was away all the time.
+    heard = set[str]().union(*(notified_about(project, target=notifier.name) for notifier in notifiers))
     with project.catalog.write("silences") as connection:
         before = {row.subject: row for row in read_silences(connection, world)}
         for subject, silence in findings.items():
@@ -168,7 +170,8 @@ def report_silences(project: Project, health: SchedulerHealth | None, *, notifie
                 values = {"text": silence.text, "next_step": silence.next_step, "seen_at": now}
                 connection.execute(insert(silences).values(world=world, subject=subject, **values))
         for row in _ended(before.values(), findings, health):
-            is_worth_saying = row.reported_at is not None and not _is_past(row, project)
+            is_heard = row.reported_at is not None or _silent_key(row) in heard
+            is_worth_saying = is_heard and not _is_past(row, project)
             values = {"resolved_at": now, "closed_at": None if is_worth_saying else now}
             connection.execute(update(silences).where(silences.c.id == row.id).values(values))
         free = (silences.c.claimed_at.is_(None)) | (silences.c.claimed_at <= now - _CLAIM)

@@ -138,6 +138,20 @@ def test_a_silence_is_open_until_everybody_has_it(project: Project) -> None:
     assert not is_news(project, None)
 
 
+def test_who_heard_of_a_silence_hears_of_its_end(project: Project) -> None:
+    """Also where another notifier was away all the time."""
+    clock = project.clock
+    assert isinstance(clock, FakeClock)
+    away = FakeNotifier([TransientError(attempted="send", answer="HTTP 503")] * 99, name="ntfy")
+    there = FakeNotifier(name="email")
+    for _ in range(2):
+        report_silences(project, None, notifiers=[away, there])
+        clock.move(minutes=5)
+    _make(project)
+    report_silences(project, None, notifiers=[away, there])
+    assert [message.text.startswith("Resolved: ") for message in there.messages] == [False, True]
+
+
 def test_what_is_silent_in_an_unreadable_channel_is_not_over(project: Project) -> None:
     notifier, clock = FakeNotifier(), project.clock
     assert isinstance(clock, FakeClock)
