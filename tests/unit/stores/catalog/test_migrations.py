@@ -52,10 +52,21 @@ def test_a_new_catalog_has_the_migrated_columns_and_defaults(sqlite_url: str, tm
                 for name in sorted(metadata.tables)
             }
 
+    def indexes(catalog: Catalog) -> dict[str, str]:
+        """Return each with its columns and its condition, which Alembic does not compare."""
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        with catalog.read() as connection:
+            return {row[0]: " ".join(row[1].replace('"', "").split()) for row in connection.execute(text(query))}
+
+    def keys_of_levels(catalog: Catalog) -> Any:
+        return inspect(catalog.engine).get_pk_constraint("alembic_version")
+
     with Catalog(sqlite_url) as migrated, open_catalog(f"sqlite:///{tmp_path / 'new.db'}") as made:
         _bring_to(migrated, HEAD)
         assert schema_level(made) == HEAD
         assert columns(made) == columns(migrated)
+        assert indexes(made) == indexes(migrated)
+        assert keys_of_levels(made) == keys_of_levels(migrated)
 
 
 def test_tables_without_their_level_are_refused(sqlite_url: str) -> None:
