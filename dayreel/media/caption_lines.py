@@ -198,7 +198,10 @@ def _broken(text: str, fits: Callable[[str], bool]) -> Iterator[str]:
     """Give the pieces of a word: broken after its own hyphens and slashes, between letters where that is not enough."""
     from icu4py.breakers import LineBreaker  # noqa: PLC0415  see `fonts.clusters`
 
-    for part in LineBreaker(text, "en"):
+    # ICU allows a line to end between a letter of one writing and a mark of another.
+    whole = set(itertools.accumulate(map(len, clusters(text))))
+    cuts = [end for end in itertools.accumulate(map(len, LineBreaker(text, "en"))) if end in whole]
+    for part in (text[start:end] for start, end in itertools.pairwise([0, *cuts])):
         letters = list(clusters(part))
         count = 1
         while True:

@@ -4,7 +4,7 @@ import itertools
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dayreel.media.caption_lines import Line, TimedWord, joined, lines_of, tokens_of
@@ -53,11 +53,14 @@ def narrations(draw: st.DrawFn) -> tuple[list[SpokenWord], float]:
 
 
 def letters(text: str) -> list[str]:
-    return list(clusters("".join(text.split())))
+    # Halves of two flags with a space between them are not one flag.
+    return [cluster for part in text.split() for cluster in clusters(part)]
 
 
 @settings(max_examples=40, deadline=None)
 @given(narrations(), st.integers(3, 20))
+@example(([SpokenWord(text="漢ำaaaa", start_s=0, end_s=0)], 5.0), 3)
+@example(([SpokenWord(text="aa🇩 🇩", start_s=0, end_s=0)], 5.0), 3)
 def test_lines_keep_every_letter_and_never_meet(spoken: tuple[list[SpokenWord], float], room: int) -> None:
     words, total_s = spoken
     made = lines(words, room=room, total_s=total_s)
