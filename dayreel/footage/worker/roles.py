@@ -285,11 +285,13 @@ def _one_by_one(
 
 
 def _with_sidecars(task: JobTask, film: MadeFile) -> MadeFile:
-    """Return a film with the subtitles put into it that lie beside its source.
+    """Return a film with the subtitles put into it that lie beside its source; sound keeps its file, and they theirs.
 
     Raises:
         MediaError: they are not subtitles, or did not come out as they should.
     """
+    if is_sound(PurePosixPath(film.path)):
+        return film
     own = PurePosixPath(film.source or "")
     films = [PurePosixPath(file.path) for file, _ in task.films]
     labelled = [

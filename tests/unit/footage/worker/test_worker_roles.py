@@ -199,10 +199,12 @@ def test_an_item_of_sound_goes_all_the_way(shared: SharedFolder, clip: Path) -> 
     subprocess.run(
         [shared.ffmpeg, "-v", "error", "-y", "-f", "lavfi", "-i", "anoisesrc=d=1:a=0.3", song], check=True, timeout=60
     )
-    shared.submit("remux", song)
+    lyrics = with_words(shared, song, "01 Morning.en.srt")
+    shared.submit("remux", song, *lyrics, parameters={"sidecars": "mux"})  # nothing is put into sound
     shared.must_end("done")
     copied = shared.root / f"2-remuxed/movies/{LEAF}/01 Morning.wav"
     assert copied.read_bytes() == song.read_bytes()
+    assert copied.with_name("01 Morning.en.srt").is_file()
     spec = shared.submit("transcode", copied, parameters={"sound": "flac"})
     shared.must_end("done")
     made = shared.root / f"3-transcoded/movies/{LEAF}/01 Morning.flac"
