@@ -43,7 +43,7 @@ def command(
             )
         name = disc_name(series, season, disc)
     else:
-        name = movie_name(movie or (files[0].name if files[0].is_dir() else files[0].stem), year)
+        name = movie_name(movie or (files[0].resolve().name if files[0].is_dir() else files[0].stem), year)
     with opened_library() as library:
         done = ingest(library, name, footage_in(files), even_if_alike=even_if_alike)
     if as_json:

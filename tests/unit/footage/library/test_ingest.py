@@ -1,13 +1,17 @@
 """Taking footage in: proved, not there already, copied, read back; and moving in from the older system."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from dayreel.errors import ConfigurationError, MediaError, UsageError
+from dayreel.footage.cli import ingest_command
 from dayreel.footage.library.documents import items_document
 from dayreel.footage.library.filed_footage import filed_footage
 from dayreel.footage.library.ingest import disc_name, footage_in, ingest, movie_name
@@ -187,6 +191,18 @@ def test_hidden_files_of_a_folder_are_left_out(tmp_path: Path) -> None:
         (tmp_path / "card" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "card" / name).touch()
     assert [path.name for path in footage_in([tmp_path / "card"])] == ["clip.mov"]
+
+
+def test_the_folder_one_is_in_gives_the_item_its_name(
+    library: Library, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "Hidden Falls"
+    folder.mkdir()
+    shutil.copy(tiny_clip, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(ingest_command, "opened_library", lambda: nullcontext(library))
+    answered = CliRunner().invoke(ingest_command.command, ["."], catch_exceptions=False)
+    assert "movie-hidden_falls is ripped" in answered.output
 
 
 @pytest.mark.slow
