@@ -289,7 +289,7 @@ def connect(access: Access) -> EmailNotifier:
     """Return the mail server.
 
     Raises:
-        ConfigurationError: in the sandbox world.
+        ConfigurationError: in the sandbox world, and without a server.
     """
     if access.sandbox_url is not None:
         raise ConfigurationError(
@@ -299,8 +299,8 @@ def connect(access: Access) -> EmailNotifier:
     return EmailNotifier(
         host=access.secret("MAIL_HOST"),
         port=access.variable("MAIL_PORT"),
-        sender=access.secret("MAIL_FROM"),
-        recipients=access.secret("MAIL_TO"),
+        sender=access.variable("MAIL_FROM") or "",
+        recipients=access.variable("MAIL_TO") or "",
         user=access.variable("MAIL_USER"),
         password=access.variable("MAIL_PASSWORD"),
         clock=access.clock,

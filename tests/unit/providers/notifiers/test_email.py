@@ -4,8 +4,9 @@ import email.policy
 import socket
 from asyncio import Server
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from threading import Thread
@@ -18,6 +19,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, Session
 from dayreel.errors import ConfigurationError, PermanentError, ProviderError, TransientError, UnknownOutcomeError
 from dayreel.providers.notifiers.contract import Message
 from dayreel.providers.notifiers.email import EmailNotifier
+from dayreel.services.project import Project
 from tests.fakes.clock import FakeClock
 from tests.fakes.permits import make_permit
 from tests.fakes.scripted_server import unused_url
@@ -197,6 +199,15 @@ def test_a_wrong_setting_is_refused_before_a_connection(changes: dict[str, str],
     for act in (wrong.greet, lambda: wrong.send(PERMIT, MESSAGE)):
         with pytest.raises(ConfigurationError, match=variable):
             act()
+
+
+def test_half_a_setup_stops_nobody_before_a_message(make_project: Callable[..., Project]) -> None:
+    """MAIL_HOST alone chooses mail; what is missing is met by a message, not by the run that made a video."""
+    project = make_project(world="live")
+    variables = project.settings.with_variables(MAIL_HOST="127.0.0.1")
+    half = replace(project, settings=variables).connect("email")
+    with pytest.raises(ConfigurationError, match="MAIL_FROM"):
+        half.send(PERMIT, MESSAGE)
 
 
 def test_a_port_is_a_number() -> None:
