@@ -211,24 +211,46 @@ class _Extent:
 def _read_through(path: Path, _modified_ns: int) -> _Extent:
     """Read every packet and decode none. What is a jump, and that all streams jump together, is as in FFmpeg."""
     ends: dict[int, float] = {}
-    last: dict[int, float] = {}
-    jumped_s = 0.0
     with av.open(str(path), options=ONLY_FILES) as container:
-        usual_s = {stream.index: float(1 / (stream.average_rate or 1)) for stream in container.streams.video}
+        jumps = Jumps(container)
         for packet in container.demux():
-            index, moment = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
-            if moment is None or packet.time_base is None:
-                continue
-            lasts_s = float(packet.duration * packet.time_base) if packet.duration else usual_s.get(index, 0.0)
-            decoded_s = float(moment * packet.time_base)
-            # From packet to packet: how long one lasts is a guess where pictures come at odd moments.
-            ahead_s = decoded_s - jumped_s - last.get(index, decoded_s - jumped_s)
-            if ahead_s > _GAP_S or ahead_s < -_OVERLAP_S:
-                jumped_s += ahead_s - min(lasts_s, _OVERLAP_S)
-            last[index] = decoded_s - jumped_s
-            shown_s = decoded_s if packet.pts is None else float(packet.pts * packet.time_base)
-            ends[index] = max(ends.get(index, -math.inf), shown_s - jumped_s + lasts_s)
-    return _Extent(ends, has_jumps=jumped_s != 0)
+            lasts_s = jumps.follow(packet)
+            moment = packet.pts if packet.pts is not None else packet.dts
+            if moment is not None and packet.time_base is not None:
+                shown_s = float(moment * packet.time_base) - jumps.jumped_s
+                ends[packet.stream.index] = max(ends.get(packet.stream.index, -math.inf), shown_s + lasts_s)
+    return _Extent(ends, has_jumps=jumps.jumped_s != 0)
+
+
+class Jumps:
+    """Follows the packets of a file, read from its beginning, and knows by how much its clock has jumped."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self.jumped_s = 0.0
+        self._last: dict[int, float] = {}
+        self._usual_s = {stream.index: float(1 / (stream.average_rate or 1)) for stream in container.streams.video}
+
+    def follow(self, packet: "Packet[Any]") -> float:
+        """Take in the next packet and return how many seconds it lasts."""
+        index, moment = packet.stream.index, packet.dts if packet.dts is not None else packet.pts
+        if moment is None or packet.time_base is None:
+            return 0.0
+        lasts_s = float(packet.duration * packet.time_base) if packet.duration else self._usual_s.get(index, 0.0)
+        decoded_s = float(moment * packet.time_base)
+        # From packet to packet: how long one lasts is a guess where pictures come at odd moments.
+        ahead_s = decoded_s - self.jumped_s - self._last.get(index, decoded_s - self.jumped_s)
+        if ahead_s > _GAP_S or ahead_s < -_OVERLAP_S:
+            self.jumped_s += ahead_s - min(lasts_s, _OVERLAP_S)
+        self._last[index] = decoded_s - self.jumped_s
+        return lasts_s
+
+    def straighten(self, packet: "Packet[Any]") -> None:
+        """Take in the next packet and give it the moments it would have if the clock had gone on."""
+        self.follow(packet)
+        if self.jumped_s and packet.time_base is not None:
+            ticks = round(self.jumped_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - ticks
+            packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
 def _look_at_file(path: Path) -> tuple[int, Mp4Outline | None]:

@@ -24,7 +24,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from dayreel.errors import MediaError
 from dayreel.media.picture import yuv_matrix
-from dayreel.media.probe import Probe, open_picture
+from dayreel.media.probe import Jumps, Probe, open_picture
 from dayreel.media.run import Pulse
 from dayreel.media.streams import VideoStream, zero_s
 
@@ -42,6 +42,8 @@ _GAP_S = 0.02
 _FINE_WIDTH = 160
 _PATCH = 160
 _FURTHER_BACK_S = (4.0, 20.0)
+_FURTHEST_APART_S = 10.0
+"""By which picture and sound of one moment may lie apart in a file."""
 # Kr and Kb of ITU-R BT.601, BT.709 and BT.2020.
 _LUMA_SHARES = {"bt709": (0.2126, 0.0722), "bt2020nc": (0.2627, 0.0593)}
 _BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
@@ -165,10 +167,12 @@ def watch(
     wanted = facts.audio if extent.is_all_sound else (best,) if best else ()
     try:
         with open_picture(facts.path, video) as (container, picture):
-            for back_s in (*(back_s for back_s in _FURTHER_BACK_S if extent.from_s > back_s), None):
+            # Where the clock jumps, a moment of it may be anywhere.
+            backs = () if facts.clock_jumps else (back_s for back_s in _FURTHER_BACK_S if extent.from_s > back_s)
+            for back_s in (*backs, None):
                 eye = _Eye(video, extent, fine)
                 ears = {sound.index: _Ear(sound.index, sound.channels, extent.from_s, ends_s) for sound in wanted}
-                if _follow(container, picture, eye, ears, extent, back_s, pulse):
+                if _follow(container, picture, eye, ears, extent, back_s, facts.clock_jumps, pulse):
                     break
     except av.error.FFmpegError as error:
         raise MediaError(
@@ -182,13 +186,36 @@ def watch(
     return eye.traces(tuple(ear.trace() for ear in ears.values()))
 
 
-def _decoded(packet: "Packet[Any]", zero: float) -> Iterator[tuple[VideoFrame | AudioFrame, float]]:
-    """Yield each frame of a packet with its moment on the file's clock."""
-    for frame in packet.decode():
+def _decoded(packet: "Packet[Any]", zero: float, *, from_s: float) -> Iterator[tuple[VideoFrame | AudioFrame, float]]:
+    """Yield each frame of a packet with its moment on the file's clock.
+
+    What does not decode before `from_s` is left out: a seek may lead into the middle of something.
+    """
+    try:
+        frames = packet.decode()
+    except av.error.InvalidDataError:
+        if from_s == -math.inf or (packet.pts is not None and packet.pts * packet.time_base - zero >= from_s):
+            raise
+        return
+    for frame in frames:
         if isinstance(frame, VideoFrame | AudioFrame):
-            if frame.is_corrupt:
-                raise MediaError(f"Looked at a film; it is damaged at {(frame.time or 0.0) - zero:.2f} s.")
-            yield frame, (frame.time or 0.0) - zero
+            begin_s = (frame.time or 0.0) - zero
+            if not frame.is_corrupt:
+                yield frame, begin_s
+            elif begin_s >= from_s:
+                raise MediaError(f"Looked at a film; it is damaged at {begin_s:.2f} s.")
+
+
+def _packets(
+    container: InputContainer, followed: set[int], is_straightened: bool, pulse: Pulse | None
+) -> "Iterator[Packet[Any]]":
+    jumps = Jumps(container)
+    for packet in container.demux(*(container.streams[index] for index in sorted(followed))):
+        if pulse is not None:
+            pulse()
+        if is_straightened:
+            jumps.straighten(packet)
+        yield packet
 
 
 def _follow(
@@ -198,6 +225,7 @@ def _follow(
     ears: "dict[int, _Ear]",
     extent: Extent,
     back_s: float | None,
+    is_straightened: bool,
     pulse: Pulse | None,
 ) -> bool:
     """Decode from `back_s` before the extent on; False where that began too late: not every container has an index."""
@@ -209,10 +237,8 @@ def _follow(
     followed = {stream.index, *ears}
     until_s = math.inf if extent.until_s is None else extent.until_s
     over: set[int] = set()
-    for packet in container.demux(*(container.streams[index] for index in sorted(followed))):
-        if pulse is not None:
-            pulse()
-        for frame, begin_s in _decoded(packet, zero):
+    for packet in _packets(container, followed, is_straightened, pulse):
+        for frame, begin_s in _decoded(packet, zero, from_s=-math.inf if back_s is None else extent.from_s):
             if isinstance(frame, AudioFrame):
                 ears[packet.stream.index].hear(frame, zero)
             elif back_s is not None and not eye.moments and begin_s > extent.from_s:
@@ -221,6 +247,9 @@ def _follow(
                 eye.see(frame, zero)
             if begin_s > until_s:
                 over.add(packet.stream.index)
+            # Sound that ended long ago is not waited for.
+            if begin_s > until_s + _FURTHEST_APART_S:
+                over |= followed
         if over >= followed:
             break
     eye.close()
@@ -417,14 +446,17 @@ class _Ear:
         )
         self._every = max(1, math.ceil((until_s - from_s) / _KEPT_S))
         self._resampler: AudioResampler | None = None
+        self._takes: tuple[str, str, int] | None = None
         self._at = 0  # where the next sample stands, in samples of 16 kHz from `from_s`
         self._due_s = 0.0
 
     def hear(self, frame: AudioFrame, zero: float) -> None:
         """Take in the next frame; where time was left out, silence is."""
         begin_s = (frame.time or 0.0) - zero if frame.pts is not None else self._due_s
-        if self._resampler is None or abs(begin_s - self._due_s) > _GAP_S:
+        takes = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is None or self._takes != takes or abs(begin_s - self._due_s) > _GAP_S:
             self._flush()
+            self._takes = takes  # broadcasts change from stereo to surround and back
             self._resampler = AudioResampler(format="fltp", layout=frame.layout, rate=RATE_HZ)
             self._at = round((begin_s - self._trace.from_s) * RATE_HZ)
             self._due_s = begin_s
