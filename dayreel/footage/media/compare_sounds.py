@@ -54,13 +54,15 @@ class SoundDifferences:
 
 
 def compare_sounds(source: SoundTrace, made: SoundTrace) -> SoundDifferences:
-    """Compare two streams of as many channels; of others, as many as both have."""
+    """Compare two streams channel by channel; with other numbers of them, only what all of them together give."""
     channels = min(len(source.levels), len(made.levels))
     was, now = _same_length(source.levels[:channels], made.levels[:channels])
-    windows = sound_lags(source, made)
+    is_mixed = len(source.levels) != len(made.levels)
+    windows = sound_lags(source, made, is_mixed=is_mixed)
     lags = np.array([lag.lag_s for _, lag in windows])
-    waves = [_Waves.of(source, made, first, lag) for first, lag in windows]
-    correlations = np.array([wave.correlation for wave in waves] or [1.0])
+    waves = [] if is_mixed else [_Waves.of(source, made, first, lag) for first, lag in windows]
+    alike = [lag.correlation for _, lag in windows] if is_mixed else [wave.correlation for wave in waves]
+    correlations = np.array(alike or [1.0])
     worst = np.sort(correlations)[: max(1, len(correlations) // 10)]
     lag_s = float(np.median(lags)) if len(lags) else None
     return SoundDifferences(

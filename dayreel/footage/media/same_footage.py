@@ -15,7 +15,7 @@ from dayreel.footage.media.compare_pictures import PictureDifferences, compare_p
 from dayreel.footage.media.compare_sounds import SoundDifferences, compare_sounds
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import Loss
-from dayreel.media.alignment import levelled, picture_lag
+from dayreel.media.alignment import levelled, may_lie_apart_s, picture_lag
 from dayreel.media.probe import Probe, probe
 from dayreel.media.run import Pulse
 from dayreel.media.streams import AudioStream, VideoStream
@@ -35,10 +35,9 @@ _SIZE_MAY_DIFFER = 0.02
 _FEW_PIXELS = 2.0
 _END_MAY_DIFFER_S = 0.3
 _LAG_S = 0.1
-_APART_S = 0.02
 _WORST_SECOND, _WORST_SECOND_MAPPED = 5.0, 8.0
 _WORST_FIELD, _WORST_FIELD_MAPPED = 20.0, 40.0
-_STUCK = 0.15
+_STUCK, _STUCK_MAPPED = 0.06, 0.15
 _COLOUR = 6.0
 _TINT, _TINT_MAPPED = 3.0, 14.0
 _CONTRAST, _CONTRAST_MAPPED = (0.93, 1.07), (0.85, 1.18)
@@ -48,6 +47,7 @@ _DETAIL = 0.7
 _GRAIN = -0.1
 _CORRELATION, _WORST_CORRELATION = 0.94, 0.85
 _SIDE = 0.7
+_MIX = 0.5
 _GAIN_DB, _BAND_DB = 1.0, 5.0
 _WRONG_S = 0.3
 
@@ -112,15 +112,16 @@ def compare_footage(
         _ends(was, now),
         _aspect(video, now_video),
         _picture_size(video, now_video, limits),
+        _curve(video, now_video, is_tone_mapped=is_tone_mapped),
     ]
-    if checks[-2].passed:
+    if checks[-3].passed:
         lag_s = picture_lag(levelled(was, now) if is_tone_mapped else was, now)
         if lag_s is not None and _picture_s(video) / 8 < abs(lag_s) <= _LAG_S:
             # Containers and tools may move the beginning by a part of a picture; then other ones are looked at closely.
             now = _watched_beside(was, after, extent, lag_s, pulse)
         pictures = compare_pictures(was, now, lag_s, is_tone_mapped=is_tone_mapped)
         checks += _looks_the_same(pictures, is_tone_mapped=is_tone_mapped)
-        checks += _sounds(before, after, was, now, choices, lag_s, max(_APART_S, _picture_s(video)))
+        checks += _sounds(before, after, was, now, choices, lag_s, may_lie_apart_s(video))
     checks.append(_subtitles(before, after, choices))
     return [_let_go(check, limits) for check in checks]
 
@@ -235,6 +236,13 @@ def _picture_size(video: VideoStream, now: VideoStream, limits: FootageLimits) -
     return _failed("picture_size", f"Its pictures are {value}; {due} is due.", due, value)
 
 
+def _curve(video: VideoStream, now: VideoStream, *, is_tone_mapped: bool) -> CheckResult:
+    """Judge by which curve players turn levels into light: the very same levels are grey or glaring by another."""
+    due = video.color_transfer if video.is_hdr and not is_tone_mapped else "SDR"
+    value = now.color_transfer if now.is_hdr else "SDR"
+    return _judged("curve", value == due, value, due, "brightness is stored as")
+
+
 def _picture_s(video: VideoStream) -> float:
     return float(1 / video.fps) if video.fps else 0.0
 
@@ -242,16 +250,16 @@ def _picture_s(video: VideoStream) -> float:
 def _looks_the_same(pictures: PictureDifferences, *, is_tone_mapped: bool) -> list[CheckResult]:
     lag_s = pictures.lag_s
     words = "nothing moves, so it cannot be late" if lag_s is None else f"{lag_s * 1000:+.0f} ms"
-    second, field, tint, contrast, chroma = (
-        (_WORST_SECOND_MAPPED, _WORST_FIELD_MAPPED, _TINT_MAPPED, _CONTRAST_MAPPED, _CHROMA_MAPPED)
+    second, field, stuck, tint, contrast, chroma = (
+        (_WORST_SECOND_MAPPED, _WORST_FIELD_MAPPED, _STUCK_MAPPED, _TINT_MAPPED, _CONTRAST_MAPPED, _CHROMA_MAPPED)
         if is_tone_mapped
-        else (_WORST_SECOND, _WORST_FIELD, _TINT, _CONTRAST, _CHROMA)
+        else (_WORST_SECOND, _WORST_FIELD, _STUCK, _TINT, _CONTRAST, _CHROMA)
     )
     return [
         _judged("picture_on_time", abs(lag_s or 0.0) <= _LAG_S, words, f"within {_LAG_S * 1000:.0f} ms", "picture is"),
         _at_most("pictures", pictures.worst_second, second, "pictures of the worst second differ by"),
         _at_most("fields", pictures.worst_field, field, "worst part of a picture over one second differs by"),
-        _at_most("steps", pictures.stuck, _STUCK, "share of pictures that stand still is"),
+        _at_most("steps", pictures.stuck, stuck, "share of pictures that stand still is"),
         _at_most("colour", pictures.colour, _COLOUR, "colour of the worst second is off by"),
         _at_most("tint", pictures.tint, tint, "mean colour is off by"),
         _between("contrast", pictures.contrast, contrast),
@@ -347,6 +355,8 @@ def _sound(
                 "sound_gaps", sounds.wrong_s, _WRONG_S, f"longest stretch of {where} at another level has seconds:"
             ),
         ]
+    else:
+        checks.append(_at_least("sound_mix", sounds.correlation, _MIX, f"correlation of all channels of {where} is"))
     return checks
 
 

@@ -109,6 +109,29 @@ def test_what_a_script_leaves_out_openly_keeps_its_source(sources: dict[int, Pat
     assert wrong(sources[2], made, planned) == []
 
 
+def test_surround_may_become_stereo_and_not_silence(sources: dict[int, Path], run: Run, tmp_path: Path) -> None:
+    """A plan may let channels go; what is left must be the same sound, at its moment."""
+    planned = FootageLimits(0.005, 0.5, may_lose=frozenset({"channels", "loudness"}))
+    surround, stereo, silent = (tmp_path / f"{name}.mkv" for name in ("surround", "stereo", "silent"))
+    mix = "pan=5.1|FL=0.1*c0|FR=0.1*c1|FC=0.7*c0+0.3*c1|LFE=0.1*c1|BL=0.3*c1|BR=0.2*c0"
+    run("-i", sources[1], "-c:v", "copy", "-af", mix, "-c:a", "ac3", surround)
+    run("-i", surround, "-c:v", "copy", "-ac", "2", "-c:a", "aac", stereo)
+    run("-i", stereo, "-c:v", "copy", "-af", "volume=0", "-c:a", "aac", silent)
+    assert wrong(surround, stereo, planned) == []
+    assert wrong(surround, silent, planned) == ["sound_mix"]
+
+
+def test_levels_of_hdr_need_their_curve(make_clip: MakeClip, run: Run, tmp_path: Path) -> None:
+    """The pictures are the very same bytes, and every player shows them grey."""
+    colours = "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
+    hdr = tmp_path / "hdr.mkv"
+    encoder = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", colours, "-pix_fmt", "yuv420p10le")
+    run("-i", make_clip(size="160x120"), *encoder, "-c:a", "copy", hdr)
+    grey = tmp_path / "grey.mkv"
+    run("-i", hdr, "-c", "copy", "-bsf:v", "hevc_metadata=transfer_characteristics=1", grey)
+    assert wrong(hdr, grey) == ["curve"]
+
+
 def test_nothing_moves_and_nothing_is_heard_and_it_passes(make_clip: MakeClip, run: Run, tmp_path: Path) -> None:
     black = make_clip("black.mp4", size="160x120", picture="color=black", sound=None)
     made = tmp_path / "made.mkv"
