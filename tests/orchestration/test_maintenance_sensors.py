@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from dayreel.processes import owner_of, this_process
 from dayreel.queries.rows import get_content
@@ -16,7 +16,7 @@ from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import Chore, do_chore, due_chores
-from dayreel.stores.catalog.tables import content
+from dayreel.stores.catalog.tables import content, effects
 from dayreel.stores.leases import LEASE
 from pipeline_assets.maintenance_jobs import Failure
 from tests.days import today
@@ -214,6 +214,19 @@ def test_a_failed_run_is_notified_once(made: Deployment, instance: dg.DagsterIns
     (text,) = [text for text in _messages(sandbox) if "A run failed" in text]
     assert f"publish notes {DAY}" in text
     assert f"/runs/{run_id}" in text
+
+
+def test_a_failure_reaches_every_notifier_of_its_route(made: Deployment, instance: dg.DagsterInstance) -> None:
+    with (made.root / ".env").open("a", encoding="utf-8") as settings:
+        settings.write("\nDAYREEL_NOTIFY_FAILURE=slack, ntfy\n")
+    _failed(made, instance)
+    (request,) = made.tick(instance, "run_failed_sensor", FROM_THE_START).run_requests
+    for _ in range(2):
+        assert _obey(made, instance, request, "notify_run_failure").success
+    with made.project() as project, project.catalog.read() as connection:
+        failed = effects.c.request["marker"].as_string().contains("/failed/")
+        sent = connection.execute(select(effects.c.target, effects.c.state).where(failed)).all()
+    assert sorted(map(tuple, sent)) == [("ntfy", "confirmed"), ("slack", "confirmed")]
 
 
 def test_a_foreign_run_in_the_same_instance_is_not_ours(made: Deployment, instance: dg.DagsterInstance) -> None:
