@@ -102,7 +102,7 @@ class EmailNotifier:
             except OSError as error:  # smtplib's own are, too
                 raise self._doubtful(attempted, mail, str(error)) from error
             if not 200 <= code < 300:  # noqa: PLR2004  RFC 5321, 4.2.1: the message is theirs now
-                if 400 <= code < 600:  # noqa: PLR2004  what is no reply at all proves nothing
+                if 400 <= code < 600:  # noqa: PLR2004  what is not a reply proves nothing
                     raise self._refused(attempted, code, answer)
                 raise self._doubtful(attempted, mail, f"{code} {answer.decode('utf-8', 'replace')}")
         return {"message_id": str(mail["Message-ID"]), **({"refused": refused} if refused else {})}

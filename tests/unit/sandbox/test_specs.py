@@ -18,6 +18,7 @@ from dayreel.sandbox import shapes
 METHODS = {
     "videos": ("insert", "update", "delete", "list", "batchGetStats"),
     "thumbnails": ("set",),
+    "captions": ("insert", "list"),
     "channels": ("list",),
     "playlistItems": ("list", "insert"),
 }

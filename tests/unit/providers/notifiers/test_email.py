@@ -260,7 +260,7 @@ def test_no_spelling_of_the_password_is_repeated(post: tuple[Post, int]) -> None
 
 @contextmanager
 def _saying(*replies: str) -> Iterator[int]:
-    """A server that says this, line by line, whatever it is told, and hangs up."""
+    """A server that says this, line by line, whatever it is asked, and hangs up."""
 
     def serve() -> None:
         connection, _ = listener.accept()
