@@ -21,6 +21,8 @@ _BANDS_HZ = (60, 250, 500, 1000, 2000, 4000, 7000)
 _BAND_COUNTS = 10**-4
 """A band counts where it has so much of the power."""
 _SIDE_COUNTS = 10**-2.5
+_WORST_WINDOWS = 3
+"""The worst of a long film are not averaged away: four seconds of another sound in two hours are another sound."""
 _SHIFTS = np.linspace(-0.6, 0.6, 7)
 """Of a sample: at 16 kHz the true shift lies between two."""
 
@@ -33,7 +35,7 @@ class SoundDifferences:
         lag_s: how much later it is heard; None where nothing is.
         lag_spread_s: how far the windows are apart in that.
         correlation: of the waves, -1.0 to 1.0, median of the windows; 1.0 for silence.
-        worst_correlation: the same, of the worst tenth.
+        worst_correlation: the same, mean of the worst tenth, of three windows at most.
         side_correlation: of the differences between channels.
         gain_db: level of a channel against its source's.
         band_db: the same for octaves, where it differs most.
@@ -63,7 +65,7 @@ def compare_sounds(source: SoundTrace, made: SoundTrace) -> SoundDifferences:
     waves = [] if is_mixed else [_Waves.of(source, made, first, lag) for first, lag in windows]
     alike = [lag.correlation for _, lag in windows] if is_mixed else [wave.correlation for wave in waves]
     correlations = np.array(alike or [1.0])
-    worst = np.sort(correlations)[: max(1, len(correlations) // 10)]
+    worst = np.sort(correlations)[: min(_WORST_WINDOWS, max(1, len(correlations) // 10))]
     lag_s = float(np.median(lags)) if len(lags) else None
     return SoundDifferences(
         lag_s=lag_s,
