@@ -5,6 +5,7 @@ import gc
 import os
 import re
 import subprocess
+import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -321,6 +322,15 @@ def test_every_test_that_a_document_names_is_there() -> None:
     named = {page: {"".join(groups) for groups in names.findall((ROOT / page).read_text("utf-8"))} for page in pages}
     gone = {page: sorted(names - there) for page, names in named.items() if names - there}
     assert not gone, f"A promise without its test: {gone}."
+
+
+def test_every_mark_is_one_that_pytest_knows() -> None:
+    """pytest refuses another one when it collects; what only `make soak` collects would stop there, years later."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    ours = {marker.partition(":")[0] for marker in options["markers"]}
+    known = ours | {"parametrize", "skipif", "skip", "xfail", "usefixtures", "filterwarnings"}
+    unknown = {name: sorted(set(re.findall(r"pytest\.mark\.(\w+)", text_of(name))) - known) for name in python("tests")}
+    assert not {name: marks for name, marks in unknown.items() if marks}
 
 
 def test_each_guarantee_has_its_proof_its_limits_and_tests() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from dayreel.footage.media.choose_streams import StreamChoices, choose_streams
 from dayreel.footage.media.same_footage import FootageLimits, compare_footage
 from dayreel.footage.media.transcode import EVERYTHING, rewrap, transcode
@@ -241,7 +239,6 @@ def test_no_wrong_film_is_accepted(tmp_path: Path, figure: Callable[[str], None]
     assert not unseen, "another check than the one that is meant to has seen it"
 
 
-@pytest.mark.timeout(3600)
 def test_no_right_film_is_refused(tmp_path: Path, figure: Callable[[str], None]) -> None:
     refused, count = [], 0
     for right in right_ones(tmp_path):
