@@ -169,7 +169,7 @@ WRONG = (
         "fields",
     ),
     _sound("clipped", "volume=18dB,alimiter=limit=0.99:level=0:attack=0.1:release=1,volume=-18dB", "loudness"),
-    _sound("hard_clipped", "volume=20dB,aformat=s16,volume=-20dB", "sound_waves"),
+    _sound("hard_clipped", "volume=20dB,aformat=s16,volume=-20dB", "loudness"),
     Wrong(
         "hissing",
         "-f lavfi -t 8 -i anoisesrc=a=0.12:r=48000 -filter_complex [0:a][1:a]amix=inputs=2:normalize=0[a]"
