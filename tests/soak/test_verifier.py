@@ -182,6 +182,9 @@ class Right:
         return compare_footage(self.source, self.made, self.limits, choices=self.choices)
 
 
+HDR_KEPT: dict[str, object] = {"preset": "h265", "hdr": "keep"}
+
+
 def right_ones(folder: Path) -> Iterator[Right]:
     """Make what dayreel and other tools make, one after the other under the same names."""
     base = make_base(folder / "base.mkv")
@@ -189,7 +192,8 @@ def right_ones(folder: Path) -> Iterator[Right]:
     for film in FILMS:
         source = film.make(FFMPEG, base, folder)
         yield _rewrapped(film.name, source, folder)
-        yield _encoded(film.name, source, folder, {"preset": next(presets)})
+        is_hdr = probe(source).best_video_stream().is_hdr  # which the plan refuses, unless it says what becomes of it
+        yield _encoded(film.name, source, folder, HDR_KEPT if is_hdr else {"preset": next(presets)})
     for odd in ODD:
         source = odd.make(folder)
         is_hdr = probe(source).best_video_stream().is_hdr
