@@ -26,7 +26,7 @@ FONT = "DejaVu Sans"
 _FONT_FILE = "DejaVuSans-Bold.ttf"
 _SMALLEST_SHARE = 0.4
 _MARGIN = 0.96
-_HEAD = """\
+ASS_HEAD = """\
 [Script Info]
 ScriptType: v4.00+
 PlayResX: {width}
@@ -181,7 +181,7 @@ def _as_ever(words: Sequence[SpokenWord], width: int, height: int, total_s: floa
         f"{{\\an5\\pos({middle_x},{middle_y})\\fs{round(size * line.scale)}}}{ass_text(line.text)}"
         for line in lines
     ]
-    head = _HEAD.format(width=width, height=height)
+    head = ASS_HEAD.format(width=width, height=height)
     return head + _PLAIN_STYLE.format(font=FONT, size=size, outline=max(2, round(size * 0.08))) + _file_end(events)
 
 
@@ -241,7 +241,7 @@ class Drawing:
             f"fontname: dayreel_{number}.ttf\n{ass_font(data)}\n"
             for number, (_, data) in enumerate(families.values(), 1)
         )
-        return _HEAD.format(width=self._width, height=self._height) + style + carried + _file_end(events)
+        return ASS_HEAD.format(width=self._width, height=self._height) + style + carried + _file_end(events)
 
     def lines(self, tokens: Sequence[TimedWord], *, total_s: float) -> list[Line]:
         """Return the lines that fit."""

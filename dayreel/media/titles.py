@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayreel.errors import MediaError
-from dayreel.media.captions import ass_font, ass_text, ass_time
+from dayreel.media.captions import ASS_HEAD, ass_font, ass_text, ass_time
 from dayreel.media.fonts import ASCENT, DESCENT, Fonts, clusters, cut_down, letters_of
 
 _ROOM = 0.8
@@ -18,14 +18,7 @@ _MOST_LINES = 4
 _LEADING = 1.2
 _SMALLEST_SHARE = 0.7
 _FADE_MS = 180
-_FILE = """\
-[Script Info]
-ScriptType: v4.00+
-PlayResX: {width}
-PlayResY: {height}
-WrapStyle: 2
-ScaledBorderAndShadow: yes
-YCbCr Matrix: TV.709
+_BODY = """\
 Kerning: yes
 
 [V4+ Styles]
@@ -91,7 +84,7 @@ def write_titles(titles: Sequence[Title], dest: Path, *, width: int, height: int
         for number, (face, text) in enumerate(letters.items(), 1)
     )
     first = next(iter(names.values()), "dayreel title 1")
-    whole = _FILE.format(width=width, height=height, font=first, fonts=carried, events="\n".join(events))
+    whole = (ASS_HEAD + _BODY).format(width=width, height=height, font=first, fonts=carried, events="\n".join(events))
     dest.write_text(whole, encoding="utf-8")
 
 

@@ -33,7 +33,6 @@ class SoundDifferences:
 
     Attributes:
         lag_s: how much later it is heard; None where nothing is.
-        lag_spread_s: how far the windows are apart in that.
         correlation: of the waves, -1.0 to 1.0, median of the windows; 1.0 for silence.
         worst_correlation: the same, mean of the worst tenth, of three windows at most.
         side_correlation: of the differences between channels.
@@ -44,7 +43,6 @@ class SoundDifferences:
     """
 
     lag_s: float | None
-    lag_spread_s: float
     correlation: float
     worst_correlation: float
     side_correlation: float
@@ -69,7 +67,6 @@ def compare_sounds(source: SoundTrace, made: SoundTrace) -> SoundDifferences:
     lag_s = float(np.median(lags)) if len(lags) else None
     return SoundDifferences(
         lag_s=lag_s,
-        lag_spread_s=float(np.abs(lags - lag_s).max()) if lag_s is not None else 0.0,
         correlation=float(np.median(correlations)),
         worst_correlation=float(worst.mean()),
         side_correlation=float(np.median(sides)) if (sides := [w.side for w in waves if w.side is not None]) else 1.0,

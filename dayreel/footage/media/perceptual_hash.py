@@ -1,4 +1,4 @@
-"""A fingerprint of what a video shows, which survives another codec, size or container; and how far two are apart.
+"""A fingerprint of what a video shows, which survives another codec, size or container; and whether two look alike.
 
 Each of a few frames spread over the video becomes 64 bits: whether brightness rises from one of 9 x 8 fields to the
 next (dHash). Says "looks the same", never "is the same file": that is what SHA-256 is for.
@@ -19,8 +19,6 @@ from dayreel.media.probe import Probe, open_picture, probe
 from dayreel.media.streams import VideoStream, zero_s
 
 FRAMES = 8
-LOOKS_THE_SAME = 0.12
-"""Distance up to which two videos are taken for the same footage; unrelated ones are near 0.4."""
 _FRAME_DIGITS = 16
 _LEAST_EVIDENCE = 14
 """Of the places where one row of fields differs from the one above, or a frame from the one before: films have 50 and
@@ -42,17 +40,6 @@ def perceptual_hash(video: Path | Probe, frames: int = FRAMES) -> str:
     facts = video if isinstance(video, Probe) else probe(video)
     stream = facts.best_video_stream()
     return "".join(_frame_hash(frame, stream) for frame in _frames(facts, stream, frames))
-
-
-def hash_distance(first: str, other: str) -> float:
-    """Return how different two fingerprints are, 0.0 to 1.0: the share of their bits.
-
-    Raises:
-        ValueError: they were not made of the same number of frames.
-    """
-    if len(first) != len(other) or not first:
-        raise ValueError("fingerprints of different lengths cannot be compared")
-    return (int(first, 16) ^ int(other, 16)).bit_count() / (4 * len(first))
 
 
 def look_of(video: Path | Probe) -> str | None:
