@@ -29,7 +29,7 @@ ProgressCallback = Callable[[float], None]
 """Called with the finished share of the work, 0.0 to 1.0."""
 
 Pulse = Callable[[], None]
-"""Called again and again, at least five times a second, while something runs; what it raises ends the work."""
+"""Called as something begins to run and at least five times a second while it does; what it raises ends the work."""
 
 DEADLINE_S = 900.0
 NICENESS = 5
@@ -161,10 +161,12 @@ def _attend(
     clock = SystemClock()
     ends_at = clock.monotonic() + deadline_s
     try:
-        while not _has_closed(readers, process, 0.2 if progress or pulse else deadline_s):
-            _report(shares, progress)
-            if pulse is not None:
+        while True:
+            if pulse is not None:  # at once as well: work of many short runs would never be asked
                 pulse()
+            if _has_closed(readers, process, 0.2 if progress or pulse else deadline_s):
+                break
+            _report(shares, progress)
             if clock.monotonic() >= ends_at:
                 raise UnfinishedError(
                     f"Tried to {doing}; ffmpeg was not done after {deadline_s:.0f} s and was ended.",
