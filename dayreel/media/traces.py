@@ -437,6 +437,9 @@ def _patches(planes: Numbers) -> Iterator[Numbers]:
             yield planes[top : top + high, left : left + wide].copy()
 
 
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+
+
 class _Ear:
     """Takes in the sound of one stream."""
 
@@ -456,8 +459,11 @@ class _Ear:
         takes = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._resampler is None or self._takes != takes or abs(begin_s - self._due_s) > _GAP_S:
             self._flush()
-            self._takes = takes  # broadcasts change from stereo to surround and back
-            self._resampler = AudioResampler(format="fltp", layout=frame.layout, rate=RATE_HZ)
+            self._takes = takes
+            # Broadcasts change from stereo to surround and back: it is mixed into the channels that are announced.
+            channels = len(self._trace.levels)
+            layout = frame.layout if frame.layout.nb_channels == channels else _LAYOUTS.get(channels, frame.layout)
+            self._resampler = AudioResampler(format="fltp", layout=layout, rate=RATE_HZ)
             self._at = round((begin_s - self._trace.from_s) * RATE_HZ)
             self._due_s = begin_s
         self._due_s += frame.samples / frame.sample_rate
@@ -480,7 +486,10 @@ class _Ear:
     def _put(self, samples: Numbers) -> None:
         begin = max(0, -self._at)
         at, self._at = self._at + begin, self._at + samples.shape[1]
-        samples = samples[: len(self._trace.levels), begin:]
+        channels = len(self._trace.levels)
+        samples = samples[:channels, begin:]
+        if len(samples) < channels:
+            samples = np.pad(samples, ((0, channels - len(samples)), (0, 0)))
         if not samples.shape[1]:
             return
         blocks = np.arange(at, at + samples.shape[1]) // _BLOCK

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from dayreel.errors import MediaError
+from dayreel.media.alignment import Cut as AsCut
+from dayreel.media.alignment import in_sync
 from dayreel.media.compose import compose
 from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.loudness import AudioPart, measure
@@ -145,6 +147,41 @@ def test_a_clock_that_jumps_goes_on_in_the_cut(base: Path, cut: Cut, ffmpeg: Pat
     made = cut(source, start_s=2.3, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE)
     differences = compare(look_at(base), look_at(made), 2.3 - facts.best_video_stream().start_s, 1.4)
     assert differences.is_in_sync, differences
+
+
+def _recorded(name: str, ways: tuple[str, str], base: Path, ffmpeg: Path, folder: Path) -> Path:
+    """Write a broadcast that goes on with something else after three seconds, on one clock."""
+    parts = [
+        Film(f"part{n}", ((".ts", f"-ss {n * 3} -t 3", f"{way} -muxdelay 0 -output_ts_offset {10 + n * 3}"),))
+        for n, way in enumerate(ways)
+    ]
+    recorded = folder / name
+    recorded.write_bytes(b"".join(part.make(ffmpeg, base, folder).read_bytes() for part in parts))
+    return recorded
+
+
+_BROADCAST = CODECS[".ts"].partition(" -c:a")[0]
+
+
+@pytest.mark.parametrize("sounds", [("ac3 -ac 6", "ac3 -ac 2"), ("mp2 -ar 44100 -ac 1", "mp2 -ar 48000 -ac 2")])
+def test_sound_may_change_on_the_way(
+    sounds: tuple[str, str], base: Path, cut: Cut, ffmpeg: Path, tmp_path: Path
+) -> None:
+    """FFmpeg reads ahead of what it writes: a stretch that ends before the change meets it too."""
+    first, second = (f"{_BROADCAST} -c:a {sound}" for sound in sounds)
+    source, whole = _recorded("changes.ts", (first, second), base, ffmpeg, tmp_path), look_at(base)
+    for start_s in (1.9, 0.9):
+        made = cut(source, start_s=start_s, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE)
+        differences = compare(whole, look_at(made), start_s - probe(source).best_video_stream().start_s, 1.4)
+        assert differences.is_in_sync, differences
+        assert in_sync(source, made, AsCut(start_s, 1.4)).passed
+
+
+def test_a_picture_that_changes_its_size_is_refused(base: Path, cut: Cut, ffmpeg: Path, tmp_path: Path) -> None:
+    ways = (f"{_BROADCAST} -c:a mp2", f"-vf scale=120:96 {_BROADCAST} -c:a mp2")
+    source = _recorded("resized.ts", ways, base, ffmpeg, tmp_path)
+    with pytest.raises(MediaError, match="changes its size"):
+        cut(source, start_s=2.3, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE)
 
 
 @pytest.mark.parametrize("start_s", [0.1, 0.6])
