@@ -76,12 +76,18 @@ class Settings(BaseSettings):
         None, description="folder for a backup of the catalog a day, the last 14 are kept; default is none"
     )
     morning_at: str = Field("08:00", description="time of the daily message, in DAYREEL_TIMEZONE; `off` sends none")
+    weekly_at: str = Field(
+        "mon 09:00", description="day and time of the weekly report's message, in DAYREEL_TIMEZONE; `off` sends none"
+    )
+    approval_floor: int = Field(
+        80, ge=0, le=100, description="percent of decisions; the weekly report names channels with fewer approvals"
+    )
     notify_review: str = Field(
         "", description="notifiers of what waits for review, like `slack, ntfy`; default is the first that is set up"
     )
     notify_failure: str = Field("", description="notifiers of failed runs and of what should exist and does not")
     notify_budget: str = Field("", description="notifiers of caps that are nearly used up")
-    notify_report: str = Field("", description="notifiers of the morning's message")
+    notify_report: str = Field("", description="notifiers of the morning's message and the weekly report")
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(
@@ -165,6 +171,13 @@ class Settings(BaseSettings):
         # What is late by more would be the next day's.
         if not re.fullmatch(r"off|([01]\d|2[0-2]):[0-5]\d|23:([0-2]\d|30)", text):
             raise ValueError("it is not a clock time up to 23:30; write it like 08:00, or off")
+        return text
+
+    @field_validator("weekly_at")
+    @classmethod
+    def _is_day_and_time(cls, text: str) -> str:
+        if not re.fullmatch(r"off|(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d", text):
+            raise ValueError("it is not a weekday and a clock time; write it like mon 09:00, or off")
         return text
 
     @field_validator("first_day")

@@ -81,7 +81,7 @@ def notify(context: dg.OpExecutionContext, config: Failure) -> None:
     name=MAINTENANCE,
     tags=UPKEEP,
     description="Look up every act whose outcome is not known, remind of and expire reviews, warn about budgets and "
-    f"stalled work, send the morning's message. "
+    f"stalled work, send the morning's message and the weekly report. "
     f"Started by the chore_due_sensor; safe to start by hand at any time. {runbook('how-to/operate')}",
 )
 def maintenance() -> None:

@@ -6,7 +6,7 @@ reason.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 import dagster as dg
 
@@ -16,8 +16,10 @@ from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_left_out
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
 from dayreel.services.notifier_routes import notifier_routes
-from dayreel.services.upkeep.chores import MORNING
-from dayreel.services.upkeep.morning_message import OFF, why_not_sent
+from dayreel.services.project import Project
+from dayreel.services.reporting import send_weekly
+from dayreel.services.upkeep import morning_message
+from dayreel.services.upkeep.chores import MORNING, WEEKLY
 from dayreel.settings import Settings
 from pipeline_assets.jobs import make_day_job_name, make_day_schedule_name
 from pipeline_assets.maintenance_jobs import MAINTENANCE, Chores
@@ -28,9 +30,10 @@ PRUNE_CRON = "40 4 * * *"
 
 
 def build_schedules(channels: Sequence[Channel], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Return one making schedule per channel, the daily measurement, the morning's message, and the pruning of logs."""
-    morning = [] if settings.morning_at == OFF else [_morning(settings)]
-    return [*(_make_day(channel) for channel in channels), _measure(settings), *morning, _prune(settings)]
+    """Return one making schedule per channel, the daily measurement, the messages, and the pruning of logs."""
+    morning = [] if settings.morning_at == morning_message.OFF else [_morning(settings)]
+    weekly = [] if settings.weekly_at == send_weekly.OFF else [_weekly(settings)]
+    return [*(_make_day(channel) for channel in channels), _measure(settings), *morning, *weekly, _prune(settings)]
 
 
 def daily_cron(clock_time: str) -> str:
@@ -91,27 +94,50 @@ def _measure(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def _morning(settings: Settings) -> dg.ScheduleDefinition:
+    return _message(
+        "morning_message_schedule",
+        MORNING,
+        daily_cron(settings.morning_at),
+        settings,
+        lambda project, day, targets: morning_message.why_not_sent(project, day, targets=targets),
+        "Sends the morning's message: how much of what should exist does, what is missing, what waits for a person.",
+    )
+
+
+def _weekly(settings: Settings) -> dg.ScheduleDefinition:
+    weekday, clock_time = settings.weekly_at.split()
+    return _message(
+        "weekly_report_schedule",
+        WEEKLY,
+        f"{daily_cron(clock_time).removesuffix('*')}{weekday}",
+        settings,
+        lambda project, _day, targets: send_weekly.why_not_sent(project, targets=targets),
+        "Writes the last full week's report and sends its text: what was made, approved, posted, seen and spent, and "
+        "whose approvals are below the floor.",
+    )
+
+
+def _message(
+    name: str,
+    chore: str,
+    cron: str,
+    settings: Settings,
+    why_not_sent: Callable[[Project, date, Sequence[str]], str | None],
+    description: str,
+) -> dg.ScheduleDefinition:
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         day = local_day(_due(context), settings.timezone)
         with context.resources.project.open(actor="schedule") as project:
-            refusal = why_not_sent(project, day, targets=notifier_routes(settings).of("report"))
+            refusal = why_not_sent(project, day, notifier_routes(settings).of("report"))
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(
-            run_key=f"{MORNING}:{day}",
-            run_config=dg.RunConfig(ops={"run_maintenance": Chores(names=[MORNING])}),
-            tags={TRIGGER_TAG: "schedule morning_message_schedule"},
+            run_key=f"{chore}:{day}",
+            run_config=dg.RunConfig(ops={"run_maintenance": Chores(names=[chore])}),
+            tags={TRIGGER_TAG: f"schedule {name}"},
         )
 
-    return _schedule(
-        "morning_message_schedule",
-        MAINTENANCE,
-        daily_cron(settings.morning_at),
-        settings.timezone,
-        evaluate,
-        "Sends the morning's message: how much of what should exist does, what is missing, what waits for a person.",
-        needs={"project"},
-    )
+    return _schedule(name, MAINTENANCE, cron, settings.timezone, evaluate, description, needs={"project"})
 
 
 def _prune(settings: Settings) -> dg.ScheduleDefinition:

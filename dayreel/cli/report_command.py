@@ -15,11 +15,13 @@ from dayreel.cli.output import print_json
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document: channel, week, path, text")
 def command(week: str | None, channels: tuple[str, ...], opens: bool | None, as_json: bool) -> None:
     """Write the report of a week: one page per channel, and the text for a chat on stdout."""
+    from dayreel.rules.calendar import last_full_week
+    from dayreel.services.notify_people import project_today
     from dayreel.services.project import opened_project
-    from dayreel.services.reporting.write_report import last_full_week, parse_week, write_reports
+    from dayreel.services.reporting.write_report import parse_week, write_reports
 
     with opened_project() as project:
-        monday = parse_week(week) if week else last_full_week(project)
+        monday = parse_week(week) if week else last_full_week(project_today(project))
         reports = write_reports(project, monday, channels=list(channels) or None)
     if as_json:
         print_json([{**vars(report), "path": str(report.path)} for report in reports])

@@ -15,6 +15,7 @@ from dayreel.cli.signals import until_notified
 from dayreel.errors import DayreelError
 from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.project import opened_project
+from dayreel.services.reporting.send_weekly import is_weekly_late, send_weekly
 from dayreel.services.upkeep.morning_message import is_morning_late, look_at_morning, send_morning, text_of
 from dayreel.services.upkeep.report_silences import LOOK_EVERY, WatchReport, report_silences
 from dayreel.settings import Settings, load_settings
@@ -29,7 +30,7 @@ from dayreel.settings import Settings, load_settings
 def command(once: bool, morning: bool, as_json: bool) -> int:
     """Compare what should exist with what does, every five minutes; report each silence once, and when it is over.
 
-    Also sends the morning's message, where nobody has sent it ten minutes after its time.
+    Also sends the morning's message and the weekly report's, where nobody has sent it ten minutes after its time.
     """
     if once and morning:
         raise click.UsageError("--once reports, and --morning only prints: give one of them.")
@@ -87,9 +88,11 @@ def _look(settings: Settings) -> WatchReport:
         health, targets = read_scheduler_health(project), notifier_routes(settings)
         notifiers = targets.mapped(project.connect)
         report = report_silences(project, health, notifiers=notifiers.of("failure"))
-        if not is_morning_late(project, targets=targets.of("report")):
-            return report
-        sent = send_morning(project, health, notifiers=notifiers.of("report"))
+        sent: list[str] = []
+        if is_morning_late(project, targets=targets.of("report")):
+            sent += send_morning(project, health, notifiers=notifiers.of("report"))
+        if is_weekly_late(project, targets=targets.of("report")):
+            sent += send_weekly(project, notifiers=notifiers.of("report"))
         return replace(report, sentences=(*report.sentences, *sent))
 
 

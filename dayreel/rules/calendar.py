@@ -20,6 +20,11 @@ _HOUR: Final = timedelta(hours=1)
 _YEAR: Final = 366  # days; every offset that a zone has comes up within it
 
 
+def last_full_week(day: date) -> date:
+    """Return the Monday of the newest week that is over on a day; weeks begin on Monday."""
+    return day - timedelta(days=day.weekday() + 7)
+
+
 def why_not_made(channel: Channel, day: date, now: datetime) -> str | None:
     """Return why `channel` must not be made for `day`, or None when it may be.
 

@@ -105,6 +105,7 @@ def test_the_environment_wins_and_empty_is_not_set(tmp_path: Path, monkeypatch: 
         ("DAYREEL_FIRST_DAY", "2026-13-01", "it is not a valid day; write it like 2026-11-01"),
         ("DAYREEL_FIRST_DAY", "20261101", "it is not a valid day; write it like 2026-11-01"),
         ("DAYREEL_MORNING_AT", "23:31", "it is not a clock time up to 23:30; write it like 08:00, or off"),
+        ("DAYREEL_WEEKLY_AT", "Monday 9:00", "it is not a weekday and a clock time; write it like mon 09:00, or off"),
     ],
 )
 def test_a_value_only_dagster_would_reject_is_refused_at_once(

@@ -52,6 +52,7 @@ def make_project(
     timezone: str = "UTC",
     config: Mapping[str, str] | None = None,
     morning_at: str = "off",
+    weekly_at: str = "off",
     actor: str = "test",
     run_id: str | None = None,
 ) -> Project:
@@ -68,7 +69,7 @@ def make_project(
     (root / "workspace.yaml").touch()
     for name, changes in (channels if channels is not None else {"crafts": {}}).items():
         write_channel(root, name, **changes)
-    settings = settings_at(root, world=world, timezone=timezone, morning_at=morning_at)
+    settings = settings_at(root, world=world, timezone=timezone, morning_at=morning_at, weekly_at=weekly_at)
     if catalog is None:
         path = settings.catalog.removeprefix("sqlite:///")
         catalog = quick_catalog(settings.catalog) if Path(path).exists() else fresh_catalog(settings.catalog)

@@ -97,7 +97,8 @@ class Deployment:
         (root / "channels").mkdir(parents=True)
         (root / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text(encoding="utf-8"), encoding="utf-8")
         environment = [f"DAYREEL_FIRST_DAY={days_ago(40)}", f"DAYREEL_TIMEZONE={ZONE}", "DAYREEL_REVIEWER=ana"]
-        environment.append("DAYREEL_MORNING_AT=off")  # it would be due, or not, by the hour at which tests run
+        # They would be due, or not, by the hour at which tests run.
+        environment += ["DAYREEL_MORNING_AT=off", "DAYREEL_WEEKLY_AT=off"]
         if sandbox_url is not None:
             environment.append(f"DAYREEL_SANDBOX_URL={sandbox_url}")
         environment += [f"{name}={value}" for name, value in (variables or {}).items()]

@@ -18,7 +18,6 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from dayreel.atomic_write import atomic_write_text
-from dayreel.clock import local_day
 from dayreel.errors import UsageError
 from dayreel.marts.build import days_to_report, mart_files, period_key, read_mart, refresh_marts
 from dayreel.schemas.channel import Channel
@@ -65,12 +64,6 @@ def parse_week(text: str) -> date:
         ) from None
 
 
-def last_full_week(project: Project) -> date:
-    """Return the Monday of the newest week that is over."""
-    today = local_day(project.clock.now(), project.settings.timezone)
-    return today - timedelta(days=today.weekday() + 7)
-
-
 def write_reports(project: Project, monday: date, *, channels: list[str] | None = None) -> list[WeeklyReport]:
     """Refresh the week's marts and write one report per channel into `var/reports`.
 
@@ -91,6 +84,12 @@ def write_reports(project: Project, monday: date, *, channels: list[str] | None 
         contents_of=[day for day in there_is if day >= monday - timedelta(days=WINDOW_DAYS)],
     )
     return [_write(project, project.channels.load(name), monday) for name in channels or project.channels.names()]
+
+
+def read_summaries(project: Project, monday: date) -> list[dict[str, Any]]:
+    """Return the rows of `summary/weekly` of a week, one per channel of the present world; None is null."""
+    summaries = read_mart(mart_files(project), "summary/weekly", [monday.isoformat()])
+    return _plain(_of(summaries, None, project.settings.world == "sandbox"))
 
 
 def chart_data(project: Project, monday: date, channel: str | None = None) -> ChartData:

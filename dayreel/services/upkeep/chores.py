@@ -21,6 +21,7 @@ from dayreel.services.footage_hooks import FootageChore, footage_hooks
 from dayreel.services.notifier_routes import Routes
 from dayreel.services.project import Project
 from dayreel.services.publishing.follow_ups import do_due_follow_ups, due_follow_ups
+from dayreel.services.reporting.send_weekly import is_weekly_late, send_weekly
 from dayreel.services.reviewing.expire_reviews import overdue_reviews, remind_or_expire
 from dayreel.services.reviewing.review_cards import send_waiting, waiting_messages
 from dayreel.services.upkeep.backups import is_backup_due, make_daily_backup
@@ -39,6 +40,8 @@ WATCH: Final = "watch"
 MOST_EFFECTS = 100
 MORNING: Final = "morning"
 """The morning's message. A schedule sends it; here it is due where that did not."""
+WEEKLY: Final = "weekly"
+"""The weekly report's message; as of the morning's."""
 _RECENT = timedelta(days=30)
 
 
@@ -86,10 +89,12 @@ def due_chores(project: Project, *, targets: Routes[str]) -> list[Chore]:
         ids = sorted(row.id for row in stalled)
         key = f"{fingerprint(stalled=ids)[:12]}:{backoff_slot(now, now)}"
         chores.append(Chore("stalled", f"stalled:{key}", "; ".join(ids)))
-    if is_morning_late(project, targets=targets.of("report")):
-        chores.append(
-            Chore(MORNING, f"{MORNING}:{backoff_slot(now, now)}", "the morning's message, which nobody has sent")
-        )
+    late = {"the morning's message": (MORNING, is_morning_late), "the weekly report": (WEEKLY, is_weekly_late)}
+    chores += [
+        Chore(name, f"{name}:{backoff_slot(now, now)}", f"{what}, which nobody has sent")
+        for what, (name, is_late) in late.items()
+        if is_late(project, targets=targets.of("report"))
+    ]
     if is_backup_due(project):
         chores.append(Chore("backup", f"backup:{backoff_slot(now, now)}", "the day's backup of the catalog"))
     chores += [*_bills(project, now), *_follow_ups(project, now)]
@@ -102,7 +107,7 @@ def due_chores(project: Project, *, targets: Routes[str]) -> list[Chore]:
 
 def chore_names(project: Project) -> list[str]:
     """Return the name of every chore that there is here, in the order in which they are done."""
-    return [*CHORES, *_of_footage(project), WATCH, MORNING]
+    return [*CHORES, *_of_footage(project), WATCH, MORNING, WEEKLY]
 
 
 def do_chore(
@@ -133,6 +138,7 @@ def do_chore(
         "bills": lambda: read_bills(project),
         "stalled": lambda: notify_stalled(project, notifiers=notifiers.of("failure")),
         MORNING: lambda: send_morning(project, health, notifiers=notifiers.of("report")),
+        WEEKLY: lambda: send_weekly(project, notifiers=notifiers.of("report")),
         WATCH: lambda: list(report_silences(project, health, notifiers=notifiers.of("failure")).sentences),
     }
     if name in acts:
