@@ -13,10 +13,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
 from dayreel.cli import root
 from dayreel.footage.schemas.library import LibraryPlan
@@ -30,6 +31,7 @@ from dayreel.schemas.mart import Table
 from dayreel.schemas.metric import METRICS
 from dayreel.settings import Settings
 from dayreel.stores.catalog.tables import metadata
+from dayreel.stores.state.models import Phase, PipelineDocument
 from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.models import PICTURES, ModelRow, Price, Source, TextModel, VideoModel, Voice
 from dayreel.vendors.record import CaptionRules, PlatformLimits, PlatformMetric
@@ -381,6 +383,19 @@ def catalog() -> Iterator[str]:
         yield from _table(("column", "type", "", "points to"), rows)
 
 
+def pipeline_document() -> Iterator[str]:
+    """Yield a table of what a validated `pipeline.json` may say where it has no schema of its own."""
+    phases = [f"`{name}`" for name in PipelineDocument.model_fields]
+    yield f"{', '.join(phases)}: each, where it is there, an object with these members and any others:\n"
+    rows = ((f"`{name}`", _kind(field), field.description or "") for name, field in Phase.model_fields.items())
+    yield from _table(("member", "what it may be", "what it says"), rows)
+
+
+def _kind(field: FieldInfo) -> str:
+    choices = [f"`{choice}`" for part in get_args(field.annotation) for choice in get_args(part) if choice is not str]
+    return ", ".join(choices) if "Literal" in str(field.annotation) else "an object"
+
+
 def refusals(name: str) -> Iterator[str]:
     """Yield a table of what a vendor refuses: codes with the same meaning in one row."""
     known = vendor_named(name).refusals
@@ -420,6 +435,7 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "marts": marts,
     "content tables": content_tables,
     "catalog": catalog,
+    "pipeline document": pipeline_document,
     "refusals": refusals,
     "changelog": changelog,
     "decisions": decisions,

@@ -1,6 +1,7 @@
 """Making the day's idea: from a language model, different from those of the last months, from a calendar, or pinned."""
 
 import csv
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -88,7 +89,14 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
                 next_step="Write caption and topic without them, put a font of that script into the folder that "
                 "DAYREEL_FONTS names, or change `edit.hook` and `edit.end_card` in the channel's file.",
             )
-        atomic_write_text(project.contents.folder(row.id) / "idea.json", idea.model_dump_json(indent=2))
+        file = {
+            "id": row.id,
+            "timestamp": project.clock.now().isoformat(timespec="seconds"),
+            "status": "for_production",
+            **idea.model_dump(mode="json"),
+        }
+        text = json.dumps(file, ensure_ascii=False, indent=2)
+        atomic_write_text(project.contents.folder(row.id) / "idea.json", text)
         columns = {"idea": idea.idea, "topic": idea.topic, "caption": idea.caption}
         return Product(
             product.manifest,

@@ -6,6 +6,7 @@ Everything in it comes from the marts, which are refreshed first; pictures are i
 import base64
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,8 +21,11 @@ from PIL import Image, UnidentifiedImageError
 from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import UsageError
 from dayreel.marts.build import days_to_report, mart_files, period_key, read_mart, refresh_marts
+from dayreel.queries.contents import status_of
+from dayreel.rules.calendar import last_full_week
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS
+from dayreel.services.notify_people import project_today
 from dayreel.services.project import Project
 from dayreel.services.reporting.draw_charts import ChartData, draw_all
 
@@ -64,6 +68,16 @@ def parse_week(text: str) -> date:
         ) from None
 
 
+def week_to_report(project: Project) -> date:
+    """Return the Monday of the week that a report is of where nobody names one.
+
+    That is the newest week that is over; where everything began after it, the week that has begun.
+    """
+    monday = last_full_week(project_today(project))
+    has_begun_since = not days_to_report(project, date.min, monday + timedelta(days=6))
+    return monday + timedelta(days=7) if has_begun_since else monday
+
+
 def write_reports(project: Project, monday: date, *, channels: list[str] | None = None) -> list[WeeklyReport]:
     """Refresh the week's marts and write one report per channel into `var/reports`.
 
@@ -83,7 +97,9 @@ def write_reports(project: Project, monday: date, *, channels: list[str] | None 
         [day for day in there_is if day >= monday or day.isoformat() not in known],
         contents_of=[day for day in there_is if day >= monday - timedelta(days=WINDOW_DAYS)],
     )
-    return [_write(project, project.channels.load(name), monday) for name in channels or project.channels.names()]
+    return [
+        _write(project, project.channels.load(name), monday, there_is) for name in channels or project.channels.names()
+    ]
 
 
 def read_summaries(project: Project, monday: date) -> list[dict[str, Any]]:
@@ -121,7 +137,7 @@ def _of(frame: pd.DataFrame, channel: str | None, simulated: bool) -> pd.DataFra
     return rows if channel is None or "channel" not in rows else rows[rows["channel"] == channel]
 
 
-def _write(project: Project, channel: Channel, monday: date) -> WeeklyReport:
+def _write(project: Project, channel: Channel, monday: date, reported: list[date]) -> WeeklyReport:
     files = mart_files(project)
     year, number, _ = monday.isocalendar()
     week = f"{year}-W{number:02d}"
@@ -136,6 +152,7 @@ def _write(project: Project, channel: Channel, monday: date) -> WeeklyReport:
         "first": monday,
         "last": monday + timedelta(days=6),
         "simulated": data.simulated,
+        "under_way": _under_way(project, channel, monday, reported),
         **_facts(_of(summaries, channel.name, data.simulated), data, monday),
         **_best_and_worst(project, data, monday),
         "gaps": _gaps(data.daily, monday),
@@ -145,6 +162,21 @@ def _write(project: Project, channel: Channel, monday: date) -> WeeklyReport:
     path = project.settings.var_dir / "reports" / f"{channel.name}-{week}.html"
     atomic_write_text(path, _template("report.html.j2").render(**facts) + "\n")
     return WeeklyReport(channel.name, week, path, _template("report.txt.j2").render(**facts).strip())
+
+
+def _under_way(project: Project, channel: Channel, monday: date, reported: list[date]) -> str:
+    """Return in a sentence what there is of days that the numbers do not have yet: of today, before it is measured."""
+    today = project_today(project)
+    # A channel to the east of the project's zone has its tomorrow already.
+    days = [day for day in (today, today + timedelta(days=1)) if day not in reported and 0 <= (day - monday).days < 7]
+    contents = [content for day in days for content in status_of(project, day=day, channels=[channel.name]).contents]
+    if not contents:
+        return ""
+    states = Counter(content.row.state.replace("_", " ") for content in contents)
+    spent = sum((cost for content in contents for _, cost in content.costs), Decimal(0))
+    counted = ", ".join(f"{count} {state}" for state, count in states.items())
+    videos = f"{len(contents)} video{'s' if len(contents) > 1 else ''}"
+    return f"Today, not in the numbers yet: {videos} ({counted}), ${spent:,.2f} spent."
 
 
 def _facts(summaries: pd.DataFrame, data: ChartData, monday: date) -> dict[str, Any]:

@@ -10,13 +10,19 @@ import contextlib
 import errno
 import os
 import stat
+import sys
+import time
 from dataclasses import dataclass
 from typing import Final
 
-_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a named pipe in the file's place must not hang the reader
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-_APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND
+_BYTES: Final = getattr(os, "O_BINARY", 0)  # Windows would change the ends of lines
+# A named pipe in the file's place must not hang the reader.
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BYTES
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BYTES
+_APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | _BYTES
+OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | _BYTES
 _NO_LINK: Final = {errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV}
+_REPLACE_PAUSES_S: Final = (0.001, 0.005, 0.02, 0.1, 0.3, 0.6)
 _NEW_FILE_MODE: Final = 0o666  # less the umask
 
 
@@ -123,7 +129,17 @@ class Disk:
             self.settle(os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY))
 
     def replace(self, source: str, target: str) -> None:
-        """Put `source` in the place of `target` in one step that no reader can see half of."""
+        """Put `source` in the place of `target` in one step that no reader can see half of.
+
+        Windows refuses while somebody has `target` open; readers have it for moments, so it is tried for a second.
+        """
+        for pause_s in _REPLACE_PAUSES_S if sys.platform == "win32" else ():
+            try:
+                os.replace(source, target)
+            except PermissionError:
+                time.sleep(pause_s)
+            else:
+                return
         os.replace(source, target)
 
     def append(self, path: str, line: bytes) -> None:
@@ -131,7 +147,7 @@ class Disk:
         fd = os.open(path, _APPEND, _NEW_FILE_MODE)
         try:
             size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
+            if size and read_at(fd, 1, size - 1) != b"\n":
                 line = b"\n" + line
             self.put(fd, line)
         finally:
@@ -139,7 +155,11 @@ class Disk:
 
     def sign(self, fd: int, raw: bytes, offset: int) -> None:
         """Write into the open lock file."""
-        os.pwrite(fd, raw, offset)
+        if hasattr(os, "pwrite"):
+            os.pwrite(fd, raw, offset)
+        else:  # Windows
+            os.lseek(fd, offset, os.SEEK_SET)
+            os.write(fd, raw)
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is fine."""
@@ -159,6 +179,16 @@ class Disk:
             return os.path.samefile(first, other)
         except FileNotFoundError:
             return False
+
+
+def read_at(fd: int, size: int, offset: int) -> bytes:
+    """Return up to `size` bytes from `offset` on; where there is no `pread` (Windows) the descriptor stands behind them
+    afterwards.
+    """
+    if hasattr(os, "pread"):
+        return os.pread(fd, size, offset)
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.read(fd, size)
 
 
 def _read_to_end(fd: int, expected: int) -> bytes:

@@ -23,7 +23,7 @@ from filelock import lock_descriptor, unlock_descriptor
 from pydantic_core import from_json, to_json
 
 from dayreel.clock import Clock
-from dayreel.stores.state.disk import Disk
+from dayreel.stores.state.disk import OPEN_LOCK, Disk, read_at
 from dayreel.stores.state.errors import StateLockError
 
 _RECORD_BYTES: Final = 768
@@ -34,7 +34,6 @@ _HELD: Final = b"held"
 _FREE: Final = b"free"
 _FIRST_PAUSE_S: Final = 0.0005
 _LONGEST_PAUSE_S: Final = 0.005
-_OPEN: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 _HOST: Final = socket.gethostname()
 
 
@@ -222,7 +221,8 @@ class DocumentLock:
         except OSError:
             return None
         try:
-            return _parse(os.pread(fd, _RECORD_BYTES, 0))
+            # Windows locks the first byte, which is always the same, against all other readers.
+            return _parse(_PREFIX[:1] + read_at(fd, _RECORD_BYTES - 1, 1))
         finally:
             os.close(fd)
 
@@ -262,13 +262,13 @@ class DocumentLock:
         )
 
     def _try_file(self) -> Hold | None:
-        fd = os.open(self._path, _OPEN, 0o666)
+        fd = os.open(self._path, OPEN_LOCK, 0o666)
         try:
             if lock_descriptor(fd, blocking=False):
                 # Somebody may have removed the file between opening and locking it; a lock on an unnamed file
                 # excludes nobody.
                 if self._is_current(fd):
-                    previous = _parse(os.pread(fd, _RECORD_BYTES, 0))
+                    previous = _parse(read_at(fd, _RECORD_BYTES, 0))
                     return Hold(fd, previous, previous is None or previous.is_held, os.getpid())
                 unlock_descriptor(fd)
         except BaseException:

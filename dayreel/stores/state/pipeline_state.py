@@ -42,8 +42,10 @@ class PipelineState:
         validate_on_read: check the schema on every `read`.
         max_backups: how many earlier states are kept.
         backup_before_write: keep the state before every commit.
-        schema: the pydantic model that documents must fit; None checks only that they are plain JSON objects.
+        schema: the pydantic model that documents must fit; without one they are plain JSON objects, and fit
+            `PipelineDocument` where `validate_on_read` asks for validation.
         lock_timeout_s: how long a transaction waits for another writer.
+        timeout: the same, under the name that the source document gives it; it wins.
         durable: wait for the device (fsync); without it everything but the protection against power loss remains.
         actor: who writes, for the log and for whoever waits; the name of the user by default.
         migrations: steps for older documents: step `n` takes version `n` to `n + 1`. Applied on read, kept by the next
@@ -66,6 +68,7 @@ class PipelineState:
         lock_timeout_s: float = 10.0,
         durable: bool = True,
         *,
+        timeout: float | None = None,
         actor: str | None = None,
         migrations: Migrations | None = None,
         version_field: str = "schema_version",
@@ -76,6 +79,7 @@ class PipelineState:
         disk: Disk | None = None,
     ) -> None:
         """Wire the parts together; the file system is not touched before the first use."""
+        lock_timeout_s = lock_timeout_s if timeout is None else timeout
         if max_backups < 0 or lock_timeout_s < 0:
             raise ValueError("max_backups and lock_timeout_s must not be negative")
         self.path = Path(os.path.realpath(path))  # unlike `resolve`, leaves links in a circle for `read` to report
@@ -99,7 +103,7 @@ class PipelineState:
         )
         self._reader = Reader(
             name,
-            schema=schema,
+            schema=schema or (_default_schema() if validate_on_read else None),
             migrations=migrations or {},
             version_field=version_field,
             max_size_bytes=max_size_bytes,
@@ -289,6 +293,12 @@ class PipelineState:
             f"Tried to restore {str(self.path)!r} as it was at {at.isoformat()}; its log begins later.",
             next_step="`dayreel state history PATH` shows since when.",
         )
+
+
+def _default_schema() -> type[BaseModel]:
+    from dayreel.stores.state.models import PipelineDocument  # noqa: PLC0415  most documents bring their own
+
+    return PipelineDocument
 
 
 def _user() -> str:

@@ -1,6 +1,7 @@
 """The day's idea: new, on the schema, paid once; or a row that somebody wrote."""
 
 import json
+from datetime import datetime
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +35,8 @@ def test_an_idea_is_written_to_manifest_folder_and_catalog(make_project: MakePro
     assert result.manifest.idea.idea == SUBJECTS[0]
     written = json.loads((project.contents.folder(ID) / "idea.json").read_text())
     assert written["caption"] == "Clay, patience 🏺"
+    assert (written["id"], written["status"]) == (ID, "for_production")
+    assert datetime.fromisoformat(written["timestamp"]).replace(microsecond=0) == project.clock.now()
     row = content_row(project, ID)
     assert (row.state, row.idea, row.topic, row.caption) == (
         "scripting",

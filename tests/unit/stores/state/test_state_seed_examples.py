@@ -1,29 +1,19 @@
 """The source document's own examples run as they stand, with no change but the import."""
 
-import functools
 import re
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from dayreel.stores import state as state_package
 from dayreel.stores.state import PipelineState
 
 EXAMPLES = Path(__file__).with_name("seed_examples.md").read_text()
 BLOCKS = dict(re.findall(r"^## (.+?)\n\n```python\n(.+?)^```", EXAMPLES, re.MULTILINE | re.DOTALL))
-
-
-class Phase(BaseModel):
-    status: str
-    metrics: dict[str, float] = {}
-
-
-class Phases(BaseModel):
-    phase1: Phase
 
 
 def run(title: str, names: dict[str, Any]) -> dict[str, Any]:
@@ -111,14 +101,30 @@ def test_the_complete_migration_example_commits_phase_by_phase(
 def test_the_schema_example_refuses_what_is_not_a_phase(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The source document's manager brings a schema; here it is handed in."""
-    names |= {"StateValidationError": state_package.StateValidationError}
-    names["PipelineState"] = functools.partial(PipelineState, schema=Phases)
+    names |= {"StateValidationError": state_package.StateValidationError, "PipelineState": PipelineState}
     run("Schema validation", names)
     printed = capsys.readouterr().out
     assert printed.startswith("Validation failed: Tried to write")
     assert "/phase1" in printed
     assert names["state"].read()["phase1"]["status"] == "success"
+    with pytest.raises(state_package.StateValidationError, match="/phase2/status"):
+        names["state"].write({"phase2": {"status": "succes"}})
+
+
+def test_more_time_for_a_lock_is_given_as_the_document_says(tmp_path: Path) -> None:
+    refusals: list[str] = []
+
+    def wait() -> None:
+        with pytest.raises(state_package.StateLockError) as refusal:
+            PipelineState(tmp_path / "pipeline.json", timeout=0.02).write({"n": 2})
+        refusals.append(str(refusal.value))
+
+    with PipelineState(tmp_path / "pipeline.json", timeout=30.0).transaction() as txn:
+        txn.data["n"] = 1
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        waiter.join()
+    assert refusals[0].startswith("Tried for 0.02 s")
 
 
 def test_the_settings_and_debugging_examples_run(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
