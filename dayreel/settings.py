@@ -88,6 +88,29 @@ class Settings(BaseSettings):
     notify_failure: str = Field("", description="notifiers of failed runs and of what should exist and does not")
     notify_budget: str = Field("", description="notifiers of caps that are nearly used up")
     notify_report: str = Field("", description="notifiers of the morning's message and the weekly report")
+    uploads: Literal["parallel", "sequential"] = Field(
+        "parallel", description="whether the posts of one video start at once, or `sequential`, one platform at a time"
+    )
+    enable_distribution: bool = Field(
+        default=True,
+        validation_alias="ENABLE_DISTRIBUTION",
+        description="`false` posts nothing from here, whoever starts it: what is approved is uploaded by hand",
+    )
+    pipeline_engine: Literal["alt", "v1"] = Field(
+        "alt",
+        validation_alias="PIPELINE_ENGINE",
+        description="`v1` leaves everything to the older system: nothing is made or posted by itself",
+    )
+    log_level: Literal["debug", "info", "warn", "error"] = Field(
+        "info",
+        validation_alias="LOG_LEVEL",
+        description="least level that goes into the JSON lines of workers and of the library's controller",
+    )
+    storage_path: Path | None = Field(
+        None,
+        validation_alias="STORAGE_PATH",
+        description="folder that holds the contents' folders; default is content/ in the project",
+    )
     reviewer: str | None = Field(None, description="your name on decisions; default is the login name")
 
     token_key: SecretStr | None = Field(
@@ -136,7 +159,12 @@ class Settings(BaseSettings):
     @property
     def content_dir(self) -> Path:
         """Folder that holds one folder per content."""
-        return self.root / "content"
+        return self.root / (self.storage_path or "content")
+
+    @property
+    def shown_content_dir(self) -> str:
+        """That folder for people: inside the project as they see it from there."""
+        return self.content_dir.as_posix().removeprefix(f"{self.root.as_posix()}/")
 
     @property
     def var_dir(self) -> Path:
@@ -147,6 +175,20 @@ class Settings(BaseSettings):
     def sandbox_dir(self) -> Path:
         """Folder in which the sandbox world keeps its state."""
         return self.var_dir / "sandbox"
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _other_programs_have_other_levels(cls, text: object) -> object:
+        # Whoever has this variable for another program must not be stopped by its names.
+        level = str(text).lower()
+        return {"warning": "warn", "critical": "error", "fatal": "error"}.get(
+            level, "debug" if level in ("trace", "verbose", "http", "silly", "notset") else level or "info"
+        )
+
+    @field_validator("storage_path", mode="before")
+    @classmethod
+    def _empty_is_not_a_folder(cls, text: object) -> object:
+        return text or None
 
     @field_validator("timezone")
     @classmethod
@@ -217,7 +259,7 @@ def load_settings(root: Path | None = None) -> Settings:
     try:
         settings = Settings(_env_file=root / ".env", root=root)
     except ValidationError as error:
-        names = ", ".join(_variable(str(problem["loc"][0])) for problem in error.errors())
+        names = ", ".join(variable_of(str(problem["loc"][0])) for problem in error.errors())
         wanted = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         raise ConfigurationError(
             f"The environment (or .env) has a value dayreel cannot use for: {names} ({wanted}).",
@@ -231,6 +273,9 @@ def _by_name(variables: Mapping[str, str | None]) -> dict[str, str]:
     return {name.upper(): value or "" for name, value in variables.items()}
 
 
-def _variable(name: str) -> str:
-    """Return the variable that pydantic means: pydantic already reports a field that has an alias by that alias."""
-    return f"DAYREEL_{name}".upper() if name in Settings.model_fields else name
+def variable_of(name: str) -> str:
+    """Return the variable of a field, or the variable itself: pydantic reports a field that has an alias by that."""
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return name
+    return str(field.validation_alias or f"DAYREEL_{name}".upper())

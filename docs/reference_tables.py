@@ -29,7 +29,7 @@ from dayreel.rules.pricing import described
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.mart import Table
 from dayreel.schemas.metric import METRICS
-from dayreel.settings import Settings
+from dayreel.settings import Settings, variable_of
 from dayreel.stores.catalog.tables import metadata
 from dayreel.stores.state.models import Phase, PipelineDocument
 from dayreel.vendors.model_list import ModelList
@@ -106,8 +106,12 @@ def settings() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         if name != "root":  # found from where a command is typed, never set
             secret = SecretStr.__name__ in str(field.annotation)
-            default = "" if field.default is None else f"`{field.default}`"
-            own.append((f"`DAYREEL_{name.upper()}`", _about(field.description or "", secret=secret), default))
+            default = (
+                ""
+                if field.default is None
+                else f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+            )
+            own.append((f"`{variable_of(name)}`", _about(field.description or "", secret=secret), default))
     variables = [
         (
             f"`{setting.variable}`",

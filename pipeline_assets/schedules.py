@@ -12,6 +12,7 @@ import dagster as dg
 
 from dayreel.clock import local_day
 from dayreel.rules.calendar import why_not_made
+from dayreel.rules.flags import why_nothing_starts
 from dayreel.schemas.channel import Channel
 from dayreel.services.making.open_content import why_left_out
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
@@ -51,7 +52,7 @@ def _make_day(channel: Channel) -> dg.ScheduleDefinition:
         refusal = why_not_made(channel, day, now)
         if refusal is None:
             with context.resources.project.open(actor="schedule") as project:
-                refusal = why_left_out(project, channel, day, now)
+                refusal = why_nothing_starts(project.settings) or why_left_out(project, channel, day, now)
         if refusal is not None:
             return dg.SkipReason(refusal)
         return dg.RunRequest(

@@ -12,6 +12,7 @@ from dayreel.queries.holds import holds
 from dayreel.queries.silences import silences_of
 from dayreel.records import Records, opened_records
 from dayreel.rules.content_ids import parse_day
+from dayreel.rules.flags import flag_notices
 
 SHOWN = 20
 _TWO_DAYS_H = 48
@@ -27,7 +28,15 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
     wanted = parse_day(day) if day else None
     with opened_records() as records:
         status = status_of(records, day=wanted, limit=None if everything or wanted else SHOWN)
-        now, held = records.clock.now(), [*holds(records).sentences(), *left_out_channels(records)]
+        folder = records.settings.shown_content_dir
+        now, held = (
+            records.clock.now(),
+            [
+                *flag_notices(records.settings),
+                *holds(records).sentences(),
+                *left_out_channels(records),
+            ],
+        )
         without_content = status.unknown.of(None)
         if as_json:
             for sentence in held:
@@ -38,7 +47,9 @@ def command(day: str | None, everything: bool, as_json: bool) -> None:
         days = _day_lines(records, wanted)
         silent = [f"{silence.text} {silence.next_step}" for silence in silences_of(records)]
     nothing = f"Nothing was made for {wanted}. `dayreel status --all` lists every day." if wanted else _NOTHING_YET
-    lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now)] or [nothing]
+    lines = [line for content in urgent_first(status.contents) for line in _content_lines(content, now, folder)] or [
+        nothing
+    ]
     print_paged([*held, *silent, *days, *lines, *_unknown_lines(status)])
 
 
@@ -59,7 +70,7 @@ def _day_lines(records: Records, wanted: date | None) -> list[str]:
     ]
 
 
-def _content_lines(content: ContentStatus, now: datetime) -> list[str]:
+def _content_lines(content: ContentStatus, now: datetime, folder: str) -> list[str]:
     """Return one content in lines of at most 80 columns, its id in one piece; longer are only errors and posts."""
     posts = ", ".join(_post(post, now) for post in content.posts)
     lines = [f"{content.row.id}  {content.standing}  ${content.cost_usd:.2f}{f'  {posts}' if posts else ''}"]
@@ -67,7 +78,7 @@ def _content_lines(content: ContentStatus, now: datetime) -> list[str]:
         lines.append(f"  failed: {content.row.error}")
     lines += [f"  not out on {post.platform}: {post.error}" for post in content.failed_posts]
     if content.row.state == "review_pending" and content.row.final_video_path:
-        lines.append(f"  content/{content.row.final_video_path}")
+        lines.append(f"  {folder}/{content.row.final_video_path}")
     return [*lines, f"  {content.next_step}"] if content.next_step else lines
 
 

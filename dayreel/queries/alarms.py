@@ -9,6 +9,7 @@ from dayreel.queries.holds import read_holds
 from dayreel.queries.silences import SilenceRow, read_silences
 from dayreel.queries.unknown_outcomes import UnknownOutcomes, read_unknown_outcomes
 from dayreel.records import Records
+from dayreel.rules.flags import flag_notices
 from dayreel.stores.catalog.epoch import epoch_beside
 
 
@@ -18,7 +19,8 @@ class Alarms:
 
     Attributes:
         stopped: a sentence, while the kill switch is off.
-        held: a sentence for each hold, and for each channel that is left out, with what ends it.
+        held: a sentence for each flag that stops something, for each hold, and for each channel that is left out, with
+            what ends it.
         silent: what should have happened and has not, as of the last look.
     """
 
@@ -51,4 +53,9 @@ def read_alarms(records: Records, connection: Connection) -> Alarms:
     stopped = switch_sentence(switch) if switch.value == "off" else None
     held = read_holds(connection, epoch_beside(records.settings.content_dir)).sentences()
     silent = tuple(row for row in read_silences(connection, records.settings.world) if row.reported_at is not None)
-    return Alarms(stopped, (*held, *left_out_channels(records)), read_unknown_outcomes(records, connection), silent)
+    return Alarms(
+        stopped,
+        (*flag_notices(records.settings), *held, *left_out_channels(records)),
+        read_unknown_outcomes(records, connection),
+        silent,
+    )

@@ -15,6 +15,7 @@ from dayreel.clock import local_day
 from dayreel.queries.rows import ContentRow, all_rows, begun_on_of, current_content, rests_of, skipped_day
 from dayreel.records import Records
 from dayreel.rules.calendar import DayStanding, make_due_at, standing_of
+from dayreel.rules.flags import why_nothing_starts
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pauses import PauseSpan
 from dayreel.schemas.channel import Channel
@@ -87,6 +88,8 @@ def missing_days(
     Raises:
         StoreError: the catalog cannot be read.
     """
+    if why_nothing_starts(records.settings) is not None:
+        return []
     with records.catalog.read() as connection:
         return [
             _missing_day(channel, due)
@@ -111,6 +114,8 @@ def unmade_today(records: Records, connection: Connection, channel: Channel) -> 
 
 def due_days(records: Records, connection: Connection, channel: Channel) -> Iterator[DueDay]:
     """Yield the days of the last week on which something should have been begun; nobody chose to have nothing made."""
+    if why_nothing_starts(records.settings) is not None:
+        return
     now, known_since = records.clock.now(), _known_since(records, connection, channel)
     for day, row, standing, rests in _last_week(records, connection, channel):
         due_at = make_due_at(channel, day)

@@ -47,6 +47,7 @@ class Facts:
         approvers: who has approved exactly what would go out.
         approvals_needed: how many people have to.
         checks: those of the video, each with its waiver.
+        distribution_off: why nothing is posted from here at all, or None.
         held: why nothing is posted there until somebody has looked, or None.
         other_account: that the approval is for another account than the keys are those of, or None.
     """
@@ -73,6 +74,7 @@ class Facts:
     approvals_needed: int
     checks: tuple[JudgedCheck, ...]
     other_account: str | None = None
+    distribution_off: str | None = None
     held: str | None = None
 
 
@@ -143,6 +145,8 @@ def _hold(facts: Facts) -> Gate:
 
 
 def _dry_run(facts: Facts) -> Gate:
+    if facts.distribution_off is not None:
+        return _closed("dry_run", facts.distribution_off)
     if facts.world == "sandbox" or facts.live_allowed:
         return _open("dry_run", "posting is allowed for this account")
     return _closed(

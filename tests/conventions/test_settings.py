@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import ConfigurationError
-from dayreel.settings import Settings, load_settings
+from dayreel.settings import Settings, load_settings, variable_of
 from dayreel.vendors.registry import vendors
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -31,7 +31,7 @@ FIELDS = {name: field for name, field in Settings.model_fields.items() if name n
 
 SETTINGS = list(dict.fromkeys(setting for vendor in vendors() for setting in vendor.settings))
 VENDORS_OWN = {setting.variable for setting in SETTINGS}
-DESCRIBED = {f"DAYREEL_{name}".upper(): field.description or "" for name, field in FIELDS.items()} | {
+DESCRIBED = {variable_of(name): field.description or "" for name, field in FIELDS.items()} | {
     setting.variable: setting.help for setting in SETTINGS
 }
 
@@ -46,7 +46,11 @@ def rendered() -> str:
     lines = [*HEAD, ""]
     for name, field in FIELDS.items():
         default = "" if field.default is None else field.default
-        lines += [f"# {field.description}", f"#DAYREEL_{name.upper()}={default}", ""]
+        lines += [
+            f"# {field.description}",
+            f"#{variable_of(name)}={str(default).lower() if isinstance(default, bool) else default}",
+            "",
+        ]
     lines += [*KEYS, ""]
     for setting in SETTINGS:
         lines += [f"# {setting.help}", f"#{setting.variable}=", ""]

@@ -58,6 +58,14 @@ def test_a_day_off_for_the_channel_is_skipped_with_the_reason(make_deployment: A
     assert "2027-03-11 is a thu; channel 'notes' is made on mon, wed" in str(tick.skip_message)
 
 
+def test_the_older_system_keeps_the_schedule_from_making(make_deployment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment: Deployment = make_deployment(notes={**NOTES, "timezone": "UTC"})
+    monkeypatch.setenv("PIPELINE_ENGINE", "v1")
+    tick = _tick(deployment, "make_day_notes_schedule", datetime(2027, 3, 10, 9, tzinfo=UTC))
+    assert tick.run_requests == []
+    assert "PIPELINE_ENGINE=v1 leaves everything to the older system" in str(tick.skip_message)
+
+
 def test_posts_are_measured_for_the_day_of_the_installation(make_deployment: Any) -> None:
     deployment: Deployment = make_deployment(notes={**NOTES, "timezone": "UTC"})
     (request,) = _tick(deployment, "measure_schedule", datetime(2027, 3, 10, 7, 30, tzinfo=UTC)).run_requests

@@ -62,10 +62,11 @@ class JsonLog:
             handler.close()
 
 
-def open_log(folder: Path, name: str, **fields: str) -> JsonLog:
+def open_log(folder: Path, name: str, *, level: str = "info", **fields: str) -> JsonLog:
     """Open `<name>.jsonl` in a folder, which is made if need be.
 
     Args:
+        level: the least that is written, as `LOG_LEVEL` names it; what people see on the terminal stays.
         fields: in every line.
 
     Raises:
@@ -92,7 +93,7 @@ def open_log(folder: Path, name: str, **fields: str) -> JsonLog:
         )
     )
     logger = logging.getLogger(f"dayreel.log.{safe}")
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level.upper().replace("WARN", "WARNING"))
     logger.propagate = False
     logger.addHandler(handler)
     return JsonLog(logger)

@@ -188,7 +188,7 @@ def watch(poll: bool, log_dir: Path | None) -> int:
         settings, clock = library.project.settings, library.project.clock
         with (
             hold(settings.var_dir / "locks", WATCH_LOCK, what="watch the library", at=clock.now()),
-            open_log(log_dir or settings.var_dir / "logs", "library-watch") as log,
+            open_log(log_dir or settings.var_dir / "logs", "library-watch", level=settings.log_level) as log,
         ):
             words = f"Watching {library.root}."
             log.note("started", words, to_show=f"{words} Ctrl-C stops.", library=str(library.root))

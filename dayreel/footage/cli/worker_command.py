@@ -37,7 +37,7 @@ def command(roles: str, name: str, library: Path | None, log_dir: Path | None, o
         )
     wanted = [role.strip() for role in roles.split(",") if role.strip()]
     folder = log_dir or settings.var_dir / "logs"
-    with open_log(folder, f"worker-{name}", worker=name) as log, until_notified() as stop:
+    with open_log(folder, f"worker-{name}", level=settings.log_level, worker=name) as log, until_notified() as stop:
         words = f"worker {name} does {', '.join(wanted)} of {root}"
         log.note("started", words, to_show=f"{words}; Ctrl-C stops it", library=str(root), roles=wanted)
         done = work(

@@ -20,6 +20,7 @@ from dayreel.providers.platforms.contract import FollowsUp, PostRequest
 from dayreel.queries.config import read_config
 from dayreel.queries.rows import PostRow, get_content, posts_of
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.flags import why_nothing_is_posted, why_nothing_starts
 from dayreel.schemas.effect import FOLLOW_UPS, MOST_FOLLOW_UP_SENDS, Effect, EffectKey, EffectKind, Permit, RecordHandle
 from dayreel.schemas.posts import COVER_HASH
 from dayreel.services.effects.intent import Done, Intent
@@ -73,6 +74,8 @@ def due_follow_ups(project: Project) -> dict[tuple[str, str], datetime]:
     """Return content and platform of every post with something to be done that nobody has to look at first, and since
     when it waits.
     """
+    if why_nothing_starts(project.settings) or why_nothing_is_posted(project.settings):
+        return {}
     with project.catalog.read() as connection:
         if read_config(connection, "switch").value == "off":
             return {}

@@ -21,6 +21,7 @@ from dayreel.queries.review import approval_scope, as_approved
 from dayreel.queries.rows import ContentRow, newest_verdict, pause_of
 from dayreel.rules.approval import ApprovalScope
 from dayreel.rules.calendar import window_state
+from dayreel.rules.flags import why_nothing_is_posted
 from dayreel.rules.gates import Facts
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
@@ -30,6 +31,7 @@ from dayreel.services.project import Project
 from dayreel.services.retry_transient import retry_transient
 from dayreel.settings import World
 from dayreel.stores.catalog.tables import accounts, content, effects, platform_posts
+from dayreel.vendors.registry import platform_named
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def facts_of(
         switch_on=read_config(connection, "switch").value == "on",
         made_in=row.world,
         world=project.settings.world,
+        distribution_off=why_nothing_is_posted(project.settings, by_hand=platform_named(platform).by_hand),
         live_allowed=read_config(connection, f"publish.{platform}").value == "live",
         account_problem=account.problem,
         newest_verdict=newest.verdict if newest else None,

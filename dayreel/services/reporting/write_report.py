@@ -168,7 +168,8 @@ def _under_way(project: Project, channel: Channel, monday: date, reported: list[
     """Return in a sentence what there is of days that the numbers do not have yet: of today, before it is measured."""
     today = project_today(project)
     # A channel to the east of the project's zone has its tomorrow already.
-    days = [day for day in (today, today + timedelta(days=1)) if day not in reported and 0 <= (day - monday).days < 7]
+    week = [monday + timedelta(days=number) for number in range(7)]
+    days = [day for day in (today, today + timedelta(days=1)) if day in week and day not in reported]
     contents = [content for day in days for content in status_of(project, day=day, channels=[channel.name]).contents]
     if not contents:
         return ""

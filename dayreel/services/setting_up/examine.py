@@ -30,6 +30,7 @@ from dayreel.queries.rows import newest_backup_at, oldest_content_at
 from dayreel.queries.unknown_outcomes import unknown_outcomes
 from dayreel.records import Records
 from dayreel.rules.calendar import changes_of_make_at, check_zones
+from dayreel.rules.flags import TAKE_AWAY, flag_notices
 from dayreel.rules.retirement import ending
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.check import Check
@@ -78,6 +79,7 @@ def examine(settings: Settings) -> list[Check]:
     footage = footage_hooks(settings)
     checks += [] if footage is None else footage.checks(settings)
     checks += check_buckets(settings)
+    checks += check_flags(settings)
     checks += [check_prices(settings, channels), *check_models(settings, channels)]
     checks += [*check_platforms(channels), check_catalog(settings)]
     if checks[-1].verdict == "ok":
@@ -104,6 +106,11 @@ def _account(account: ConnectedAccount, now: datetime) -> Check:
     is_late = any(at - now < ANNOUNCED_AHEAD for at in account.ends.values())
     step = f"`dayreel connect {account.platform}` makes new tokens." if is_late else ""
     return Check(f"account of {account.platform}", "warn" if is_late else "ok", "; ".join(facts), step)
+
+
+def check_flags(settings: Settings) -> list[Check]:
+    """Say which flags stop something in processes with this environment."""
+    return [Check("flags", "warn", sentence, TAKE_AWAY) for sentence in flag_notices(settings)]
 
 
 def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Check:

@@ -16,12 +16,13 @@ from dayreel.queries.holds import holds
 from dayreel.queries.rows import decisions_after, get_content, list_contents, newest_verdict, pause_of
 from dayreel.rules.backoff import backoff_slot
 from dayreel.rules.calendar import window_state
+from dayreel.rules.flags import uploads_now, why_nothing_is_posted, why_nothing_starts
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel, Platform
 from dayreel.services.project import Project
 from dayreel.services.publishing.gate_facts import posted_today
 from dayreel.stores.catalog.tables import decisions, effects, platform_posts
-from dayreel.vendors.registry import vendor_named
+from dayreel.vendors.registry import platform_named, vendor_named
 
 BATCH = 100
 TRY_AGAIN_AFTER = timedelta(minutes=10)
@@ -125,16 +126,17 @@ def due_posts(
     names = set(project.channels.names())
     due: list[DuePost] = []
     held = holds(project)
+    stopped = why_nothing_starts(project.settings)
     if left_out is not None:
-        left_out += held.sentences()
+        left_out += [*filter(None, [stopped]), *held.sentences()]
     # Everything is held then, and each run would only find that out for itself.
-    if held.is_of_other_time:
+    if stopped is not None or held.is_of_other_time:
         return []
     with project.catalog.read() as connection:
         if read_config(connection, "switch").value == "off":
             return []
         waiting = list_contents(connection, states=("approved", "publishing"))
-        attempts, tried = _attempts(connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER)
+        attempts, tried, sending = _attempts(connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER)
         accounts = {
             name: (account.id,) for name, account in newest_accounts(connection, project.settings.world).items()
         }
@@ -157,7 +159,7 @@ def due_posts(
             window = window_state(channel, now)
             if is_paused or not window.is_open:
                 continue
-            due += [
+            of_content = [
                 DuePost(
                     decision.id,
                     row.id,
@@ -182,7 +184,9 @@ def due_posts(
                     connection, channel, row, platform, now, account_ids=accounts.get(platform, ()), channels=names
                 )
                 < channel.max_posts_per_day
+                and why_nothing_is_posted(project.settings, by_hand=platform_named(platform).by_hand) is None
             ]
+            due += uploads_now(project.settings, of_content, under_way=row.id in sending)
     if left_out is not None:
         left_out += [
             f"{platform}: nothing is posted there before its variables are set: {', '.join(missing)}"
@@ -201,8 +205,9 @@ def _missing_keys(project: Project, platform: Platform) -> list[str]:
 
 def _attempts(
     connection: Connection, content_ids: list[str], *, before: datetime
-) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
-    """Return how often each post was sent, and those that must not be started automatically (again).
+) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]], set[str]]:
+    """Return how often each post was sent, those that must not be started automatically (again), and the contents of
+    which one is being sent.
 
     What was refused may be started by a newer decision than the one it was refused under: it goes out as it is now.
     """
@@ -222,6 +227,7 @@ def _attempts(
     ).join(effects, effects.c.id == platform_posts.c.effect_id)
     attempts: dict[tuple[str, str], int] = {}
     tried: set[tuple[str, str]] = set()
+    sending: set[str] = set()
     for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))):
         attempts[(post.content_id, post.platform)] = post.attempts
         if post.refused_before:
@@ -230,7 +236,9 @@ def _attempts(
         certainly_not_out = post.state in ("failed", "sending") and post.effect == "intended"
         if not certainly_not_out or post.updated_at > before or post.attempts >= MOST_ATTEMPTS:
             tried.add((post.content_id, post.platform))
-    return attempts, tried
+            if post.state == "sending":
+                sending.add(post.content_id)
+    return attempts, tried, sending
 
 
 def _newest_approval() -> ScalarSelect[int | None]:

@@ -23,6 +23,7 @@ from dayreel.queries.money import Cap, overall_caps, spent_since
 from dayreel.queries.rows import ContentRow, contents_of_days, pause_of, posted_since, posts_without_public_id
 from dayreel.queries.unknown_outcomes import UnknownOutcome, unknown_outcomes
 from dayreel.rules.calendar import clock_moments, why_never_made
+from dayreel.rules.flags import TAKE_AWAY, flag_notices
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.pauses import why_paused
 from dayreel.schemas.channel import Channel
@@ -317,6 +318,7 @@ def _stops(project: Project) -> list[Silence]:
     stops = [Silence("hold", text, step) for text, step in holds(project).notices()]
     with project.catalog.read() as connection:
         switch = read_config(connection, "switch")
+    stops += [Silence("flag", text, TAKE_AWAY) for text in flag_notices(project.settings)]
     if switch.value == "off":
         stops.append(Silence("switch", switch_sentence(switch), "`dayreel switch on`"))
     return stops

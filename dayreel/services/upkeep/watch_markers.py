@@ -14,6 +14,7 @@ from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
 from dayreel.rules.content_ids import ContentId
 from dayreel.rules.fingerprint import fingerprint
+from dayreel.rules.flags import why_nothing_starts
 from dayreel.rules.lifecycle import WORKING
 from dayreel.rules.markers import SUFFIX
 from dayreel.schemas.channel import Channel
@@ -60,6 +61,9 @@ def new_markers(project: Project, seen: Mapping[str, str], *, days: Container[st
     Args:
         days: the partition keys that exist.
     """
+    stopped = why_nothing_starts(project.settings)
+    if stopped is not None:
+        return NewMarkers([], [stopped], dict(seen))
     ready: list[ReadyMarker] = []
     left_alone: list[str] = []
     now_seen: dict[str, str] = {}

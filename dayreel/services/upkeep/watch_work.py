@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError
 from dayreel.rules.calendar import make_due_at
+from dayreel.rules.flags import why_nothing_starts
 from dayreel.services.making.open_content import why_not_begun
 from dayreel.services.measure_posts import ONLY_DUE, PULL_TIMES
 from dayreel.services.notifier_routes import Routes
@@ -84,6 +85,8 @@ def next_work(project: Project, memory: Memory, *, targets: Routes[str]) -> tupl
 
 def _makings(project: Project, left_out: list[str]) -> list[Task]:
     tasks: list[Task] = []
+    if why_nothing_starts(project.settings) is not None:
+        return tasks  # `due_posts` says why
     now = project.clock.now()
     for name in project.channels.names():
         try:

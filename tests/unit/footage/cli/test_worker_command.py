@@ -58,6 +58,15 @@ def test_a_worker_without_a_shared_folder_names_the_setting(project: Path, dayre
     assert "DAYREEL_LIBRARY" in result.err
 
 
+def test_what_is_below_the_level_is_shown_and_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_log(tmp_path, "worker-attic", level="warn") as log:
+        note_end(log, Ended("p5-1", "remux", "done", "film.mkv", 61.25))
+        note_end(log, Ended("p5-2", "remux", "failed", "not the same footage", 1.0))
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    (line,) = (tmp_path / "worker-attic.jsonl").read_text().splitlines()
+    assert (json.loads(line)["level"], json.loads(line)["job"]) == ("WARNING", "p5-2")
+
+
 def test_each_job_logs_one_text_and_one_json_line_with_rotation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,8 @@
 """The day's idea: new, on the schema, paid once; or a row that somebody wrote."""
 
 import json
-from datetime import datetime
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
