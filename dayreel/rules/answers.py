@@ -55,6 +55,20 @@ def effort_of(model: TextModel, asked: Effort | None) -> Effort | None:
     return asked
 
 
+def temperature_of(model: TextModel, asked: float | None, effort: Effort | None) -> float | None:
+    """Return the temperature that a model is asked with; None leaves it to the vendor.
+
+    Raises:
+        ConfigurationError: the model thinks when it is asked so, and vendors refuse every temperature then.
+    """
+    if asked is not None and (model.thinks == "always" or effort not in (None, "none")):
+        raise ConfigurationError(
+            f"{model.provider} model {model.model!r} takes no temperature while it thinks. Nothing was asked.",
+            next_step="Leave `temperature` out of the channel file, or say `effort: none` where the model takes that.",
+        )
+    return asked
+
+
 def answer_room(model: TextModel, effort: Effort | None, *, text_tokens: int, asked: int | None) -> int:
     """Return the budget of an answer: for its text, and for the thinking before it; never more than the model has.
 

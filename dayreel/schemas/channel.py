@@ -60,6 +60,15 @@ AnswerTokens = Annotated[
 ]
 
 
+AskedTemperature = Annotated[
+    float | None,
+    Field(
+        ge=0, le=2, description="how freely it chooses words; only where the model does not think: with `effort: none`"
+    ),
+]
+_CRON = re.compile(r"^([0-5]?\d) ([01]?\d|2[0-3]) \* \* (\*|[0-7a-z](?:[0-7a-z,-]*[0-7a-z])?)$")
+
+
 def is_address(picture: str) -> bool:
     """Return whether a picture is named by its address, and not by its path."""
     return picture.startswith("https://")
@@ -75,6 +84,7 @@ class IdeaSource(Strict):
     max_similarity: float = Field(80, ge=0, le=100, description="0 to 100; above it two ideas are too similar")
     effort: AskedEffort = None
     max_tokens: AnswerTokens = None
+    temperature: AskedTemperature = None
 
     @model_validator(mode="after")
     def _fields_fit_the_provider(self) -> "IdeaSource":
@@ -93,9 +103,10 @@ class PromptSource(Strict):
     model: str = Field(description="the language model")
     effort: AskedEffort = None
     max_tokens: AnswerTokens = None
+    temperature: AskedTemperature = None
 
 
-HOW_TO_ASK = frozenset({"effort", "max_tokens"})
+HOW_TO_ASK = frozenset({"effort", "max_tokens", "temperature"})
 """Fields of both sources that say how a model is asked, not for what: what was made stays when they change."""
 
 
@@ -348,6 +359,11 @@ class Channel(Strict):
     active_until: date | None = Field(None, description="last day that is made")
     weekdays: tuple[Weekday, ...] = Field(WEEKDAYS, description="days of the week that are made")
     make_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time the day is made")
+    cron: str | None = Field(
+        None,
+        description="`make_at` and `weekdays` as a cron line, like `0 9 * * 1-5`; one video a day: the first two are "
+        "numbers, the next two `*`",
+    )
     ideas: IdeaSource = Field(description="where ideas come from")
     prompts: PromptSource | None = Field(None, description="who writes the prompts; not for own footage")
     segments: SegmentSpec = Field(SegmentSpec(), description="how many segments, how long, how large")
@@ -388,6 +404,17 @@ class Channel(Strict):
         """Length of the final video, without intro and outro, in seconds."""
         card = self.edit.end_card
         return self.segments_s + (card.duration_s - self._overlap_s if card else 0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cron_is_a_time_and_days(cls, document: object) -> object:
+        if not isinstance(document, Mapping) or document.get("cron") is None:
+            return document
+        twice = [name for name in ("make_at", "weekdays") if name in document]
+        if twice:
+            raise ValueError(f"`cron` says what `{twice[0]}` says: leave one of them out")
+        make_at, weekdays = read_cron(str(document["cron"]))
+        return {**document, "make_at": make_at, "weekdays": weekdays}
 
     @field_validator("timezone")
     @classmethod
@@ -445,6 +472,35 @@ class Channel(Strict):
         if not self.weekdays:
             raise ValueError("weekdays is empty: this channel would never be made")
         return self
+
+
+def read_cron(line: str) -> tuple[str, tuple[Weekday, ...]]:
+    """Return the clock time and the weekdays of a cron line.
+
+    Raises:
+        ValueError: it is not one, or not one of a video a day.
+    """
+    match = _CRON.match(" ".join(line.lower().split()))
+    if match is None:
+        raise ValueError(f"{line!r} is not a cron line of one video a day; write it like `0 9 * * *` or `30 7 * * 1-5`")
+    minute, hour, days = match.groups()
+    return f"{int(hour):02d}:{int(minute):02d}", WEEKDAYS if days == "*" else _cron_days(days)
+
+
+def _cron_days(text: str) -> tuple[Weekday, ...]:
+    """Return the days of a cron line, in which 0 and 7 are Sunday."""
+    names = {"sun": 0, **{name: number for number, name in enumerate(WEEKDAYS[:6], start=1)}}
+    wanted: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            begin, end = (names[day] if day in names else int(day) for day in (first, last if dash else first))
+        except ValueError:
+            raise ValueError(f"{part!r} in `cron` is not a day of the week; write 1 to 7 or mon to sun") from None
+        if end < begin:
+            end += 7
+        wanted |= {day % 7 for day in range(begin, end + 1)}
+    return tuple(name for number, name in enumerate(WEEKDAYS, start=1) if number % 7 in wanted)
 
 
 def _wants(experiment: Experiment | None, layer: str) -> bool:

@@ -132,6 +132,8 @@ class AnthropicModel:
                 "format": {"type": "json_schema", "schema": anthropic.transform_schema(question.schema)},
                 **({} if question.effort in (None, "none") else {"effort": question.effort}),
             },
+            # The SDK has no name for it any more; older models take it all the same.
+            **({} if question.temperature is None else {"extra_body": {"temperature": question.temperature}}),
             **({"thinking": {"type": "disabled"}} if question.effort == "none" else {}),
             "timeout": answer_timeout(self._timeout_s, question.max_tokens),
         }

@@ -23,6 +23,7 @@ class Question:
     Attributes:
         max_tokens: the budget of the answer, thinking included.
         effort: how hard to think, in the words of `vendors.models.Effort`; None leaves it to the vendor.
+        temperature: how freely to choose words; None leaves it to the vendor.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Question:
     schema_name: str
     max_tokens: int = 8000
     effort: str | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ def _config(question: Question) -> "GenerateContentConfig":
     return types.GenerateContentConfig(
         system_instruction=question.system,
         max_output_tokens=question.max_tokens,
+        temperature=question.temperature,
         response_mime_type="application/json",
         response_json_schema=supported(question.schema),
         thinking_config=_thinking(question.effort),

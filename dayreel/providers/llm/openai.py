@@ -133,6 +133,7 @@ class OpenAIModel:
                 reasoning=openai.omit
                 if question.effort is None
                 else {"effort": cast("ReasoningEffort", question.effort)},
+                temperature=openai.omit if question.temperature is None else question.temperature,
                 text={
                     "format": {
                         "type": "json_schema",

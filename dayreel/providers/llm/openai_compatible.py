@@ -147,6 +147,7 @@ def _request(question: Question, facts: TextModel) -> dict[str, Any]:
         "messages": [{"role": "system", "content": system}, {"role": "user", "content": question.prompt}],
         "max_tokens": question.max_tokens,
         **({"response_format": formats[form]} if form in formats else {}),
+        **({} if question.temperature is None else {"temperature": question.temperature}),
         **({"reasoning_effort": question.effort} if question.effort else {}),
     }
 

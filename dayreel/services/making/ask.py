@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from dayreel.errors import ContentRefusedError, PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow
-from dayreel.rules.answers import answer_room, effort_of, longest_silence, more_room
+from dayreel.rules.answers import answer_room, effort_of, longest_silence, more_room, temperature_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import most_tokens_cost, tokens_cost
 from dayreel.schemas.channel import Channel
@@ -200,7 +200,8 @@ def _course(project: Project, channel: Channel, layer: Layer, model: LanguageMod
     effort = effort_of(facts, source.effort if source else None)
     asked = source.max_tokens if source else None
     room = answer_room(facts, effort, text_tokens=question.max_tokens, asked=asked)
-    return _Course(question, facts, replace(question, effort=effort, max_tokens=room))
+    temperature = temperature_of(facts, source.temperature if source else None, effort)
+    return _Course(question, facts, replace(question, effort=effort, max_tokens=room, temperature=temperature))
 
 
 def _attempted(content_id: str, course: _Course) -> str:
@@ -231,6 +232,7 @@ def _paid(
             "schema_name": question.schema_name,
             "effort": question.effort,
             "max_tokens": question.max_tokens,
+            **({} if question.temperature is None else {"temperature": question.temperature}),
         },
         most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
         lease=LEASE + longest_silence(question.max_tokens, course.facts),

@@ -17,7 +17,7 @@ from dayreel.providers.platforms.approved import cover_problem
 from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
 from dayreel.queries.rows import ContentRow
-from dayreel.rules.answers import effort_of
+from dayreel.rules.answers import effort_of, temperature_of
 from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel, VideoSource
 from dayreel.schemas.posts import PictureCover
@@ -138,7 +138,8 @@ def usable(models: ModelList, channel: Channel, today: date) -> Iterator[tuple[s
             if isinstance(part, VideoSource):
                 segment_cost(models, channel)
             else:
-                effort_of(models.text(part.provider, part.model), part.effort)
+                facts = models.text(part.provider, part.model)
+                temperature_of(facts, part.temperature, effort_of(facts, part.effort))
         except ConfigurationError as error:
             yield part.model, error
         else:

@@ -252,6 +252,36 @@ def test_times_and_languages_need_no_quotes(tmp_path: Path) -> None:
     assert (instagram["share_to_feed"], instagram["ai_disclosure"]) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("cron", "make_at", "weekdays"),
+    [
+        ("0 9 * * *", "09:00", "mon tue wed thu fri sat sun"),
+        ("30 7 * * 1-5", "07:30", "mon tue wed thu fri"),
+        ("5 23 * * sat,SUN", "23:05", "sat sun"),
+        ("0  6 * * 5-7,0", "06:00", "fri sat sun"),
+        ("0 6 * * fri-mon", "06:00", "mon fri sat sun"),
+    ],
+)
+def test_a_cron_line_is_a_time_and_days(tmp_path: Path, cron: str, make_at: str, weekdays: str) -> None:
+    channel = files(tmp_path, crafts=GOOD + f'cron: "{cron}"\n').load("crafts")
+    assert (channel.make_at, channel.weekdays) == (make_at, tuple(weekdays.split()))
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('cron: "*/5 * * * *"', "is not a cron line of one video a day"),
+        ('cron: "0 9 1 * *"', "is not a cron line of one video a day"),
+        ('cron: "0 24 * * *"', "is not a cron line of one video a day"),
+        ('cron: "0 9 * * moon"', "'moon' in `cron` is not a day of the week"),
+        ('cron: "0 9 * * 1-9"', "is not a cron line of one video a day"),
+        ('cron: "0 9 * * *"\nmake_at: "09:00"', "`cron` says what `make_at` says"),
+    ],
+)
+def test_a_cron_line_of_other_times_is_refused(tmp_path: Path, lines: str, words: str) -> None:
+    assert words in str(problems_of(tmp_path, GOOD + lines + "\n"))
+
+
 def test_a_missing_file_that_is_named_is_reported_with_its_line(tmp_path: Path) -> None:
     channels = files(tmp_path, _base=GOOD + "brand:\n  watermark: logo.png\n", glass="extends: _base\n")
     (problem,) = channels.oversights()

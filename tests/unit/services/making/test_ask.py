@@ -174,6 +174,23 @@ def test_an_effort_that_the_model_lacks_asks_nothing(make_project: Callable[...,
         say(make_project(channels={"crafts": {"ideas": ideas}}), GOOD)
 
 
+def test_a_temperature_goes_to_a_model_that_does_not_think(make_project: Callable[..., Project]) -> None:
+    ideas = {"provider": "anthropic", "model": "claude-sonnet-5-5", "effort": "none", "temperature": 0.8}
+    project = make_project(channels={"crafts": {"ideas": ideas}})
+    _, model = say(project, GOOD)
+    assert [asked.temperature for asked in model.asked] == [0.8]
+    assert ledger_rows(project)[0]["request"]["temperature"] == 0.8
+
+
+@pytest.mark.parametrize("effort", [{}, {"effort": "low"}])
+def test_a_temperature_for_a_model_that_thinks_asks_nothing(
+    make_project: Callable[..., Project], effort: dict[str, str]
+) -> None:
+    ideas = {"provider": "anthropic", "model": "claude-sonnet-5-5", "temperature": 0.8, **effort}
+    with pytest.raises(ConfigurationError, match="takes no temperature while it thinks"):
+        say(make_project(channels={"crafts": {"ideas": ideas}}), GOOD)
+
+
 def test_what_does_not_fit_the_model_is_not_repeated(project: Project) -> None:
     model = FakeLanguageModel([answer(finish="no_room")] * 9)
     with pytest.raises(AnswerCutError, match="do not fit into what the model can read"):
