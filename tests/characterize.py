@@ -256,7 +256,8 @@ def desk_pages(contents: Sequence[str]) -> list[str]:
     months = [f"/calendar?channel={name}" for name in ("crafts", "resting", "pairs", "demo_crafts", "demo_histories")]
     return [
         "/", "/calendar", *months, "/calendar?channel=demo_crafts&month=2026-10", "/calendar?channel=nobody", *days,
-        f"/calendar/resting/{day(0)}", f"/calendar/demo_crafts/{day(5)}", "/money", "/unknown", "/library",
+        f"/calendar/resting/{day(0)}", f"/calendar/demo_crafts/{day(5)}", "/money", "/results",
+        "/unknown", "/library",
         "/library/work", "/account", "/people", "/nowhere", "/content/crafts-2020-01-01", "/docs/operate", "/docs/desk",
         *(f"/renders/{content}" for content in contents if content.startswith("crafts")),
     ]  # fmt: skip

@@ -31,6 +31,7 @@ from dayreel.desk.pages import (
     people,
     platform_accounts,
     queue,
+    results,
     unknown,
 )
 from dayreel.desk.pages.page import NOTICES, PageHandler, PageRequest, page
@@ -150,6 +151,8 @@ def _routes(
         act("/calendar/{channel}/resume", calendar.resume, "operator"),
         see("/money", money.money),
         see("/morning", morning.morning),
+        see("/results", results.show_channel),
+        see("/results/{content_id}", results.show_video),
         act("/switch", money.switch, "operator"),
         see("/unknown", unknown.unknown),
         act("/unknown/look", unknown.look_again, "operator"),
@@ -254,13 +257,18 @@ def _templates(folders: tuple[Path, ...]) -> Environment:
     environment.filters.update(platform=label_of, unit=UNIT_NAMES.__getitem__)
     environment.filters.update(usd=usd, span=_span, iso=_iso, stamp=_stamp, day=_day)
     environment.filters.update(
-        seen=snapshot_text, words=_words, at=datetime.fromisoformat, lasts=_lasts, as_text=_as_text
+        seen=snapshot_text, times=_times, words=_words, at=datetime.fromisoformat, lasts=_lasts, as_text=_as_text
     )
     return environment
 
 
 def _words(text: str) -> str:
     return text.replace("_", " ")
+
+
+def _times(factor: float) -> str:
+    """Return a multiple in words: `1.8 times`."""
+    return f"{factor:.2g} times" if factor < 10 else f"{factor:.0f} times"  # noqa: PLR2004
 
 
 def _lasts(seconds: float) -> str:

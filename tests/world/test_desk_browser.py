@@ -29,10 +29,12 @@ from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from tests.days import ZONE
 from tests.fakes.chromium import DESKTOP, PHONE, Chromium, Page, chromium, find_chromium
+from tests.fakes.counted import content_of, write_counted
 from tests.fakes.desk import PASSWORD, desk_on, served
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.ports import free_port
 from tests.fakes.project import content_row, make_project, reviewable
+from tests.fakes.rows import add_content
 from tests.fakes.sandbox import RunningSandbox
 from tests.world.desk_answers import answers, slow_line
 
@@ -163,9 +165,14 @@ async def review(page: Page, desk: Place, clip: Path) -> None:
     await page.press("form[action$='/approve'] button")
     assert "approved" in await page.say("document.querySelector('[data-field=state]').innerText")
     tomorrow = f"/calendar/crafts/{content_row(desk.project, desk.content_id).day + timedelta(days=1)}"
+    today = content_row(desk.project, desk.content_id).day
+    write_counted(desk.project, today)
+    posted = add_content(desk.project.catalog, content_of(6, today), "posted")
     for path in (
         "/calendar",
         tomorrow,
+        "/results?age=24h",
+        f"/results/{posted}",
         "/money",
         "/morning",
         "/unknown",
