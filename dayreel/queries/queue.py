@@ -19,7 +19,7 @@ from dayreel.queries.review import (
     scope_of_words,
     snapshot_for_review,
 )
-from dayreel.queries.rows import ContentRow, all_rows, list_contents
+from dayreel.queries.rows import ContentRow, all_rows, list_contents, newest_views
 from dayreel.records import Records
 from dayreel.rules.quality import JudgedCheck, Waiver, failed_checks
 from dayreel.schemas.channel import Channel
@@ -60,6 +60,7 @@ class QueueItem:
         title: the channel's, for people.
         poster: path inside the content's folder, when it is there.
         words: what each platform would get, as long as that can be decided.
+        views: per platform, as it was last counted; what was never counted, or is not reported, is not there.
     """
 
     status: ContentStatus
@@ -68,6 +69,7 @@ class QueueItem:
     poster: str | None
     checks: tuple[JudgedCheck, ...]
     words: tuple[PlatformWords, ...]
+    views: Mapping[str, int]
 
     @property
     def row(self) -> ContentRow:
@@ -134,9 +136,13 @@ def queue_of(
         pages = max(1, -(-counts[chosen] // PAGE_SIZE))
         page = min(max(page, 1), pages)
         statuses = read_status(records, connection, _rows(connection, chosen, page, of_channel)).contents
-        waived = waivers_of(connection, [status.row.id for status in statuses])
+        ids = [status.row.id for status in statuses]
+        waived, views = waivers_of(connection, ids), newest_views(connection, ids)
     load = files.channels()
-    items = tuple(_item(records, files, load, status, waived.get(status.row.id, ())) for status in statuses)
+    items = tuple(
+        _item(records, files, load, status, waived.get(status.row.id, ()), views.get(status.row.id, {}))
+        for status in statuses
+    )
     return Queue(chosen, counts, items, page, pages)
 
 
@@ -199,6 +205,7 @@ def _item(
     load: Callable[[str], Channel | None],
     status: ContentStatus,
     waived: Iterable[Waiver],
+    views: Mapping[str, int],
 ) -> QueueItem:
     row = status.row
     (final, idea), channel = files.made(row), load(row.channel)
@@ -213,4 +220,5 @@ def _item(
         poster=final.poster if final is not None and records.contents.has(row.id, final.poster) else None,
         checks=judge(row, final, waived),
         words=words,
+        views=views,
     )

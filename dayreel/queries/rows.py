@@ -18,6 +18,7 @@ from dayreel.stores.catalog.tables import (
     content,
     decisions,
     effects,
+    metric_snapshots,
     pinned_ideas,
     platform_posts,
     skipped_days,
@@ -236,6 +237,29 @@ def contents_of_days(connection: Connection, days: Collection[date], *, or_begun
     """Return the contents of these days, and those that were begun since then, each day's newest take last."""
     query = select(content).where(content.c.day.in_(days) | (content.c.created_at > or_begun_since))
     return all_rows(connection, ContentRow, query.order_by(content.c.take))
+
+
+def newest_views(connection: Connection, content_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """Return the views of each content's posts, by platform, as they were last counted; without a count nothing."""
+    later = metric_snapshots.alias()
+    newest = (
+        select(later.c.id)
+        .where(later.c.post_row_id == metric_snapshots.c.post_row_id, later.c.views.is_not(None))
+        .order_by(later.c.observed_at.desc(), later.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    columns = (platform_posts.c.content_id, platform_posts.c.platform, metric_snapshots.c.views)
+    query = (
+        select(*columns)
+        .join(metric_snapshots, metric_snapshots.c.post_row_id == platform_posts.c.id)
+        .where(platform_posts.c.content_id.in_(content_ids), metric_snapshots.c.id == newest)
+        .order_by(platform_posts.c.platform)
+    )
+    views: dict[str, dict[str, int]] = {}
+    for content_id, platform, count in connection.execute(query):
+        views.setdefault(content_id, {})[platform] = count
+    return views
 
 
 def earlier_ideas(connection: Connection, channel: str, since: date, *, but: str) -> list[tuple[str, str]]:

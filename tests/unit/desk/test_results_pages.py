@@ -1,19 +1,21 @@
 """How posts did, at the desk: compared with their own kind, the best first, and what is not known said."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import insert
 from starlette.applications import Starlette
 
 from dayreel.desk.pages.results import plot_of
 from dayreel.errors import UsageError
 from dayreel.services.project import Project
 from dayreel.services.reporting.results import Curve, channel_results, video_results
+from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.counted import VIEWS, content_of, day_of, mark, video, write_counted, write_mart
 from tests.fakes.desk import Browser, person
 from tests.fakes.project import write_channel
-from tests.fakes.rows import add_content
+from tests.fakes.rows import add_content, add_post
 
 
 @pytest.fixture
@@ -104,3 +106,15 @@ def test_what_is_no_channel_age_or_period_is_refused(counted: Project, ana: Brow
     assert ana.get("/results/crafts-2020-01-01").status_code == 404
     with pytest.raises(UsageError, match="is not an age"):
         channel_results(counted, "crafts", age="9y", days=28)
+
+
+def test_the_queue_shows_the_newest_views_of_each_post(project: Project, desk: Starlette) -> None:
+    content_id = add_post(project.catalog, content_of(6), 6)
+    at = datetime(2026, 11, 18, 9, tzinfo=UTC)
+    for hours, views in ((0, 5317), (1, 6400), (2, None)):
+        moment = {"observed_at": at + timedelta(hours=hours), "observed_on": at.date(), "age_h": 24.0 + hours}
+        post = {"post_row_id": 6, "content_id": content_id, "platform": "instagram", "post_id": "p6"}
+        with project.catalog.write() as connection:
+            connection.execute(insert(metric_snapshots).values(**post, **moment, views=views, simulated=True))
+    page = person(desk, "Vera", "viewer").open("/?view=posted")
+    assert f'<a href="/results/{content_id}">6,400 views</a>' in page
