@@ -11,7 +11,7 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n $(WO
 # Dagster compiled from its sources at the start of every process is five seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run up test quick soak characterize check deploy-check docs pictures kill-matrix bench lock clean
+.PHONY: run up test quick soak characterize check build deploy deploy-check docs pictures kill-matrix bench lock clean
 
 run: $(VENV)/.run-ready  ## make today's video of every channel, up to review, in the sandbox world
 	@$(BIN)/dayreel run
@@ -36,6 +36,12 @@ check: $(VENV)/.dev-ready  ## format, lint, types, contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+build: $(VENV)/.run-ready  ## a wheel of the program, in dist/
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+
+deploy: $(VENV)/.deploy-ready  ## install it on the machines of deploy/ansible/inventory.yml: make deploy OPTIONS="--check --diff"
+	cd deploy/ansible && ../../$(BIN)/ansible-playbook -i inventory.yml site.yml --ask-vault-pass $(OPTIONS)
 
 deploy-check: $(VENV)/.dev-ready $(VENV)/.deploy-ready  ## systemd's units and the Ansible role: read, run into a temporary folder, run again
 	$(BIN)/python deploy/check.py

@@ -31,7 +31,7 @@ from dayreel.schemas.mart import Table
 from dayreel.schemas.metric import METRICS
 from dayreel.settings import Settings, variable_of
 from dayreel.stores.catalog.tables import metadata
-from dayreel.stores.state.models import Phase, PipelineDocument
+from dayreel.stores.state.models import PipelineDocument, PipelinePhase
 from dayreel.vendors.model_list import ModelList
 from dayreel.vendors.models import PICTURES, ModelRow, Price, Source, TextModel, VideoModel, Voice
 from dayreel.vendors.record import CaptionRules, PlatformLimits, PlatformMetric
@@ -391,7 +391,7 @@ def pipeline_document() -> Iterator[str]:
     """Yield a table of what a validated `pipeline.json` may say where it has no schema of its own."""
     phases = [f"`{name}`" for name in PipelineDocument.model_fields]
     yield f"{', '.join(phases)}: each, where it is there, an object with these members and any others:\n"
-    rows = ((f"`{name}`", _kind(field), field.description or "") for name, field in Phase.model_fields.items())
+    rows = ((f"`{name}`", _kind(field), field.description or "") for name, field in PipelinePhase.model_fields.items())
     yield from _table(("member", "what it may be", "what it says"), rows)
 
 

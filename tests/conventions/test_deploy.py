@@ -177,3 +177,12 @@ def test_the_role_handles_every_unit_and_restarts_what_changed() -> None:
     for file in ("install", "project", "services"):
         notified = {task["notify"] for task in loaded(f"tasks/{file}.yml") if "notify" in task}
         assert notified == {handler["name"]}, file
+
+
+def test_the_program_is_built_and_deployed_by_make() -> None:
+    targets = dict(
+        re.findall(r"^(\w+): .*\n\t(.+)$", (DEPLOY.parent / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert "pip wheel" in targets["build"]
+    folder, playbook = re.findall(r"cd (\S+) && .*ansible-playbook -i inventory.yml (\S+)", targets["deploy"])[0]
+    assert (DEPLOY.parent / folder / playbook).is_file()

@@ -18,6 +18,9 @@ from dayreel.footage.cli.opened import opened_library
 @click.option("--series", metavar="NAME", help="a disc of a series; needs --season and --disc")
 @click.option("--season", type=click.IntRange(0, 99), help="of a series")
 @click.option("--disc", type=click.IntRange(1, 99), help="of a season")
+@click.option(
+    "--priority", type=click.IntRange(0, 9), help="of its jobs: 0 goes first, 9 last; default is 5, as of everything"
+)
 @click.option("--even-if-alike", is_flag=True, help="take it although footage that looks the same is there")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(
@@ -27,6 +30,7 @@ def command(
     series: str | None,
     season: int | None,
     disc: int | None,
+    priority: int | None,
     even_if_alike: bool,
     as_json: bool,
 ) -> None:
@@ -45,7 +49,7 @@ def command(
     else:
         name = movie_name(movie or (files[0].resolve().name if files[0].is_dir() else files[0].stem), year)
     with opened_library() as library:
-        done = ingest(library, name, footage_in(files), even_if_alike=even_if_alike)
+        done = ingest(library, name, footage_in(files), even_if_alike=even_if_alike, priority=priority)
     if as_json:
         print_json(
             {

@@ -38,8 +38,9 @@ def init() -> None:
 @command.command("list")
 @_JSON
 def list_items(as_json: bool) -> None:
-    """List every item, where it is, and what it waits for."""
+    """List every item by its state, with what it waits for."""
     from dayreel.footage.library.documents import items_document
+    from dayreel.footage.library.views import STATES
 
     with opened_library() as library:
         documents = items_document(library.project.catalog)
@@ -47,14 +48,12 @@ def list_items(as_json: bool) -> None:
         print_json(documents)
     elif not documents:
         click.echo("The library is empty. `dayreel ingest FILE` takes footage in.")
-    else:
-        print_table(
-            ("item", "title", "state", "next"),
-            [
-                (document["item_id"], document["title"], document["state"], document["error"] or document["next"])
-                for document in documents
-            ],
-        )
+    for state, title in () if as_json else STATES.items():
+        group = [document for document in documents if document["state"] == state]
+        if group:
+            click.echo(f"{title} ({len(group)})")
+            rows = [(each["item_id"], each["title"], each["error"] or each["next"]) for each in group]
+            print_table(("item", "title", "next"), rows)
 
 
 @command.command("show")

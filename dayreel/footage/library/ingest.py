@@ -78,11 +78,14 @@ def _is_seen(path: Path, folder: Path) -> bool:
     return not is_hidden and (is_footage(path) or is_sound(path))
 
 
-def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike: bool = False) -> Ingested:
+def ingest(
+    library: Library, name: ItemName, files: list[Path], *, even_if_alike: bool = False, priority: int | None = None
+) -> Ingested:
     """Copy films into the library as one item, marked as ripped, with the subtitles that lie beside them.
 
     Args:
         even_if_alike: take it although footage that looks the same is there under other bytes.
+        priority: of its jobs, 0 for the most urgent to 9; None is as usual.
 
     Raises:
         UsageError: the item, or a file with the same bytes, is there already, or looks alike. Nothing was copied.
@@ -108,7 +111,7 @@ def ingest(library: Library, name: ItemName, files: list[Path], *, even_if_alike
         )
     names = _names(library, name, files)
     made = tuple(_copied(library, name, path, own) for path, own in names.items())
-    _mark(library, name, files, made, looks)
+    _mark(library, name, files, made, looks, priority)
     renamed = {own: str(path) for path, own in names.items() if path.name != own}
     return Ingested(name.item_id, name.folder("rip"), made, alike, renamed)
 
@@ -187,7 +190,12 @@ def _copied(library: Library, name: ItemName, path: Path, own: str) -> JobFile:
 
 
 def _mark(
-    library: Library, name: ItemName, files: list[Path], made: tuple[JobFile, ...], looks: list[str | None]
+    library: Library,
+    name: ItemName,
+    files: list[Path],
+    made: tuple[JobFile, ...],
+    looks: list[str | None],
+    priority: int | None,
 ) -> None:
     """Write row, manifest and marker, in this order; the row is committed last, see `record_item`.
 
@@ -212,6 +220,7 @@ def _mark(
         update={
             "stages": {"rip": stage},
             "perceptual_hash": looks[0],
+            "priority": priority,
             "origin": tuple(shown_name(path.name) for path in files),
         }
     )

@@ -18,7 +18,7 @@ from dayreel.footage.rules.flow import Submit
 from dayreel.footage.rules.paths import ITEM_STAGES, STAGE_ROOTS, ItemStage
 from dayreel.footage.schemas.job import JobFile, JobPlace, JobSpec
 from dayreel.footage.schemas.library import ItemManifest
-from dayreel.footage.stores.job_queue import JobInfo, OutputLostError, install, job_id
+from dayreel.footage.stores.job_queue import DEFAULT_PRIORITY, JobInfo, OutputLostError, install, job_id
 from dayreel.footage.stores.reads import ItemRow, JobRow, get_item, get_job, jobs_of, list_items, moved_at, name_of
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.services.audit import note_act
@@ -89,7 +89,12 @@ def _spec(
     plan = getattr(library.plan, role)
     claims = {"script", "hours", "lease_s", "max_attempts"}
     return JobSpec(
-        job=job_id(created_at=now, role=role, item_id=row.id),
+        job=job_id(
+            priority=DEFAULT_PRIORITY if manifest.priority is None else manifest.priority,
+            created_at=now,
+            role=role,
+            item_id=row.id,
+        ),
         role=role,
         item_id=row.id,
         inputs=tuple(

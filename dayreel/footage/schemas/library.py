@@ -151,5 +151,6 @@ class ItemManifest(BaseModel):
     created_at: datetime
     origin: tuple[str, ...] = Field((), description="where ingested files came from: their names then")
     perceptual_hash: str | None = None
+    priority: int | None = Field(None, ge=0, le=9, description="of its jobs: 0 is the most urgent; None is 5")
     stages: dict[Literal["rip", "remux", "transcode", "file"], StageMade] = Field(default_factory=dict)
     answers: tuple[GateAnswer, ...] = ()

@@ -11,9 +11,10 @@ import errno
 import os
 import stat
 import sys
-import time
 from dataclasses import dataclass
 from typing import Final
+
+from dayreel.clock import Clock, SystemClock
 
 _BYTES: Final = getattr(os, "O_BINARY", 0)  # Windows would change the ends of lines
 # A named pipe in the file's place must not hang the reader.
@@ -42,12 +43,14 @@ class Disk:
     """The real file system.
 
     Args:
+        clock: for pauses.
         durable: wait for the device where a guarantee needs it; without it the same steps run, and only the
             protection against power loss is gone.
     """
 
-    def __init__(self, *, durable: bool = True) -> None:
+    def __init__(self, *, durable: bool = True, clock: Clock | None = None) -> None:
         self.durable = durable
+        self._clock = clock or SystemClock()
 
     def read(self, path: str, *, limit_bytes: int) -> Contents:
         """Return the whole file as it was at one moment: a rename in between does not matter to an open file.
@@ -137,7 +140,7 @@ class Disk:
             try:
                 os.replace(source, target)
             except PermissionError:
-                time.sleep(pause_s)
+                self._clock.sleep(pause_s)
             else:
                 return
         os.replace(source, target)

@@ -1,6 +1,6 @@
 """The shape of a `pipeline.json` whose owner brings no schema: phases by number, and what they say.
 
-What is no phase is the owner's, and stays as it is. Imported only by documents that are validated with it.
+Members other than phases are the owner's, and stay as they are. Imported only by documents that are validated with it.
 """
 
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 PhaseStatus = Literal["pending", "running", "success", "partial_success", "failed", "skipped"]
 
 
-class Phase(BaseModel):
+class PipelinePhase(BaseModel):
     """One phase; further members are its own."""
 
     model_config = ConfigDict(extra="allow")
@@ -25,9 +25,9 @@ class PipelineDocument(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    phase1: Phase | None = Field(None, description="the first phase")
-    phase2: Phase | None = Field(None, description="the second phase")
-    phase3: Phase | None = Field(None, description="the third phase")
-    phase4: Phase | None = Field(None, description="the fourth phase")
-    phase5: Phase | None = Field(None, description="the fifth phase")
-    phase6: Phase | None = Field(None, description="the sixth phase")
+    phase1: PipelinePhase | None = Field(None, description="the first phase")
+    phase2: PipelinePhase | None = Field(None, description="the second phase")
+    phase3: PipelinePhase | None = Field(None, description="the third phase")
+    phase4: PipelinePhase | None = Field(None, description="the fourth phase")
+    phase5: PipelinePhase | None = Field(None, description="the fifth phase")
+    phase6: PipelinePhase | None = Field(None, description="the sixth phase")

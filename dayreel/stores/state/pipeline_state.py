@@ -87,8 +87,8 @@ class PipelineState:
         self._lock_timeout_s = lock_timeout_s
         parent = self.path.parent
         name, folder = str(self.path), parent if parent.name == FOLDER else parent / FOLDER
-        disk = disk or Disk(durable=durable)
         clock = clock or SystemClock()
+        disk = disk or Disk(durable=durable, clock=clock)
         self._lock = DocumentLock(f"{name}.lock", document=name, disk=disk, clock=clock)
         self._log = TransactionLog(str(folder / "transactions.log"), document=self.path.name, disk=disk)
         self.backup_manager = BackupManager(

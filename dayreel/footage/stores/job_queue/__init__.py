@@ -14,11 +14,12 @@ inputs is `dayreel.footage.worker`; which jobs there should be is `dayreel.foota
 from dayreel.footage.stores.job_queue.claim import JobClaim, LeaseLostError
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.install import OutputLostError, install, is_installed
-from dayreel.footage.stores.job_queue.names import JobName, job_id
+from dayreel.footage.stores.job_queue.names import DEFAULT_PRIORITY, JobName, job_id
 from dayreel.footage.stores.job_queue.queue import JobQueue
 from dayreel.footage.stores.job_queue.queue_disk import FolderClock, QueueDisk
 
 __all__ = [
+    "DEFAULT_PRIORITY",
     "FolderClock",
     "JobClaim",
     "JobInfo",

@@ -5,9 +5,11 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dayreel.cli import run
 from dayreel.errors import StaleState, StoreError, UsageError
 from dayreel.footage.library.documents import gates_document, item_document, items_document, jobs_document
 from dayreel.footage.library.gates import answer
@@ -442,6 +444,35 @@ def test_the_list_says_what_each_item_waits_for(library: Library, tiny_clip: Pat
     run_pass(library)
     gate = waiting(library)[FALLS.item_id]
     assert items_document(library.project.catalog)[0]["next"] == f"dayreel library answer {gate} approved"
+
+
+def test_an_urgent_item_goes_before_the_others(
+    library: Library, tiny_clip: Path, make_clip: Callable[[str], Path]
+) -> None:
+    ingest(library, FALLS, [tiny_clip])
+    lake = movie_name("Quiet Lake", None)
+    ingest(library, lake, [make_clip("red")], even_if_alike=True, priority=1)
+    run_pass(library)
+    first, second = pretend_to_work(library, "remux"), pretend_to_work(library, "remux")
+    assert (first or "").startswith("p1-")
+    assert (first or "").endswith(f"-{lake.item_id}")
+    assert (second or "").startswith("p5-")
+    run_pass(library)
+    answer(library, waiting(library)[lake.item_id], "approved", by="ana", via="cli")
+    run_pass(library)
+    assert (pretend_to_work(library, "transcode") or "").startswith("p1-")
+
+
+def test_the_list_is_grouped_by_state(
+    library: Library, tiny_clip: Path, make_clip: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    filed(library, FALLS, tiny_clip)
+    ingest(library, movie_name("Quiet Lake", None), [make_clip("red")], even_if_alike=True)
+    monkeypatch.setenv("DAYREEL_LIBRARY", str(library.root))
+    monkeypatch.chdir(library.project.settings.root)
+    assert run(["library", "list"]) == 0
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines == ["Ripped", "item", "movie-quiet_lake", "In", "item", FALLS.item_id]
 
 
 def test_a_damaged_manifest_is_reported_and_blocks_nothing_else(

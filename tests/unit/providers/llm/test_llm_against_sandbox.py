@@ -74,7 +74,7 @@ def test_thinking_is_counted_and_can_be_asked_for(vendor: str, access: Access) -
     assert ask(vendor, access, effort="max", max_tokens=128_000).finish == "complete"
 
 
-def test_a_temperature_is_sent_and_refused_by_models_that_take_none(access: Access, world: RunningSandbox) -> None:
+def test_a_temperature_is_sent_or_refused_by_the_vendor(access: Access, world: RunningSandbox) -> None:
     assert ask("openai", access, effort="none", temperature=0.7).finish == "complete"
     before = paid(world)
     for vendor, words in (("openai", "temperature"), ("anthropic", "temperature: Extra inputs are not permitted")):

@@ -33,7 +33,7 @@ def test_a_first_day_is_in_its_report(make_project: MakeProject, monkeypatch: py
     assert "Nothing was made" in before.text
 
 
-def test_the_week_that_is_over_is_reported_once_it_has_something(make_project: MakeProject) -> None:
+def test_a_week_that_is_over_is_reported_once_there_is_one(make_project: MakeProject) -> None:
     clock = FakeClock()
     project = make_project(clock=clock)
     reviewable(project)

@@ -73,7 +73,7 @@ def test_every_face_says_what_a_flag_stops(
     assert platforms_due(project) == []
 
 
-def test_the_older_system_is_left_everything_but_what_people_type(make_project: MakeProject) -> None:
+def test_the_older_system_is_left_all_that_nobody_types(make_project: MakeProject) -> None:
     project = project_with(make_project, pipeline_engine="v1")
     left_out: list[str] = []
     assert platforms_due(project, left_out) == []
