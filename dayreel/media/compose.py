@@ -109,7 +109,7 @@ def _corrected(edit: Edit, run: MixRun, sound: Sequence[AudioPart], level: Level
     """
     for round_number in range(_MOST_ROUNDS):
         # Encoding to AAC changes peaks, so only the encoded file says whether the limit holds.
-        measured = measure([AudioPart(written, 1, 0.0, edit.total_s + 1)], true_peak=True)
+        measured = measure([AudioPart(written, 1, 0.0, edit.total_s + 1, header_suffices=True)], true_peak=True)
         if level is not None:
             # Loudness and peak can contradict each other (one click in silence). After three rounds the peak wins,
             # because platforms limit what exceeds it.

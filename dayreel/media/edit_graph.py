@@ -48,8 +48,9 @@ def _parts_as_one(edit: Edit, scratch: Path) -> Node:
         quoted = str(part.path.absolute()).replace("'", r"'\''")
         lines += [f"file '{quoted}'", f"duration {part.duration_s:.6f}"]
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    # `safe=0` permits absolute paths; the whitelist keeps a crafted list from opening a network address.
-    source = graph.input(str(listed), f="concat", safe=0, protocol_whitelist="file,pipe")
+    # `safe=0` permits absolute paths; the whitelist keeps a crafted list from opening a network address. The demuxer
+    # looks into each part by itself: what it makes of them need not be looked into again.
+    source = graph.input(str(listed), f="concat", safe=0, protocol_whitelist="file,pipe", nofind_stream_info=None)
     return source[str(edit.parts[0].video.index)]
 
 

@@ -22,6 +22,8 @@ SAMPLE_RATE = 48_000
 GATE_LUFS = -70.0
 """The absolute gate of EBU R128: what lies below it counts as silence."""
 _DRAIN_EVERY = 400
+_ONLY_AAC = {"codec_whitelist": "aac"}
+"""Without it FFmpeg decodes pictures while it opens a file, to learn what nobody asks here."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class _Meter:
 
 def _feed(meter: _Meter, part: AudioPart, path: Path) -> None:
     try:
-        with av.open(str(path), options=ONLY_FILES) as container:
+        with av.open(str(path), options=ONLY_FILES | (_ONLY_AAC if part.header_suffices else {})) as container:
             stream = container.streams[part.index]
             if not isinstance(stream, AudioStream):
                 raise MediaError(f"Measured the loudness of {str(path)!r}; stream {part.index} is not sound.")
