@@ -10,14 +10,15 @@ from dayreel.footage.cli.opened import opened_library
 
 @click.command("migrate-v1")
 @click.argument("database", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--channel", metavar="NAME", help="write windows, the most posts a day and the zone into its file")
 @click.option("--dry-run", is_flag=True, help="only say what would happen")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(database: Path, dry_run: bool, as_json: bool) -> int:
+def command(database: Path, channel: str | None, dry_run: bool, as_json: bool) -> int:
     """Take over clips and settings of the older system. Its file and its clips stay; safe to repeat."""
     from dayreel.footage.library.migrate_v1 import migrate_v1
 
     with opened_library() as library:
-        outcomes = migrate_v1(library, database, dry_run=dry_run)
+        outcomes = migrate_v1(library, database, dry_run=dry_run, channel=channel)
     if as_json:
         print_json([vars(outcome) for outcome in outcomes])
     else:

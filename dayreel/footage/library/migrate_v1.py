@@ -4,11 +4,14 @@ That file has no schema: fields are recognised by name, and whatever is unknown 
 run takes only what is new: clips are recognised by their bytes, settings by their value.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import DayreelError, UsageError
 from dayreel.footage.library.ingest import ingest, movie_name
 from dayreel.footage.library.open_library import Library
@@ -45,15 +48,20 @@ class Migrated:
     told: str
 
 
-def migrate_v1(library: Library, database: Path, *, dry_run: bool) -> list[Migrated]:
+def migrate_v1(library: Library, database: Path, *, dry_run: bool, channel: str | None = None) -> list[Migrated]:
     """Take the clips and settings of the older system in; return a line for each.
 
     Args:
         dry_run: only say what would happen.
+        channel: whose file gets what stands in channel files here; without one, the lines to add are named.
 
     Raises:
-        UsageError: the file cannot be read, or holds neither clips nor settings. Nothing was done.
+        UsageError: the file cannot be read, or holds neither clips nor settings, or there is no such channel. Nothing
+            was done.
+        ConfigurationError: the channel's file cannot be read. Nothing was done.
     """
+    if channel is not None:
+        library.project.channels.load(channel)
     document = _document(database)
     clips, settings = _clips(document), document.get("settings", {})
     if not clips and not isinstance(settings, dict):
@@ -62,7 +70,7 @@ def migrate_v1(library: Library, database: Path, *, dry_run: bool) -> list[Migra
             next_step="Name the older system's data/app.db.json.",
         )
     outcomes = [_clip(library, database, clip, dry_run=dry_run) for clip in clips]
-    outcomes += [_setting(library, name, value, dry_run=dry_run) for name, value in settings.items()]
+    outcomes += [_setting(library, name, value, channel, dry_run=dry_run) for name, value in settings.items()]
     rest = sorted(set(document) - {"clips", "settings"})
     return [
         *outcomes,
@@ -119,14 +127,51 @@ def _candidates(database: Path, clip: dict[str, Any]) -> Iterator[Path]:
             yield from (path,) if path.is_absolute() else (database.parent.parent / path, database.parent / path)
 
 
-def _setting(library: Library, name: str, value: Any, *, dry_run: bool) -> Migrated:
+def _setting(library: Library, name: str, value: Any, channel: str | None, *, dry_run: bool) -> Migrated:
     if name in _CHANNEL_FIELDS:
-        return Migrated(f"setting {name}", "left", f"put `{_CHANNEL_FIELDS[name]}: {value}` into your channel's file")
+        field, written = _CHANNEL_FIELDS[name], _as_here(value)
+        if channel is not None:
+            return _channel_field(library, name, channel, field, written, dry_run=dry_run)
+        return Migrated(f"setting {name}", "left", f"put `{field}: {_line(written)}` into your channel's file")
     if name in _KILL:
         return _config(library, name, "switch", "off" if _is_yes(value) else "on", dry_run=dry_run)
     if name in _DRY_RUN:
         return _config(library, name, "publish.instagram", "dry-run" if _is_yes(value) else "live", dry_run=dry_run)
     return Migrated(f"setting {name}", "left", "dayreel has no such setting")
+
+
+def _as_here(value: Any) -> Any:
+    """Return a setting as channel files write it: windows were written in several ways."""
+    if isinstance(value, list):
+        return [_as_here(part) for part in value]
+    if isinstance(value, dict) and {"start", "end"} <= value.keys():
+        return f"{value['start']}-{value['end']}"
+    return value
+
+
+def _line(value: Any) -> str:
+    return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
+
+
+def _channel_field(library: Library, name: str, channel: str, field: str, value: Any, *, dry_run: bool) -> Migrated:
+    """Add a line to a channel's file, which is left as it was where it says something of that already."""
+    what, files = f"setting {name}", library.project.channels
+    path = library.project.settings.channels_dir / f"{channel}.yaml"
+    before = path.read_text(encoding="utf-8")
+    line = f"{field}: {_line([value] if field == 'publish_windows' and isinstance(value, str) else value)}"
+    if f"\n{line}\n" in f"\n{before}\n":
+        return Migrated(what, "there already", f"{line} in channels/{path.name}")
+    if re.search(rf"(?m)^{field}\s*:", before):
+        return Migrated(what, "left", f"channels/{path.name} says its own `{field}`; here it was `{line}`")
+    if dry_run:
+        return Migrated(what, "would be taken", f"{line} into channels/{path.name}")
+    atomic_write_text(path, before.rstrip("\n") + f"\n{line}\n")
+    try:
+        files.load(channel)
+    except DayreelError as refusal:
+        atomic_write_text(path, before)
+        return Migrated(what, "left", str(refusal))
+    return Migrated(what, "taken", f"{line} in channels/{path.name}")
 
 
 def _config(library: Library, name: str, key: str, wanted: str, *, dry_run: bool) -> Migrated:

@@ -140,6 +140,31 @@ def test_clips_and_settings_of_the_older_system_are_taken_once(library: Library,
     assert older.read_bytes() == before
 
 
+def test_what_stands_in_channel_files_is_written_there(library: Library, tmp_path: Path) -> None:
+    older, file = tmp_path / "app.db.json", library.project.settings.channels_dir / "crafts.yaml"
+    settings = {
+        "maxPostsPerDay": 2,
+        "publishWindows": [{"start": "18:00", "end": "21:30"}],
+        "timezone": "Mars/Olympus",
+        "theme": "dark",
+    }
+    older.write_text(json.dumps({"settings": settings}))
+    before = file.read_text()
+    planned = migrate_v1(library, older, dry_run=True, channel="crafts")
+    assert [entry.outcome for entry in planned] == ["would be taken"] * 3 + ["left"]
+    assert file.read_text() == before
+    outcomes = {entry.what: entry.outcome for entry in migrate_v1(library, older, dry_run=False, channel="crafts")}
+    assert list(outcomes.values()) == ["taken", "taken", "left", "left"]
+    channel = library.project.channels.load("crafts")
+    assert (channel.max_posts_per_day, channel.publish_windows, channel.timezone) == (2, ("18:00-21:30",), "UTC")
+    assert file.read_text().startswith(before)
+    again = migrate_v1(library, older, dry_run=False, channel="crafts")
+    assert [entry.outcome for entry in again] == ["there already", "there already", "left", "left"]
+    older.write_text(json.dumps({"settings": {"maxPostsPerDay": 9}}))
+    (own,) = migrate_v1(library, older, dry_run=False, channel="crafts")
+    assert (own.outcome, "says its own `max_posts_per_day`" in own.told) == ("left", True)
+
+
 @pytest.mark.parametrize("content", ["[]", "{", '{"a": NaN}'])
 def test_a_file_that_is_not_such_a_database_is_refused_clearly(library: Library, tmp_path: Path, content: str) -> None:
     path = tmp_path / "app.db.json"
