@@ -49,7 +49,7 @@ def week(channel: str, approved: int, rejected: int, views: int | None = 1000) -
     return ChannelWeek(channel, approved + rejected, approved, rejected, 3 * approved, views, Decimal("1.50"))
 
 
-def said_of(*weeks: ChannelWeek, floor_percent: int = 80) -> list[str]:
+def message_about(*weeks: ChannelWeek, floor_percent: int = 80) -> list[str]:
     reports = [WeeklyReport(week.channel, "2026-W47", Path(week.channel), f"About {week.channel}.") for week in weeks]
     return text_of(MONDAY, LookedAtWeek(weeks, reports), floor_percent=floor_percent).split("\n\n")
 
@@ -119,7 +119,7 @@ def test_a_message_that_nobody_sent_is_a_chore_all_week(project: Project) -> Non
 
 def test_channels_below_the_floor_are_named_and_come_first() -> None:
     weeks = [week("almanac", 8, 2), week("birds", 7, 3), week("crafts", 0, 0), week("dawn", 0, 1)]
-    _, *rest = said_of(*weeks)
+    _, *rest = message_about(*weeks)
     assert rest[:6] == [
         "Approvals below 80 %: birds, 7 of 10 approved (70%).",
         "Approvals below 80 %: dawn, 0 of 1 approved (0%).",
@@ -128,11 +128,11 @@ def test_channels_below_the_floor_are_named_and_come_first() -> None:
         "About almanac.",
         "About crafts.",
     ]
-    assert [line for line in said_of(*weeks, floor_percent=0) if line.startswith("Approvals")] == []
+    assert [line for line in message_about(*weeks, floor_percent=0) if line.startswith("Approvals")] == []
 
 
 def test_all_channels_are_summed_and_unmeasured_ones_named() -> None:
-    first, *_, last = said_of(*(week(f"c{n}", 3, 1, None if n == 0 else 500) for n in range(7)))
+    first, *_, last = message_about(*(week(f"c{n}", 3, 1, None if n == 0 else 500) for n in range(7)))
     assert first.endswith(
         "28 videos made, 21 of 28 approved (75%), 63 posts, +3,000 views (of 6 of 7 channels), $10.50 spent."
     )
