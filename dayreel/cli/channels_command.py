@@ -8,6 +8,7 @@ from dayreel.rules.calendar import check_zones
 from dayreel.rules.content_ids import parse_day
 from dayreel.rules.markers import spec_hash
 from dayreel.services.making.caption_video import font_problem
+from dayreel.services.making.own_footage import scene_problem
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
 from dayreel.services.making.templating import copy_packaged
 from dayreel.services.project import opened_project
@@ -55,6 +56,8 @@ def validate(as_json: bool) -> int:
         for channel in files.load_all().values():
             if fonts := font_problem(settings, channel):
                 problems.append(Problem(f"{channel.name}.yaml", 1, "captions", fonts))
+            if scenes := scene_problem(channel):
+                problems.append(Problem(f"{channel.name}.yaml", 1, "video.in_points", scenes))
     if not problems:
         today = local_day(SystemClock().now(), settings.timezone)
         check_zones(files.load_all(), settings.timezone, today)

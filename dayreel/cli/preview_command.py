@@ -25,9 +25,12 @@ def command(channel: str, content_id: str | None, opens: bool | None, as_json: b
     else:
         loudness = "silent" if preview.loudness_lufs is None else f"{preview.loudness_lufs:.1f} LUFS"
         shows = f"the segments of {preview.material}" if preview.material else "stand-ins: it has no segments yet"
+        shows = "own footage, cut for it" if preview.in_points else shows
         click.echo(f"{channel}: {preview.duration_s:g} s, {loudness}; shows {shows}.")
         if preview.music:
             click.echo(f"Music: {preview.music}")
+        for in_point in preview.in_points:
+            click.echo(f"Segment {in_point}")
         click.echo(f"{preview.film}\n{preview.contact_sheet}")
     if opens if opens is not None else sys.stdout.isatty() and not as_json:
         webbrowser.open(preview.film.as_uri())

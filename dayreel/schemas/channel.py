@@ -139,6 +139,10 @@ class VideoSource(Strict):
     stills: bool = Field(
         default=False, description="clips only: pictures in `folder` are footage too, with a slow move over each"
     )
+    in_points: Literal["spread", "scene"] = Field(
+        "spread",
+        description="clips only: where in a file a segment begins; `scene`: with one of its scenes, and stays in it",
+    )
     first_frame: str | None = Field(None, description=f"begin every segment with this picture: {_PICTURE}")
     last_frame: str | None = Field(None, description=f"end every segment with this picture: {_PICTURE}")
     reference: str | None = Field(None, description=f"show what is in this picture: {_PICTURE}")
@@ -161,8 +165,9 @@ class VideoSource(Strict):
                     raise ValueError(f"`{field}` is for segments that are made, not for own footage")
         elif self.model is None:
             raise ValueError(f"segments from {self.provider} need `model`")
-        elif self.stills:
-            raise ValueError("`stills` is for own footage, not for segments that are made")
+        elif self.stills or self.in_points != "spread":
+            field = "stills" if self.stills else "in_points"
+            raise ValueError(f"`{field}` is for own footage, not for segments that are made")
         return self
 
 

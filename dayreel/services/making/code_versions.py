@@ -34,7 +34,8 @@ def code_versions(channels_dir: Path, channel: Channel) -> dict[str, str]:
     prompt_source = channel.prompts and channel.prompts.model_dump(mode="json", exclude=set(HOW_TO_ASK))
     # What came to channel files later is left out where it is not set: nothing is out of date because of an update.
     unset = {field for field in (*PICTURES, "negative_prompt") if getattr(channel.video, field) is None}
-    unset |= set() if channel.video.stills else {"stills"}
+    later = {"stills": False, "in_points": "spread"}
+    unset |= {field for field, default in later.items() if getattr(channel.video, field) == default}
     video = channel.video.model_dump(mode="json", exclude=unset)
     follows: dict[str, tuple[str, Mapping[str, Any]]] = {
         "ideas": (

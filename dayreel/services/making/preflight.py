@@ -13,6 +13,7 @@ from dayreel.clock import local_day
 from dayreel.errors import ConfigurationError, GateClosedError, StoreError
 from dayreel.media.captions import HOW_TO_SHOW
 from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.media.scenes import HOW_TO_FIND_SCENES
 from dayreel.providers.platforms.approved import cover_problem
 from dayreel.queries.money import overall_caps, spent
 from dayreel.queries.prices import expected_day_cost, narration_cost, reserved_for_today, segment_cost
@@ -22,6 +23,7 @@ from dayreel.rules.retirement import require_current
 from dayreel.schemas.channel import Channel, VideoSource
 from dayreel.schemas.posts import PictureCover
 from dayreel.services.making.caption_video import font_problem, fonts_of
+from dayreel.services.making.own_footage import scene_problem
 from dayreel.services.making.plan_video import edit_problems
 from dayreel.services.making.title_video import has_titles, letters_without_font
 from dayreel.services.project import Project
@@ -42,7 +44,8 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
         free_bytes: room on the disk; left out, it is looked up.
 
     Raises:
-        ConfigurationError: a file that the channel names is not there, or a model has no price; says which.
+        ConfigurationError: a file that the channel names is not there, a model has no price, or what finds scenes is
+            not installed; says which.
         StoreError: the disk is full.
         MediaError: the ffmpeg that is set is not there.
     """
@@ -66,12 +69,16 @@ def preflight(project: Project, channel: Channel, *, free_bytes: int | None = No
             next_step=f"Put another {'picture' if covers else 'file'} there, or correct channels/{channel.name}.yaml; "
             "nothing was bought.",
         )
+    if scenes := scene_problem(channel):
+        raise ConfigurationError(
+            f"Channel {channel.name!r}: {scenes}; nothing was bought.", next_step=HOW_TO_FIND_SCENES
+        )
     if fonts := font_problem(project.settings, channel):
         raise ConfigurationError(f"Channel {channel.name!r}: {fonts}; nothing was bought.", next_step=HOW_TO_SHOW)
     today = local_day(project.clock.now(), channel.timezone)
-    for _, problem in usable(project.models, channel, today):
-        if problem is not None:
-            raise problem
+    for _, unusable_model in usable(project.models, channel, today):
+        if unusable_model is not None:
+            raise unusable_model
 
 
 def _titles_unshown(project: Project, channel: Channel) -> list[str]:

@@ -1,7 +1,8 @@
 """A channel's edit as a short film before anything is bought: its own newest segments, or stand-ins where it has none.
 
-It is composed as a final video is, into a folder of its own. No vendor is called, nothing is recorded or charged, and
-no content changes. Captions show the narration's words, or a sample, as if they were spoken evenly.
+Where scenes decide where own footage begins, it is cut for the preview. All is composed as a final video is, into a
+folder of its own. No vendor is called, nothing is recorded or charged, and no content changes. Captions show the
+narration's words, or a sample, as if they were spoken evenly.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.picture import exact_rate
 from dayreel.media.run import atomic_output, run_ffmpeg
 from dayreel.media.stills import contact_sheet
+from dayreel.providers.video.clips import OwnFootage
 from dayreel.queries.rows import list_contents
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Manifest
 from dayreel.services.making.caption_video import fonts_of, sample_captions
+from dayreel.services.making.own_footage import cut_stretch, pick_stretches
 from dayreel.services.making.plan_video import brand_files, edit_files, used_music, video_plan
 from dayreel.services.making.preflight import require_files
 from dayreel.services.making.title_video import with_titles
@@ -40,7 +43,10 @@ _BABBLE = (
 
 @dataclass(frozen=True)
 class Preview:
-    """What was written. `material` is the content whose segments are shown, or None for stand-ins."""
+    """What was written. `material` is the content whose segments are shown, or None for stand-ins.
+
+    `in_points` says of each segment where in which file it begins and why, where scenes decide.
+    """
 
     film: Path
     contact_sheet: Path
@@ -49,6 +55,7 @@ class Preview:
     why_encoded: str
     material: str | None
     music: str | None
+    in_points: tuple[str, ...] = ()
 
 
 def preview_video(project: Project, channel: Channel, *, content_id: str | None = None) -> Preview:
@@ -76,12 +83,17 @@ def preview_video(project: Project, channel: Channel, *, content_id: str | None 
         files,
         metadata={"comment": f"dayreel preview of {channel.name}"},
     )
-    if shown is not None:
+    in_points: tuple[str, ...] = ()
+    if channel.video.in_points == "scene":
+        segments, in_points = _cut_by_scene(project, channel, identity, folder)
+    elif shown is not None:
         segments = [project.contents.path(shown.content_id, segment.file) for segment in shown.segments]
+    else:
+        segments = [_stand_in(plan, number, folder, ffmpeg) for number in range(1, channel.segments.count + 1)]
+    if shown is not None:
         track = shown.narration
         narration = project.contents.path(shown.content_id, track.file) if track and channel.narration else None
     else:
-        segments = [_stand_in(plan, number, folder, ffmpeg) for number in range(1, channel.segments.count + 1)]
         narration = _babble(channel, folder, ffmpeg) if channel.narration else None
     spoken = shown.idea.narration if shown is not None and shown.idea is not None else ""
     plan = with_titles(
@@ -109,6 +121,23 @@ def preview_video(project: Project, channel: Channel, *, content_id: str | None 
         why_encoded=made.why_encoded,
         material=None if shown is None else shown.content_id,
         music=None if music is None else f"{music.file} ({music.licence})",
+        in_points=in_points,
+    )
+
+
+def _cut_by_scene(
+    project: Project, channel: Channel, identity: str, folder: Path
+) -> tuple[list[Path], tuple[str, ...]]:
+    """Cut own footage as a content of that identity would have it, and say where each segment begins and why."""
+    footage = OwnFootage(root=project.settings.root)
+    picks = pick_stretches(project, channel, identity, footage)
+    segments = [
+        cut_stretch(project.settings, channel, source, pick, folder / f"segment_{number}.mp4")
+        for number, (source, pick) in enumerate(picks, start=1)
+    ]
+    return segments, tuple(
+        f"{number}: {pick.file} from {pick.start_s:.2f} s, {pick.in_point or 'a still'}"
+        for number, (_, pick) in enumerate(picks, start=1)
     )
 
 

@@ -6,12 +6,10 @@ settled: a damaged download is fetched again, never bought again.
 """
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +17,22 @@ from sqlalchemy import select
 
 from dayreel.errors import ContentRefusedError, DayreelError, MediaError, PermanentError, TransientError, UsageError
 from dayreel.media.alignment import Cut, in_sync
-from dayreel.media.ffmpeg_binary import find_ffmpeg
 from dayreel.media.probe import decode_fully, probe
-from dayreel.media.segments import cut_segment
-from dayreel.media.stills_as_film import MOTIONS, Motion, film_of_still
-from dayreel.providers.video.clips import OwnFootage, pick_footage
+from dayreel.providers.video.clips import OwnFootage
 from dayreel.providers.video.contract import Job, SegmentRequest, VideoGenerator
 from dayreel.providers.video.model_input import doubts
 from dayreel.queries.rows import ContentRow
 from dayreel.rules.fingerprint import fingerprint
-from dayreel.rules.footage_files import is_still
 from dayreel.rules.pricing import usd, video_cost
 from dayreel.rules.segment_words import segment_prompt
-from dayreel.schemas.channel import Channel, SegmentSpec, is_address
+from dayreel.schemas.channel import Channel, is_address
 from dayreel.schemas.content import CheckResult, Segment, VideoPrompt
 from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.services.effects.ledger import has_handle
-from dayreel.services.footage_hooks import require_footage
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
+from dayreel.services.making.own_footage import cut_stretch, pick_stretches
 from dayreel.services.making.preflight import keep_for_today, preflight, require_files
 from dayreel.services.making.renders import fire, made_clip
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -56,7 +50,6 @@ CODE_VERSION = "1"
 CUT_VERSION = "2"
 LONGEST_POLL_S = 10.0
 RENDER_DEADLINE_S = 20 * 60.0
-CLIP_FPS = 30
 
 
 @dataclass(frozen=True)
@@ -362,75 +355,19 @@ def _segment_path(project: Project, row: ContentRow, sequence: int) -> Path:
     return project.contents.folder(row.id) / "raw" / f"video_{sequence}.mp4"
 
 
-@dataclass(frozen=True)
-class _Pick:
-    """One stretch of own footage: which file, with its bytes' hash, and from where."""
-
-    file: str
-    sha256: str
-    start_s: float
-    loops: bool
-    item: str | None = None
-    motion: Motion | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it for the fingerprint and the record; `motion` is a still's alone."""
-        return {name: value for name, value in vars(self).items() if name != "motion" or value is not None}
-
-
-def _pick(files: Mapping[Path, str | None], row: ContentRow, spec: SegmentSpec) -> list[tuple[Path, _Pick]]:
-    """Choose the footage of each segment: another file each time, and another place when a file comes again.
-
-    A file that is shorter than a segment begins again at its start; the stage's parameters say so.
-
-    Args:
-        files: the footage there is, each with the item of the library it belongs to.
-
-    Raises:
-        MediaError: a file cannot be read.
-    """
-    picks: list[tuple[Path, _Pick]] = []
-    for sequence in range(1, spec.count + 1):
-        path = pick_footage(list(files), content_id=row.id, sequence=sequence)
-        if is_still(path):
-            motion = MOTIONS[sequence % len(MOTIONS)]
-            picks.append((path, _Pick(path.name, sha256_of(path), 0.0, loops=False, motion=motion)))
-            continue
-        # The picture's own length counts: a file's sound may begin before its first frame and go on after the last.
-        video = probe(path).best_video_stream()
-        uses = sum(picked == path for picked, _ in picks)
-        room_s = video.duration_s - spec.duration_s
-        # Repeated uses of one file are spread over its length; the epsilon lets the last one reach its very end.
-        start_s = video.start_s + (0.0 if room_s <= 0 else (uses * spec.duration_s) % (room_s + 1e-9))
-        pick = _Pick(path.name, sha256_of(path), round(start_s, 3), loops=room_s < 0, item=files[path])
-        picks.append((path, pick))
-    return picks
-
-
-def _footage(project: Project, channel: Channel, footage: OwnFootage) -> dict[Path, str | None]:
-    """Return the files a channel may cut from, each with its item in the library, if it is of one.
-
-    Raises:
-        ConfigurationError: there is nothing usable.
-    """
-    if channel.video.library:
-        return dict(require_footage(project.settings).files(project, channel.video.library))
-    folder = project.settings.channels_dir / str(channel.video.folder)
-    return dict.fromkeys(footage.files(folder, stills=channel.video.stills))
-
-
 def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootage) -> StageResult:
-    spec = channel.segments
-    picks = _pick(_footage(project, channel, footage), row, spec)
-    fit = channel.video.fit
+    spec, fit = channel.segments, channel.video.fit
+    picks = pick_stretches(project, channel, row.id, footage)
     work = Work(
         stage="raw_segments",
         fingerprint=fingerprint(
             code=CUT_VERSION,
             provider=footage.name,
-            picks=[pick.as_json() for _, pick in picks],
+            picks=[pick.for_fingerprint() for _, pick in picks],
             segments=spec,
             fit=fit,
+            # Left out where it is not set, so that what was cut before there was a choice stays as it is.
+            **({} if channel.video.in_points == "spread" else {"in_points": channel.video.in_points}),
         ),
         provider=footage.name,
     )
@@ -438,39 +375,10 @@ def _cut(project: Project, channel: Channel, row: ContentRow, footage: OwnFootag
     def make() -> Product:
         segments: list[Segment] = []
         for sequence, (source, pick) in enumerate(picks, start=1):
-            path = _cut_one(project, channel, source, pick, _segment_path(project, row, sequence))
+            path = cut_stretch(project.settings, channel, source, pick, _segment_path(project, row, sequence))
             decode_fully(path)
             check = None if pick.motion is not None else in_sync(source, path, Cut(pick.start_s, spec.duration_s, fit))
             segments.append(segment_record(project, row, path, sequence, provider=footage.name, check=check))
         return Product({"segments": tuple(segments)}, parameters={"footage": [pick.as_json() for _, pick in picks]})
 
     return run_stage(project, row, work, make)
-
-
-def _cut_one(project: Project, channel: Channel, source: Path, pick: _Pick, dest: Path) -> Path:
-    spec, fit, ffmpeg = channel.segments, channel.video.fit, find_ffmpeg(project.settings.ffmpeg)
-    width, height = spec.size
-    if pick.motion is not None:
-        return film_of_still(
-            source,
-            dest,
-            duration_s=spec.duration_s,
-            width=width,
-            height=height,
-            fps=Fraction(CLIP_FPS),
-            motion=pick.motion,
-            fit=fit,
-            ffmpeg=ffmpeg,
-        )
-    return cut_segment(
-        source,
-        dest,
-        start_s=pick.start_s,
-        duration_s=spec.duration_s,
-        width=width,
-        height=height,
-        fps=CLIP_FPS,
-        fit=fit,
-        loop=pick.loops,
-        ffmpeg=ffmpeg,
-    )

@@ -22,6 +22,7 @@ from dayreel.clock import SystemClock, local_day
 from dayreel.errors import ConfigurationError, DayreelError, StoreError
 from dayreel.media.captions import HOW_TO_SHOW
 from dayreel.media.ffmpeg_binary import HOW_TO_GET_ONE, ffmpeg_facts, find_ffmpeg
+from dayreel.media.scenes import HOW_TO_FIND_SCENES
 from dayreel.providers.video.model_input import check_request, doubts
 from dayreel.queries.config import keys
 from dayreel.queries.connections import ANNOUNCED_AHEAD, ConnectedAccount, connected_accounts
@@ -38,6 +39,7 @@ from dayreel.schemas.content import VideoPrompt
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.caption_video import font_problem
+from dayreel.services.making.own_footage import scene_problem
 from dayreel.services.making.preflight import NO_SPACE_BYTES, cover_problems, usable
 from dayreel.services.making.render_segments import segment_request
 from dayreel.services.notifier_routes import notifier_routes
@@ -238,6 +240,8 @@ def check_sources(settings: Settings, channels: Mapping[str, Channel]) -> list[C
             checks.append(Check(f"covers of {name}", "fail", "; ".join(covers), step))
         if fonts := font_problem(settings, channel):
             checks.append(Check(f"captions of {name}", "fail", fonts, HOW_TO_SHOW))
+        if scenes := scene_problem(channel):
+            checks.append(Check(f"in-points of {name}", "fail", scenes, HOW_TO_FIND_SCENES))
         if missing:
             step = "Put it there, or correct its path (relative to the channel file)."
             checks.append(Check(f"sources of {name}", "fail", f"{', '.join(missing)} is not there", step))

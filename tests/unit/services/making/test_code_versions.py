@@ -48,6 +48,16 @@ def test_a_setting_changes_the_stages_that_follow_it(
     assert changed(before, versions(project)) == stages
 
 
+def test_in_points_change_the_version_of_own_segments(make_project: MakeProject) -> None:
+    own = {"provider": "clips", "folder": "own", "model": None}
+    project = make_project(channels={"crafts": {"video": own}})
+    before = versions(project)
+    write_channel(project.settings.root, "crafts", video={**own, "in_points": "spread", "stills": False})
+    assert versions(project) == before
+    write_channel(project.settings.root, "crafts", video={**own, "in_points": "scene"})
+    assert changed(before, versions(project)) == {"raw_segments"}
+
+
 def test_a_template_of_ones_own_is_followed(make_project: MakeProject) -> None:
     project = make_project()
     before = versions(project)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dayreel.errors import ConfigurationError, MediaError, StoreError
+from dayreel.media import scenes
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.preflight import NO_SPACE_BYTES, preflight
 from dayreel.services.project import Project
@@ -85,6 +86,25 @@ def test_an_edit_that_could_not_be_composed_is_found_first(
     (project.settings.channels_dir / "tracks" / "._slow.mp3").write_bytes(b"what a Mac leaves beside a file")
     with pytest.raises(ConfigurationError, match=words):
         preflight(project, channel_of(project))
+
+
+def test_what_finds_scenes_has_to_be_there_first(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"provider": "clips", "folder": "own", "in_points": "scene", "model": None}
+    project = make_project(channels={"crafts": {"video": own}})
+    (project.settings.channels_dir / "own").mkdir()
+    preflight(project, channel_of(project))
+    monkeypatch.setattr(scenes, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"which is not installed; nothing was bought\. `pip install"):
+        preflight(project, channel_of(project))
+    checks = check_sources(project.settings, {"crafts": channel_of(project)})
+    assert [check.name for check in checks if check.verdict == "fail"] == ["in-points of crafts"]
+
+
+def test_in_points_are_for_own_footage_alone(make_project: MakeProject) -> None:
+    made = {"provider": "fal", "model": "fal-ai/wan-25-preview/text-to-video", "in_points": "scene"}
+    project = make_project(channels={"crafts": {"video": made}})
+    with pytest.raises(ConfigurationError, match="`in_points` is for own footage"):
+        channel_of(project)
 
 
 def test_a_cover_after_the_end_is_refused_in_the_file(make_project: MakeProject) -> None:

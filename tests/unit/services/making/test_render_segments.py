@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import av
 import pytest
 from PIL import Image
 from sqlalchemy import select, update
@@ -24,12 +26,16 @@ from dayreel.errors import (
     UnknownOutcomeError,
     UsageError,
 )
+from dayreel.media.ffmpeg_binary import find_ffmpeg
+from dayreel.media.scenes import find_scenes
 from dayreel.providers.video.clips import OwnFootage
 from dayreel.providers.video.contract import Job, SegmentRequest
 from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.queries.renders import renders_of
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
+from dayreel.services.making import own_footage
 from dayreel.services.making.open_content import day_lock, open_content, open_new_take
+from dayreel.services.making.preview_video import preview_video
 from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments, segment_request
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
 from dayreel.services.project import Project
@@ -539,3 +545,62 @@ def test_stills_are_footage_where_the_channel_says_so(make_project: MakeProject)
     write_channel(project.settings.root, "crafts", video={**own, "stills": False}, segments=once, prompts=None)
     with pytest.raises(ConfigurationError, match="has no video file"):
         render_segments(project, channel_of(project), DAY, source=footage)
+
+
+def own_shots(project: Project, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[Path]]:
+    """Write a film of red, green and blue shots to the channel's folder; the list fills with what scenes are looked for
+    in.
+    """
+    folder = project.settings.channels_dir / "shots"
+    folder.mkdir()
+    shots = zip(("red", "green", "blue"), (0.7, 1.5, 1.6), strict=True)
+    inputs = [part for name, s in shots for part in ("-f", "lavfi", "-i", f"color={name}:s=90x160:r=30:d={s}")]
+    film = folder / "shots.mp4"
+    joined = ["-filter_complex", "concat=n=3:v=1:a=0", "-c:v", "libx264", "-preset", "ultrafast", str(film)]
+    subprocess.run([str(find_ffmpeg()), "-v", "error", *inputs, *joined], check=True)
+    looked_through: list[Path] = []
+
+    def find(path: Path) -> list[float]:
+        looked_through.append(path)
+        return find_scenes(path)
+
+    monkeypatch.setattr(own_footage, "find_scenes", find)
+    return film, looked_through
+
+
+def colours(segment: Path) -> set[int]:
+    """Return which of red, green and blue is strongest in the pictures of a film."""
+    with av.open(str(segment)) as container:
+        return {
+            int(frame.to_ndarray(format="rgb24")[100:-100].mean((0, 1)).argmax()) for frame in container.decode(video=0)
+        }
+
+
+@pytest.mark.slow
+def test_segments_begin_with_a_scene_and_stay_in_it(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"provider": "clips", "folder": "shots", "in_points": "scene", "model": None}
+    segments = {"count": 2, "duration_s": 1, "resolution": "480p"}
+    project = make_project(channels={"crafts": {"video": own, "segments": segments, "prompts": None}})
+    film, looked_through = own_shots(project, monkeypatch)
+    row = open_content(project, channel_of(project), DAY)
+    idea = Idea(idea="A jar rises from wet clay", caption="Clay", topic="clay")
+    run_stage(project, row, Work("ideas", "f", "a"), lambda: Product({"idea": idea}, {"idea": idea.idea}))
+    footage = OwnFootage(root=project.settings.root)
+    made = render_segments(project, channel_of(project), DAY, source=footage)
+    picks = made.record.parameters["footage"]
+    assert sorted(pick["start_s"] for pick in picks) == [0.7, 2.2]
+    assert {pick["in_point"] for pick in picks} == {
+        "begins with scene 2 of 3, which lasts 1.50 s",
+        "begins with scene 3 of 3, which lasts 1.60 s",
+    }
+    shown = [colours(project.contents.path(row.id, segment.file)) for segment in made.manifest.segments]
+    assert sorted(map(tuple, shown)) == [(1,), (2,)]
+    assert render_segments(project, channel_of(project), DAY, source=footage).reused
+    preview = preview_video(project, channel_of(project), content_id=row.id)
+    assert preview.in_points[0] == f"1: shots.mp4 from {picks[0]['start_s']:.2f} s, {picks[0]['in_point']}"
+    # Scenes are found once for the same bytes; a list that was damaged is found again.
+    assert looked_through == [film]
+    (kept,) = (project.settings.var_dir / "scenes").iterdir()
+    kept.write_text("{")
+    assert render_segments(project, channel_of(project), DAY, source=footage).reused
+    assert looked_through == [film, film]
