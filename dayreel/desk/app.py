@@ -163,7 +163,7 @@ def _routes(
         see("/media/{content_id}/{path:path}", media),
         see("/charts/{week}/{scope}/{name}.png", chart),
         see("/docs/{page:path}", docs),
-        see("/renders/{content_id}", follow.show_status),
+        see("/renders/{content_id}", follow.Polls(desk.project).show),
         Route("/renders/{content_id}/events", follow.events(desk), methods=["GET"]),
         Route("/events", follow.events(desk), methods=["GET"]),
         see("/login", login.login_form, None),

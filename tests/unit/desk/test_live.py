@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,14 +15,19 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 from starlette.applications import Starlette
 
-from dayreel.queries.changes import newest_marker
+from dayreel.desk.pages import follow
+from dayreel.queries.changes import newest_marker, status_now
+from dayreel.queries.contents import ContentStatus
+from dayreel.records import Records
 from dayreel.services.making.renders import fire
 from dayreel.services.project import Project
 from dayreel.services.reviewing.decide import decide
 from dayreel.stores.catalog.engine import Catalog
 from tests.fakes.catalogs import fresh_catalog
+from tests.fakes.clock import FakeClock
 from tests.fakes.desk import desk_on, served, token_of
 from tests.fakes.project import reviewable
+from tests.fakes.rows import add_content
 from tests.waiting import WITHIN_S, wait_until
 
 CONTENT = "crafts-2026-11-20"
@@ -57,6 +63,37 @@ def test_polling_answers_where_a_content_stands(client: httpx.Client, project: P
     assert (body["state"], body["status"], body["progress"]) == ("review_pending", "rendering", 40)
     assert body["renders"][0]["detail"] == "40 percent"
     assert client.get("/renders/crafts-2020-01-01").status_code == 404
+
+
+def test_polling_again_costs_no_answer_until_it_changes(client: httpx.Client, project: Project) -> None:
+    fire(project, CONTENT, 1, "start", progress=0, detail="queued")
+    poll = partial(client.get, f"/renders/{CONTENT}")
+    tag = poll().headers["etag"]
+    add_content(project.catalog, "crafts-2026-11-19", "rendering")
+    again = poll(headers={"if-none-match": f'"other", {tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    fire(project, CONTENT, 1, "progress", progress=40, detail="40 percent")
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(seconds=0.1)
+    assert poll(headers={"if-none-match": tag}).json()["progress"] == 40
+
+
+def test_many_who_poll_at_once_share_a_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def read(records: Records, content_id: str) -> tuple[ContentStatus, int]:
+        reads.append(content_id)
+        return status_now(records, content_id)
+
+    monkeypatch.setattr(follow, "status_now", read)
+    polls = follow.Polls(project)
+    for _ in range(50):
+        polls._document(CONTENT)
+    assert reads == [CONTENT]
+    assert isinstance(project.clock, FakeClock)
+    project.clock.move(seconds=0.1)
+    polls._document(CONTENT)
+    assert reads == [CONTENT, CONTENT]
 
 
 def test_a_stream_sends_the_current_state_and_then_each_change(client: httpx.Client, project: Project) -> None:
