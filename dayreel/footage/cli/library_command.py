@@ -69,7 +69,8 @@ def show(item: str, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    click.echo(f"{document['item_id']}: {document['title']} ({document['state']})")
+    urgency = "" if document["priority"] is None else f", priority {document['priority']}"
+    click.echo(f"{document['item_id']}: {document['title']} ({document['state']}{urgency})")
     error, trouble = document["error"] or "", page.trouble
     for words in (error, "" if trouble in error else trouble):
         if words:
@@ -147,6 +148,17 @@ def look_up(gate: int, as_json: bool) -> None:
     click.echo(f"{asked['id']}  {asked['item_id']}" + ("" if asked["id"] == gate else f"  in place of question {gate}"))
     for line in _lines(asked):
         click.echo(f"    {line}")
+
+
+@command.command("priority")
+@click.argument("item")
+@click.argument("priority", type=click.IntRange(0, 9))
+def priority(item: str, priority: int) -> None:
+    """Have an item's next jobs go before (0) or behind (9) those of others; 5 is as usual."""
+    from dayreel.footage.library.prioritise import set_priority
+
+    with opened_library() as library:
+        click.echo(set_priority(library, item, priority))
 
 
 @command.command("scan")

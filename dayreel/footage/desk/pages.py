@@ -11,6 +11,7 @@ from dayreel.errors import BusyError, StaleState, UsageError
 from dayreel.footage.library.gates import GateVerdict, answer, look_up_again
 from dayreel.footage.library.jobs import cancel_job, retry_job
 from dayreel.footage.library.open_library import open_library
+from dayreel.footage.library.prioritise import set_priority
 from dayreel.footage.library.views import item_page, library_page, work_of
 from dayreel.services.footage_hooks import DeskPages
 
@@ -104,6 +105,19 @@ def retry(request: PageRequest) -> Response:
     return _act_on_job(request, retry_job, "job-retried")
 
 
+def prioritise(request: PageRequest) -> Response:
+    """Have an item's next jobs go before or behind those of others.
+
+    Raises:
+        UsageError: there is no such item, or no such priority.
+    """
+    item_id, typed = request.path("item_id"), request.form.get("priority", ("",))[0]
+    if not (typed.isdecimal() and len(typed) == 1):
+        raise UsageError(f"{typed!r} is not a priority.", next_step="0 goes first, 9 last; 5 is as usual.")
+    words = set_priority(open_library(request.project), item_id, int(typed), via=request.via)
+    return request.done(f"/library/items/{item_id}", "item-priority", item_id=item_id, told=words)
+
+
 def _act_on_job(request: PageRequest, act: Callable[..., str], notice: str) -> Response:
     job = request.path("job")
     return request.done("/library", notice, job=job, told=act(open_library(request.project), job, via=request.via))
@@ -131,6 +145,7 @@ PAGES: Final = DeskPages(
         ("POST", "/library/questions/{gate_id:int}/reject", reject, "reviewer"),
         ("POST", "/library/questions/{gate_id:int}/keep", keep_others, "reviewer"),
         ("POST", "/library/questions/{gate_id:int}/look-up", look_again, "reviewer"),
+        ("POST", "/library/items/{item_id}/priority", prioritise, "operator"),
         ("POST", "/library/jobs/{job}/cancel", cancel, "operator"),
         ("POST", "/library/jobs/{job}/retry", retry, "operator"),
     ),
@@ -143,5 +158,6 @@ PAGES: Final = DeskPages(
         "question-looked-up": "Looked up again. The result is shown with the question.",
         "job-cancelled": "The job stops as soon as its worker notices; a waiting job is cancelled at once.",
         "job-retried": "The job is queued again.",
+        "item-priority": "Its next jobs have that priority; one that waits keeps its place.",
     },
 )

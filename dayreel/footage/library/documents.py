@@ -57,12 +57,13 @@ def item_document(library: Library, item_id: str) -> dict[str, Any]:
     return {
         **remembered_item(library.project.catalog, item_id),
         "origin": list(manifest.origin) if manifest else [],
+        "priority": manifest.priority if manifest else None,
         "stages": {stage: made.model_dump(mode="json") for stage, made in manifest.stages.items()} if manifest else {},
     }
 
 
 def remembered_item(catalog: Catalog, item_id: str) -> dict[str, Any]:
-    """Return what the catalog alone knows of an item: all but `origin` and `stages`, which its manifest says.
+    """Return what the catalog alone knows of an item: all but `origin`, `priority` and `stages`.
 
     Raises:
         UsageError: there is no such item.

@@ -142,7 +142,7 @@ def item_page(project: Project, item_id: str) -> ItemPage:
     try:
         remembered = item_document(_library(project), item_id)
     except (ConfigurationError, StateError, StoreError, OSError) as error:
-        remembered, trouble = {**remembered, "origin": [], "stages": {}}, str(error)
+        remembered, trouble = {**remembered, "origin": [], "priority": None, "stages": {}}, str(error)
     waiting = tuple(_question(gate) for gate in remembered["gates"] if gate["status"] == "pending")
     work = work_of(project, item_id=item_id)
     return ItemPage(remembered, waiting, work, "" if work.trouble else trouble)

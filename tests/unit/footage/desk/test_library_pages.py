@@ -223,3 +223,18 @@ def test_without_a_shared_folder_there_is_no_page(make_project: Callable[..., Pr
     vera = person(desk_on(make_project()), "Vera", "viewer")
     assert 'href="/library"' not in vera.open("/account")
     assert vera.get("/library").status_code == 404
+
+
+def test_an_operator_puts_an_item_before_others(library: Library, desk: Starlette, tiny_clip: Path) -> None:
+    ingest(library, FALLS, [tiny_clip])
+    olga = person(desk, "Olga", "operator")
+    assert '<option value="5" selected>5 (as usual)</option>' in olga.open(ITEM)
+    assert "/priority" not in person(desk, "Vera", "viewer").open(ITEM)
+    assert olga.submit(f"{ITEM}/priority", priority="x").status_code == 400
+    olga.submit(f"{ITEM}/priority", priority="0")
+    assert '<option value="0" selected>0 (first)</option>' in olga.open(ITEM)
+    with library.project.catalog.read() as connection:
+        (act,) = recent_acts(connection, limit=1)
+    assert (act.act, act.target, act.actor) == ("set priority", FALLS.item_id, "Olga")
+    run_pass(library)
+    assert (pretend_to_work(library, "remux") or "").startswith("p0-")
