@@ -46,7 +46,7 @@ def command(days: int, into: Path | None, reports_to_dagster: bool, as_json: boo
         f"in {summary['seconds']} s (preset audited: no first day's refusals).\nLook around:  cd {root}\n"
         '  dayreel sql --query "FROM content_performance'
         '"\n'
-        "  dayreel report      dayreel status      dayreel up\nTen worked questions: docs/how-to/analytics.md"
+        "  dayreel report      dayreel status      dayreel up\nTwenty worked questions: docs/how-to/analytics.md"
     )
 
 
