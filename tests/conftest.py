@@ -142,9 +142,10 @@ def _no_settings_of_this_machine() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _databases_share_what_is_read_and_compiled() -> None:
-    from tests.fakes.catalogs import share_compiled_statements, share_migrations
+    from tests.fakes.catalogs import share_compiled_statements, share_dagsters_engines, share_migrations
 
     share_compiled_statements()
+    share_dagsters_engines()
     share_migrations()
 
 

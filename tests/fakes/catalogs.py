@@ -5,14 +5,16 @@ takes as long as making the tables (a tenth of a second, measured): each catalog
 That the numbered steps lead to the same schema is what `test_migrations` shows.
 """
 
+import importlib
 import shutil
 import signal
+import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,29 @@ def share_migrations() -> None:
         return read[folder]
 
     ScriptDirectory.from_config = read_once  # type: ignore[method-assign]
+
+
+@cache
+def share_dagsters_engines() -> None:
+    """Let Dagster's storages on SQLite have one engine for each of their files, where they make one for each look.
+
+    An engine keeps no connection of theirs, and takes longer to make than most looks take.
+    """
+    storage = "dagster._core.storage"
+    if f"{storage}.sql" not in sys.modules:
+        return  # nothing that is run here imports Dagster
+    make = importlib.import_module(f"{storage}.sql").create_engine
+
+    @lru_cache(maxsize=200)
+    def kept(url: str, poolclass: Any, connect_args: tuple[tuple[str, Any], ...]) -> Engine:
+        return make(url, poolclass=poolclass, connect_args=dict(connect_args))  # type: ignore[no-any-return]
+
+    def made_once(url: str, *, poolclass: Any, connect_args: Mapping[str, Any] = {}) -> Engine:
+        return kept(url, poolclass, tuple(connect_args.items()))
+
+    for kind, name in (("runs", "run_storage"), ("schedules", "schedule_storage"), ("event_log", "event_log")):
+        module: Any = importlib.import_module(f"{storage}.{kind}.sqlite.sqlite_{name}")
+        module.create_engine = made_once
 
 
 def quick_catalog(url: str) -> Catalog:

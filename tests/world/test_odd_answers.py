@@ -23,7 +23,7 @@ from tests.world.odd_answers import (
     stage,
 )
 
-CHOSEN = 18
+CHOSEN = 6
 
 
 @pytest.fixture(scope="module")
