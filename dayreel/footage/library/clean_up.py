@@ -19,6 +19,7 @@ from sqlalchemy import Connection, update
 from dayreel.errors import MediaError
 from dayreel.footage.library.open_library import Library
 from dayreel.footage.library.proof import MissingLink, compared, kept_as
+from dayreel.footage.library.record_item import removed_of
 from dayreel.footage.library.troubles import is_worth_a_try, try_item
 from dayreel.footage.media.same_footage import VERIFIER
 from dayreel.footage.rules.paths import ItemStage
@@ -136,7 +137,7 @@ def _remove(look: _Look, row: ItemRow) -> str:
     gone = [library.root / manifest.stages[stage].folder / file.path for stage, file in sources]
     for path in gone:
         path.unlink()
-    metadata = {**row.metadata, "removed": [path.relative_to(library.root).as_posix() for path in gone]}
+    metadata = {**row.metadata, "removed": removed_of(manifest)}
     with library.project.catalog.write("library") as connection:
         connection.execute(update(media_items).where(media_items.c.id == row.id).values(metadata=metadata))
     if not gone:

@@ -214,11 +214,18 @@ def _insert(
     return row
 
 
-def _describe(library: Library, connection: Connection, manifest: ItemManifest, newest: ItemStage) -> None:
-    stamps = {stage: made.facts.get("marker_stamp") for stage, made in manifest.stages.items()}
+def removed_of(manifest: ItemManifest) -> list[str]:
+    """Return the sources that were removed, or were about to be, by their paths on the shared folder."""
     filed = manifest.stages.get("file")
     gone = filed.facts.get("removed_sources", ()) if filed is not None else ()
-    removed = [f"{manifest.stages[entry['stage']].folder}/{entry['path']}" for entry in gone]
+    return [f"{manifest.stages[entry['stage']].folder}/{entry['path']}" for entry in gone]
+
+
+def _describe(library: Library, connection: Connection, manifest: ItemManifest, newest: ItemStage) -> None:
+    stamps = {stage: made.facts.get("marker_stamp") for stage, made in manifest.stages.items()}
+    removed = removed_of(manifest)
+    if any((library.root / path).is_file() for path in removed):
+        removed = []  # it was written before they went, and then something ended it: the next look goes on
     values = {
         "title": manifest.title,
         "year": manifest.year,

@@ -47,7 +47,8 @@ def safe_copy(
     """
     disk = disk or Disk()
     doing = f"copy {str(source)!r} to {str(dest)!r}"
-    aside = dest.with_name(f".{dest.name[:40]}.{secrets.token_hex(4)}.part")
+    of_dest = f".{dest.name[:40]}.{hashlib.sha256(dest.name.encode()).hexdigest()[:8]}."
+    aside = dest.with_name(f"{of_dest}{secrets.token_hex(4)}.part")
     try:
         _refuse_itself(source, dest, doing)
         disk.make_directories(str(dest.parent))
@@ -58,6 +59,10 @@ def safe_copy(
             read_back = sha256_of(aside, pulse=pulse, bypasses_cache=True)
             _refuse_difference(read_back, written.sha256, f"{doing}; read back from the disk, the copy has SHA-256")
             disk.replace(str(aside), str(dest))
+            # What was killed on the way has left its own, of which nothing more becomes.
+            for left in dest.parent.iterdir():
+                if left.name.startswith(of_dest) and left.name.endswith(".part"):
+                    disk.remove(str(left))
         finally:
             disk.remove(str(aside))
         disk.settle_directory(str(dest.parent))

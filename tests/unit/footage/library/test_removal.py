@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from dayreel.footage.library import proof
 from dayreel.footage.library.documents import item_document
@@ -15,6 +16,7 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.footage.media.same_footage import VERIFIER
 from dayreel.footage.stores.reads import get_item, name_of
 from dayreel.services.project import Project
+from dayreel.stores.catalog.tables import media_items
 from tests.fakes.library import drop, make_library, pretend_to_work
 
 FALLS = movie_name("Hidden Falls", 2019)
@@ -59,6 +61,14 @@ def test_what_somebody_made_is_compared_before_sources_go(
 ) -> None:
     library = filed(make_project(), clip, encoded(run, clip, "-c:v", "libx264", "-c:a", "copy"))
     assert rips(library) == ["clip.mp4"]
+    source_file = library.root / FALLS.folder("rip") / "clip.mp4"
+    content = source_file.read_bytes()
+    assert "1 source files removed, each compared" in " ".join(run_pass(library))
+    assert rips(library) == []
+    source_file.write_bytes(content)  # as where it was killed between the manifest and the removal
+    with library.project.catalog.write("test") as connection:
+        connection.execute(update(media_items).values(metadata={}))
+    rebuild(library)
     assert "1 source files removed, each compared" in " ".join(run_pass(library))
     assert rips(library) == []
     rebuild(library)

@@ -84,3 +84,25 @@ def test_a_copy_that_is_called_off_leaves_nothing(film: Path, tmp_path: Path) ->
     with pytest.raises(KeyboardInterrupt):
         safe_copy(film, tmp_path / "f" / "film.mkv", pulse=called_off)
     assert list((tmp_path / "f").iterdir()) == []
+
+
+class PulledPlug(Disk):
+    """What is killed cleans nothing up."""
+
+    def put(self, fd: int, raw: bytes) -> None:
+        super().put(fd, raw)
+        raise KeyboardInterrupt
+
+    def remove(self, path: str) -> None:
+        """Never comes to it."""
+
+
+def test_what_a_killed_copy_left_goes_with_the_next(film: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "e" / "film.mkv"
+    with pytest.raises(KeyboardInterrupt):
+        safe_copy(film, dest, disk=PulledPlug())
+    other = dest.with_name(".film 2.mkv.5f3ab2c1.0a1b2c3d.part")
+    other.write_bytes(b"of another copy")
+    assert len(list(dest.parent.iterdir())) == 2
+    safe_copy(film, dest)
+    assert sorted(dest.parent.iterdir()) == sorted([dest, other])
