@@ -99,7 +99,8 @@ class FinePicture:
 class SoundTrace:
     """One sound stream. `levels` are mean squares, one row a channel, one column a block of 0.1 s from `from_s` on.
 
-    `seconds` are those that are kept, by their number from `from_s`: int16 at 16 kHz, one row a channel.
+    `seconds` are those that are kept, by their number from `from_s`: int16 at 16 kHz, one row a channel. `joints` are
+    where it goes on after a hole, in samples of 16 kHz from `from_s`: exact to a tick of the container.
     """
 
     index: int
@@ -108,6 +109,7 @@ class SoundTrace:
     seconds: dict[int, Numbers] = field(default_factory=dict)
     begins_s: float = math.inf
     ends_s: float = -math.inf
+    joints: list[int] = field(default_factory=list)
 
     def window(self, first: int) -> Numbers | None:
         """Return four seconds from that one on, or None where they were not kept."""
@@ -466,6 +468,7 @@ class _Ear:
             self._resampler = AudioResampler(format="fltp", layout=layout, rate=RATE_HZ)
             self._at = round((begin_s - self._trace.from_s) * RATE_HZ)
             self._due_s = begin_s
+            self._trace.joints.append(self._at)
         self._due_s += frame.samples / frame.sample_rate
         self._trace.begins_s = min(self._trace.begins_s, begin_s)
         self._trace.ends_s = max(self._trace.ends_s, self._due_s)

@@ -24,6 +24,9 @@ _FIELD = 8
 _FAINT = 9.0
 """Variance: structure of less than three levels of 255 is nothing that anybody sees go."""
 _FAINT_LINES = 0.5
+_FLATTEST = 0.1
+_STEPS_GAIN = 36
+"""Variance of second differences across of second differences down, for noise of variance 1."""
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _VARIES = 8.0
 _STEP = 6
@@ -180,7 +183,8 @@ def _likeness(source: FinePicture, made: FinePicture) -> float:
 def _ssim(source: Numbers, made: Numbers) -> float:
     """Return the structural similarity (Wang et al. 2004) of two pictures of one size, over square windows.
 
-    Pictures are halved first where they are large enough, as its authors do: grain is not structure.
+    Pictures are halved first where they are large enough, as its authors do. What is left of the source's grain is no
+    structure that could be lost: its power is taken off where the two are held against each other.
     """
     first, other = source.astype(np.float64), made.astype(np.float64)
     if min(first.shape) >= 2 * _SMALL:
@@ -188,11 +192,19 @@ def _ssim(source: Numbers, made: Numbers) -> float:
     if min(first.shape) <= _BOX:
         return 1.0 if np.abs(first - other).mean() < _VARIES else 0.0
     mean_first, mean_other = _boxed(first), _boxed(other)
-    var_first = _boxed(first * first) - mean_first**2
+    var_first = np.maximum(_boxed(first * first) - mean_first**2 - _grain(first), 0)
     var_other = _boxed(other * other) - mean_other**2
     both = _boxed(first * other) - mean_first * mean_other
     luminance = (2 * mean_first * mean_other + _C1) / (mean_first**2 + mean_other**2 + _C1)
-    return float((luminance * (2 * both + _C2) / (var_first + var_other + _C2)).mean())
+    return float((luminance * np.minimum(1, (2 * both + _C2) / (var_first + var_other + _C2))).mean())
+
+
+def _grain(picture: Numbers) -> float:
+    """Return the variance of what changes from pixel to pixel even where a picture is flattest (Immerkaer 1996)."""
+    steps = np.diff(np.diff(picture, 2, axis=0), 2, axis=1)
+    if min(steps.shape) < _BOX:
+        return 0.0
+    return float(np.quantile(_boxed(steps * steps), _FLATTEST)) / _STEPS_GAIN
 
 
 def _boxed(values: Numbers) -> Numbers:

@@ -23,6 +23,8 @@ _BAND_COUNTS = 10**-4
 _SIDE_COUNTS = 10**-2.5
 _WORST_WINDOWS = 3
 """The worst of a long film are not averaged away: four seconds of another sound in two hours are another sound."""
+_JOINT_MAY_MOVE = round(0.0015 * RATE_HZ)
+_SHORTEST_RUN = round(0.1 * RATE_HZ)
 _SHIFTS = np.linspace(-0.6, 0.6, 7)
 """Of a sample: at 16 kHz the true shift lies between two."""
 
@@ -133,6 +135,9 @@ class _Waves:
         length = before.shape[1] - abs(shift)
         before = before[:, max(0, -shift) :][:, :length]
         after = after[:, max(0, shift) :][:, :length]
+        begins_at = first * RATE_HZ + max(0, -shift)
+        joints = {at - begins_at for at in source.joints} | {at - shift - begins_at for at in made.joints}
+        after = _rejoined(before, after, sorted(at for at in joints if 0 < at < length))
         first_waves, other_waves = np.fft.rfft(before), np.fft.rfft(after)
         total = np.square(np.abs(first_waves)).sum()
         values = [
@@ -151,6 +156,25 @@ class _Waves:
             for waves in (first_waves, other_waves)
         ]
         return cls(min(values, default=1.0), min(sides, default=None), bands[0], bands[1])
+
+
+def _rejoined(before: Numbers, after: Numbers, joints: list[int]) -> Numbers:
+    """Move what follows each hole to where it fits best, by 1.5 ms at most.
+
+    Where sound goes on after a hole, a container says to a tick: a millisecond in Matroska, in which a high tone turns
+    over. Within a run between two holes every sample stands where it stood.
+    """
+    reach, moved = _JOINT_MAY_MOVE, after.copy()
+    room = np.pad(after, ((0, 0), (reach, reach)))
+    for begin, end in pairwise([0, *joints, before.shape[1]]):
+        if not joints or end - begin < _SHORTEST_RUN:
+            continue
+        run = before[:, begin:end]
+        shifts = [room[:, begin + reach + n : end + reach + n] for n in range(-reach, reach + 1)]
+        fits = [float((run * shifted).sum()) for shifted in shifts]
+        best = max(range(len(fits)), key=lambda n: (fits[n], -abs(n - reach)))
+        moved[:, begin:end] = shifts[best]
+    return moved
 
 
 def _correlation(first: Numbers, other: Numbers, length: int) -> float:
