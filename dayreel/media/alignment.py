@@ -12,7 +12,7 @@ from dayreel.media.picture import Fit
 from dayreel.media.probe import probe
 from dayreel.media.streams import VideoStream
 from dayreel.media.traces import RATE_HZ, WINDOW_S, Extent, Numbers, Region, SoundTrace, Traces, watch
-from dayreel.schemas.content import CheckResult
+from dayreel.schemas.content import NOT_MEASURABLE, CheckResult
 
 _LATEST_SOUND_S, _LATEST_AT_ALL_S = 0.02, 0.05
 """Beyond it, or one picture of the source where that is longer, picture and sound are apart; anybody hears the second:
@@ -185,7 +185,7 @@ def in_sync(source: Path, segment: Path, cut: Cut) -> CheckResult:
             for words, lag in (("nothing moves", seen_s), ("nothing is heard that can be placed", heard_s))
             if lag is None
         )
-        words = f"not measurable: {missing} in what was cut"
+        words = f"{NOT_MEASURABLE}: {missing} in what was cut"
         return CheckResult(name="in_sync", passed=True, value=words, expected=expected, message=f"It is {words}.")
     off_s = heard_s - seen_s
     value = f"sound {abs(off_s) * 1000:.0f} ms {'late' if off_s > 0 else 'early'}"

@@ -47,9 +47,9 @@ class JudgedCheck:
 
     @property
     def verdict(self) -> str:
-        """`passed`, `waived` or `FAILED`."""
+        """`passed`, `-` where there was nothing to measure, `waived` or `FAILED`."""
         if self.result.passed:
-            return "passed"
+            return "passed" if self.result.is_measured else "-"
         return "FAILED" if self.waiver is None else "waived"
 
     @property

@@ -55,14 +55,25 @@ class FileRecord(Shape):
     size_bytes: int
 
 
+NOT_MEASURABLE = "not measurable"
+
+
 class CheckResult(Shape):
-    """One quality check: what was measured against what was asked."""
+    """One quality check: what was measured against what was asked.
+
+    What cannot be measured has passed, and its `value` begins with `NOT_MEASURABLE`.
+    """
 
     name: str
     passed: bool
     value: str
     expected: str
     message: str
+
+    @property
+    def is_measured(self) -> bool:
+        """Return whether there was anything to measure."""
+        return not self.value.startswith(NOT_MEASURABLE)
 
 
 class Segment(Shape):

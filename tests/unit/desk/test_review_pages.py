@@ -122,6 +122,15 @@ def test_a_reviewer_waives_a_failed_check_before_it_is_approved(ana: Browser, ve
     assert ana.submit(f"{PAGE}/approve", PAGE, seen=seen_on(page)).status_code == 303
 
 
+def test_what_cannot_be_measured_has_no_tick(ana: Browser, project: Project) -> None:
+    """Where nothing moves, nobody can say that picture and sound are together."""
+    still = check_result("in_sync", passed=True, value="not measurable: nothing moves in what was cut")
+    reviewable(project, video=b"a still video", checks=(still, check_result("not_black", passed=True)))
+    page = ana.open(PAGE)
+    assert "- in sync" in page
+    assert "✓ not black" in page
+
+
 def test_an_edit_saves_the_caption_with_ordinary_line_ends(ana: Browser, project: Project) -> None:
     ana.submit(f"{PAGE}/edit", PAGE, seen=seen_on(ana.open(PAGE)), caption="Clay.\r\nPatience.")
     assert content_row(project, CONTENT).caption == "Clay.\nPatience."
