@@ -151,7 +151,7 @@ class _Heard:
         return AudioPart(self.path, self.audio.index, start_s, lasts_s, zero_s=self.audio.zero_s)
 
     def changes_between(self, pieces: list[_Piece], fps: Fraction) -> bool:
-        """Return whether it goes on with other channels or another rate: broadcasts do, from surround to stereo.
+        """Return whether it continues with other channels or another rate: broadcasts do, from surround to stereo.
 
         FFmpeg then begins its whole graph again, that of the picture too, and one frame comes out twice.
         """

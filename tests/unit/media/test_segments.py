@@ -150,7 +150,7 @@ def test_a_clock_that_jumps_goes_on_in_the_cut(base: Path, cut: Cut, ffmpeg: Pat
 
 
 def _recorded(name: str, ways: tuple[str, str], base: Path, ffmpeg: Path, folder: Path) -> Path:
-    """Write a broadcast that goes on with something else after three seconds, on one clock."""
+    """Write a broadcast that continues with something else after three seconds, on one clock."""
     parts = [
         Film(f"part{n}", ((".ts", f"-ss {n * 3} -t 3", f"{way} -muxdelay 0 -output_ts_offset {10 + n * 3}"),))
         for n, way in enumerate(ways)
