@@ -12,6 +12,7 @@ from dayreel.services.making.own_footage import scene_problem
 from dayreel.services.making.plan_days import pause_channel, pin_idea, resume_channel, skip_day, unpin_idea, unskip_day
 from dayreel.services.making.templating import copy_packaged
 from dayreel.services.project import opened_project
+from dayreel.services.setting_up.examine import check_experiments
 from dayreel.settings import load_settings
 from dayreel.stores.channel_files import ChannelFiles
 from dayreel.vendors.registry import names
@@ -66,6 +67,8 @@ def validate(as_json: bool) -> int:
     else:
         for problem in problems:
             click.echo(str(problem), err=True)
+        for check in [] if problems else check_experiments(settings, files.load_all()):
+            click.echo(f"{check.name}: {check.found}.")
         summary = f"problems: {len(problems)}" if problems else "all fine"
         click.echo(f"Channels: {len(files.names())}, {summary}.")
     return 1 if problems else 0

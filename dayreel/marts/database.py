@@ -7,7 +7,7 @@ days are read, and only columns that the query names, so that a day costs the sa
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,12 +16,12 @@ import duckdb
 import pyarrow as pa
 from sqlalchemy import JSON, Boolean, Date, Float, Integer, Text, bindparam, cast, select, text
 
-from dayreel.clock import day_begins
+from dayreel.clock import day_begins, local_day
 from dayreel.marts.declared import shared_sql
 from dayreel.queries.bills import bill_lines
 from dayreel.queries.config import config_at
 from dayreel.records import Records
-from dayreel.rules.experiments import compare
+from dayreel.rules.experiments import MATURE_DAYS, Outcome, compare, contents_needed, is_lopsided, spread_of
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS, ColumnKind, Table
 from dayreel.stores.catalog.tables import metadata
@@ -60,6 +60,8 @@ class MartDatabase:
         for name, value in {
             "world": records.settings.world, "window_days": WINDOW_DAYS, "without_counters": without_counters(),
             "not_answered": NOT_ANSWERED,
+            "mature_days": MATURE_DAYS,
+            "newest_mature": local_day(records.clock.now(), zone) - timedelta(days=MATURE_DAYS),
         }.items():  # fmt: skip
             self._connection.execute(f"SET VARIABLE {name} = ?", [value])
         self._connection.execute(shared_sql("macros"))
@@ -112,7 +114,7 @@ class MartDatabase:
     def work_out(self, name: str) -> None:
         """Make one of the tables and functions that Python works out, see `Mart.given`."""
         {
-            "manifests": self._manifests, "caps": self._caps, "compare_views": self._compare_views,
+            "manifests": self._manifests, "caps": self._caps, "judge": self._judge,
             "bill_lines": self._bill_lines,
         }[name]()  # fmt: skip
 
@@ -120,9 +122,11 @@ class MartDatabase:
         """Make `manifests` for the contents that were read: how each was made; one whose folder is gone is left out."""
         ids = [content_id for (content_id,) in self._connection.sql("SELECT id FROM content").fetchall()]
         store = self._records.contents
-        names = ("content_id", "hook", "idea_model", "prompt_model", "video_model", "experiment", "variant")
+        names = ("content_id", "hook", "idea_model", "prompt_model", "video_model", "experiment", "variant",
+                 "edition", "assigned_by", "detect_percent", "is_held_out")  # fmt: skip
         rows = [_how_made(store.manifest(content_id)) for content_id in ids if store.exists(content_id)]
-        self.give("manifests", dict.fromkeys(names, "text"), rows)
+        kinds: dict[str, ColumnKind] = dict.fromkeys(names, "text")
+        self.give("manifests", kinds | {"detect_percent": "float", "is_held_out": "flag"}, rows)
 
     def _caps(self) -> None:
         """Make `caps`: the caps of all channels together, as they were set when each day ended."""
@@ -146,21 +150,38 @@ class MartDatabase:
         rows = [[_to_millionth(getattr(line, name)) for name in kinds] for line in lines]
         self.give("bill_lines", kinds, rows)
 
-    def _compare_views(self) -> None:
-        """Make the function `compare_views`; its statistics are `rules.experiments`."""
+    def _judge(self) -> None:
+        """Make the function `judge`; its statistics are `rules.experiments`."""
 
-        def compared(name_a: str, a: list[float], name_b: str, b: list[float], pairs: int) -> dict[str, Any]:
-            return asdict(compare(name_a, a, name_b, b, pairs=pairs))
+        def judged(
+            name_a: str, blocked_a: list[Any], all_a: list[Any], assigned_a: int,
+            name_b: str, blocked_b: list[Any], all_b: list[Any], assigned_b: int,
+            pairs: int, detect_percent: float, history: list[Any],
+        ) -> dict[str, Any]:  # fmt: skip
+            variants = round((1 + (1 + 8 * pairs) ** 0.5) / 2)
+            spread = spread_of([outcome_of(each) for each in history])
+            needed = contents_needed(detect_percent, spread=spread, variants=variants)
+            a, b, every_a, every_b = (
+                [outcome_of(each) for each in outcomes] for outcomes in (blocked_a, blocked_b, all_a, all_b)
+            )
+            comparison = compare(name_a, a, name_b, b, pairs=pairs, horizon=needed)
+            every = compare(name_a, every_a, name_b, every_b, pairs=pairs, horizon=needed)
+            lopsided = is_lopsided(assigned_a, assigned_b)
+            return asdict(replace(comparison, chance_b=every.chance_b)) | {"needed": needed, "is_lopsided": lopsided}
 
-        takes: Any = ["VARCHAR", "DOUBLE[]", "VARCHAR", "DOUBLE[]", "BIGINT"]
+        outcomes = "STRUCT(day DATE, views DOUBLE, usd DOUBLE, is_approved BOOLEAN, is_refused BOOLEAN)[]"
+        variant = ["VARCHAR", outcomes, outcomes, "BIGINT"]
+        takes: Any = [*variant, *variant, "BIGINT", "DOUBLE", outcomes]
         gives: Any = (
-            "STRUCT(n_a BIGINT, n_b BIGINT, ratio DOUBLE, low DOUBLE, high DOUBLE, effect_size DOUBLE, verdict VARCHAR)"
+            "STRUCT(n_a BIGINT, n_b BIGINT, ratio DOUBLE, low DOUBLE, high DOUBLE, final_low DOUBLE, "
+            "final_high DOUBLE, chance_b DOUBLE, guardrails VARCHAR, verdict VARCHAR, needed BIGINT, "
+            "is_lopsided BOOLEAN)"
         )
-        self._connection.create_function("compare_views", compared, takes, gives)
+        self._connection.create_function("judge", judged, takes, gives)
 
-    def answer(self, query: str) -> Any:
-        """Run a query and return its answer as an Arrow table."""
-        return self._connection.sql(query).to_arrow_table()
+    def answer(self, query: str, values: Mapping[str, Any] | None = None) -> Any:
+        """Run a query, with values for its parameters, and return its answer as an Arrow table."""
+        return self._connection.sql(query, params=values or {}).to_arrow_table()
 
 
 def schema_of(table: Table) -> Any:
@@ -176,6 +197,11 @@ def opened_database(records: Records, days: Sequence[date] = (), **bound: Any) -
         yield database
     finally:
         database.close()
+
+
+def outcome_of(fields: Mapping[str, Any]) -> Outcome:
+    """Return a row of `sql/shared/outcomes.sql` as the rules take it."""
+    return Outcome(**fields)
 
 
 def arrow_table(kinds: dict[str, ColumnKind], rows: Sequence[Sequence[Any]]) -> Any:
@@ -204,11 +230,18 @@ def _to_millionth(value: Any) -> Any:
     return value.quantize(Decimal("0.000001")) if isinstance(value, Decimal) else value
 
 
-def _how_made(manifest: Manifest) -> tuple[str | None, ...]:
+def _how_made(manifest: Manifest) -> tuple[Any, ...]:
     idea, stages = manifest.idea, manifest.stages
     words = "" if idea is None else (idea.narration or idea.caption or idea.idea).strip()
     tried = [stages[stage].parameters for stage in ("prompts", "ideas") if stage in stages]
     chosen = next((parameters for parameters in tried if parameters.get("experiment")), {})
     models = [stages[stage].model if stage in stages else None for stage in ("ideas", "prompts", "raw_segments")]
     hook = _SENTENCE_END.split(words)[0] or None
-    return (manifest.content_id, hook, *models, chosen.get("experiment"), chosen.get("variant"))
+    trial = manifest.trial
+    assigned = (
+        (chosen.get("experiment"), chosen.get("variant"), None, "blocked" if chosen else None, None)
+        if trial is None
+        else (trial.experiment, trial.variant, trial.edition, trial.chosen_by, trial.detect_percent)
+    )
+    is_held_out = any(parameters.get("held_out", False) for parameters in tried)
+    return (manifest.content_id, hook, *models, *assigned, is_held_out)

@@ -343,6 +343,12 @@ class Experiment(Strict):
     variants: dict[str, str] = Field(
         min_length=2, description="name to words that are added to the request; empty words change nothing"
     )
+    detect_percent: float = Field(
+        50, ge=5, le=1000, description="the smallest difference worth seeing; it says how long the comparison takes"
+    )
+    allocate: Literal["blocked", "thompson"] = Field(
+        "blocked", description="`thompson`: when the comparison has ended, better variants get more days"
+    )
 
 
 class Channel(Strict):
@@ -393,6 +399,9 @@ class Channel(Strict):
     experiment: Experiment | None = Field(None, description="variants of a prompt that are compared")
     learn_from_results: bool = Field(
         default=False, description="show the best and worst measured ideas of the last 30 days to the next idea"
+    )
+    holdout: float = Field(
+        0, ge=0, le=0.5, description="share of days that no variant and no measured idea touches, to compare with"
     )
 
     @property

@@ -68,6 +68,18 @@ class Override(BaseModel):
         ]
 
 
+class TrialRecord(BaseModel):
+    """Which variant of an experiment a content was given, before anything of it was asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: str
+    variant: str
+    edition: str = Field(description="hash of the words of all variants, template, model and settings")
+    chosen_by: Literal["blocked", "thompson"]
+    detect_percent: float
+
+
 class Manifest(BaseModel):
     """Everything that was produced for one content."""
 
@@ -88,3 +100,4 @@ class Manifest(BaseModel):
     final_video: FinalVideo | None = None
     stages: dict[Stage, StageRecord] = Field(default_factory=dict)
     overrides: dict[Stage, Override] = Field(default_factory=dict)
+    trial: TrialRecord | None = None

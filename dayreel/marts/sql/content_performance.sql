@@ -57,6 +57,10 @@ select
     video_model,                                            -- text: model that made the segments; null: own footage, or none yet
     experiment,                                             -- text: experiment it was part of; null: none
     variant,                                                -- text: variant it was assigned to; null: none
+    edition,                                                -- text: hash of the experiment's words, template, model and settings; null: none, or assigned before it was taken
+    assigned_by,                                            -- text: `blocked` by weekday, or `thompson`; null: no experiment
+    detect_percent,                                         -- float: the difference that the experiment is to show; null: no experiment, or not recorded
+    coalesce(is_held_out, false) as is_held_out,            -- flag: no variant and no measured idea touched it
     coalesce(idea_usd, 0) as cost_idea_usd,                 -- usd: settled or still reserved for the idea layer
     coalesce(prompt_usd, 0) as cost_prompt_usd,             -- usd: settled or still reserved for the prompt layer
     coalesce(voice_usd, 0) as cost_voice_usd,               -- usd: settled or still reserved for the voice layer

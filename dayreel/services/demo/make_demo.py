@@ -33,8 +33,8 @@ from dayreel.sandbox.presets import AUDITED
 from dayreel.sandbox.world import SandboxWorld
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FinalVideo
+from dayreel.schemas.manifest import Manifest
 from dayreel.services.demo.vendors import LUCK, DemoClock, DemoGenerator, DemoModel, DemoPlatform, DemoSpeech
-from dayreel.services.making.experiments import trial_of
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.narrate import narrate
 from dayreel.services.making.open_content import open_content
@@ -317,7 +317,7 @@ class _Factory:
         project, vendors = self.project, self.vendors
         made = make_idea(project, channel, day, model=vendors[channel.ideas.provider])
         self._record((channel.name, "ideas"), day, content_id=made.content_id)
-        self.luck[made.content_id] = self._luck_of(channel, day, made.manifest.idea.topic if made.manifest.idea else "")
+        self.luck[made.content_id] = self._luck_of(made.manifest)
         if channel.prompts is not None:
             write_prompts(project, channel, day, model=vendors[channel.prompts.provider])
             self._record((channel.name, "prompts"), day, content_id=made.content_id)
@@ -369,9 +369,9 @@ class _Factory:
         run_stage(project, row, work, compose)
         request_review(project, channel, row.id)
 
-    def _luck_of(self, channel: Channel, day: date, topic: str) -> float:
-        trial = trial_of(channel, "idea", day)
-        variant = 0.0 if trial is None else 0.22 if trial.variant == "B" else -0.22
+    def _luck_of(self, manifest: Manifest) -> float:
+        topic = manifest.idea.topic if manifest.idea else ""
+        variant = 0.0 if manifest.trial is None else 0.22 if manifest.trial.variant == "B" else -0.22
         return min(0.999, max(0.0, LUCK.get(topic, 0.5) * 0.6 + 0.2 + variant + self.dice.gauss(0, 0.12)))
 
     def _record(self, path: tuple[str, ...], day: date, **facts: Any) -> None:

@@ -11,6 +11,7 @@ from dayreel.atomic_write import atomic_write_text
 from dayreel.errors import ConfigurationError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow, PinnedIdea, earlier_ideas, pinned_idea
+from dayreel.rules.experiments import is_held_out
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.novelty import closest
 from dayreel.schemas.channel import HOW_TO_ASK, Channel
@@ -19,7 +20,7 @@ from dayreel.schemas.manifest import Override
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.caption_video import fonts_of, letters_without_font, require_letters
 from dayreel.services.making.content_safety import SafetyGate, refuse_blocked, texts_of_idea
-from dayreel.services.making.experiments import recorded, trial_of
+from dayreel.services.making.experiments import Trial, recorded, trial_of, write_down
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.performance_feedback import Lessons, lessons_for
@@ -52,7 +53,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
     row = open_content(project, channel, day)
     override = override_of(project, row.id, "ideas")
     channel = with_override(channel, "ideas", override)
-    trial = trial_of(channel, "idea", row.day)
+    trial = trial_of(project, channel, "idea", row, override.template or "idea")
     with project.catalog.read() as connection:
         pinned = pinned_idea(connection, channel.name, row.day)
     work = Work(
@@ -66,7 +67,7 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
             written=_calendar_row(project, channel, day) if model is None and pinned is None else None,
             **({"pinned": [pinned.idea, pinned.caption]} if pinned is not None else {}),
             **({"learns": True} if channel.learn_from_results else {}),
-            **({"trial": vars(trial)} if trial is not None else {}),
+            **({"trial": trial.inputs} if trial is not None else {}),
             **({"template": _template(project, channel, override)} if override.template is not None else {}),
         ),
         provider=channel.ideas.provider,
@@ -74,8 +75,9 @@ def make_idea(project: Project, channel: Channel, day: date, *, model: LanguageM
     )
 
     def make() -> Product:
+        write_down(project, row.id, trial)
         if model is not None:
-            product = _from_model(project, channel, row, model, pinned, override.template)
+            product = _from_model(project, channel, row, model, pinned, override.template, trial)
         elif pinned is not None:
             product = Product({"idea": as_idea(channel, pinned.idea, pinned.caption)})
         else:
@@ -122,11 +124,16 @@ def _from_model(
     model: LanguageModel,
     pinned: PinnedIdea | None,
     template: str | None,
+    trial: Trial | None,
 ) -> Product:
     since = row.day - timedelta(days=channel.ideas.avoid_days)
     with project.catalog.read() as connection:
         earlier = earlier_ideas(connection, channel.name, since, but=row.id)
-    lessons = lessons_for(project, channel, row.day) if channel.learn_from_results else None
+    held_out = is_held_out(channel.holdout, channel=channel.name, day=row.day)
+    lessons = None
+    if channel.learn_from_results and not held_out:
+        tried = trial or trial_of(project, channel, "prompt", row, "prompts")
+        lessons = lessons_for(project, channel, row.day, tried)
 
     preflight(project, channel)
     keep_for_today(project, channel, row)
@@ -174,6 +181,7 @@ def _from_model(
             lessons,
             pinned,
             template or "idea",
+            trial,
         ),
         document=Idea,
         accept=accept,
@@ -182,7 +190,10 @@ def _from_model(
         {"idea": asked.document if pinned is None else _in_the_persons_words(asked.document, pinned)},
         cost_usd=asked.cost_usd + gate.cost_usd,
         effect_ids=(*asked.effect_ids, *gate.effect_ids),
-        parameters={} if lessons is None else {"learned_from": lessons.recorded()},
+        parameters={
+            **({} if lessons is None else {"learned_from": lessons.recorded()}),
+            **({"held_out": True} if held_out else {}),
+        },
     )
 
 
@@ -202,6 +213,7 @@ def _question(
     lessons: Lessons | None,
     pinned: PinnedIdea | None,
     template: str,
+    trial: Trial | None,
 ) -> Question:
     weekday = row.day.strftime("%A")
     prompt = render(
@@ -218,7 +230,6 @@ def _question(
         narration_words=narration_words(channel),
         avoid=[] if pinned is not None else avoid,
     )
-    trial = trial_of(channel, "idea", row.day)
     # After the template, not in it: a channel's own template must not leave them out while they are on record.
     added = [
         lessons.words() if lessons else "",

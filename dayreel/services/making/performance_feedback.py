@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from dayreel.schemas.channel import Channel
+from dayreel.services.making.experiments import Trial, variant_of
 from dayreel.services.project import Project
 
 DAYS = 30
@@ -67,8 +68,12 @@ class Lessons:
         }
 
 
-def lessons_for(project: Project, channel: Channel, day: date) -> Lessons:
+def lessons_for(project: Project, channel: Channel, day: date, trial: Trial | None = None) -> Lessons:
     """Return what the thirty days before `day` have taught, by views at seven days, or else at one.
+
+    Args:
+        trial: what the day tries: it learns from contents of the same variant alone, or its comparison would be one of
+            lessons. Nor does any day learn from what another variant did.
 
     Raises:
         StoreError: the catalog cannot be read.
@@ -80,6 +85,9 @@ def lessons_for(project: Project, channel: Channel, day: date) -> Lessons:
     with opened_database(project, days, channel=channel.name, world=project.settings.world) as database:
         database.load(_READS, uses=("posts", "marks", "views_at_ages"), query=_MEASURED)
         measured = database.answer(_MEASURED).to_pylist()
+    if trial is not None and channel.experiment is not None:
+        experiment, tried = channel.experiment, trial.record.variant
+        measured = [row for row in measured if variant_of(project, row["content_id"], experiment) == tried]
     for age in ("7d", "24h"):
         known = [row for row in measured if row[age] is not None]
         if len(known) >= LEAST:

@@ -14,7 +14,7 @@ from dayreel.schemas.channel import HOW_TO_ASK, Channel
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making.ask import Unusable, ask
 from dayreel.services.making.content_safety import SafetyGate, texts_of_prompts
-from dayreel.services.making.experiments import Trial, recorded, trial_of
+from dayreel.services.making.experiments import Trial, recorded, trial_of, write_down
 from dayreel.services.making.open_content import open_content
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.rejections import rejection_words
@@ -41,7 +41,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
     source = channel.prompts
     if source is None:
         raise UsageError(f"Channel {channel.name!r} uses no prompts.", next_step="Its segments come from its idea.")
-    trial = trial_of(channel, "prompt", row.day)
+    trial = trial_of(project, channel, "prompt", row, override.template or "prompts")
     prompt = _prompt(project, channel, idea, override.template or "prompts", trial)
     base = fingerprint(code=CODE_VERSION, source=source.model_dump(exclude=set(HOW_TO_ASK)), prompt=prompt)
     # Added only where something was refused, so that what was written before stays what it is.
@@ -67,6 +67,7 @@ def write_prompts(project: Project, channel: Channel, day: date, *, model: Langu
         gate.admit(texts_of_prompts(prompt_set))
 
     def make() -> Product:
+        write_down(project, row.id, trial)
         asked = ask(
             project,
             channel,

@@ -32,7 +32,6 @@ from dayreel.services.reporting.draw_charts import ChartData, draw_all
 WEEKS_SHOWN = 8
 THUMBNAIL_PX = 160
 SHOWN = 3
-COMPARED_AT = "7d"
 # Views that moved by half, an approval rate by a quarter of all decisions, a stage twice as slow: worth a look.
 DRIFT_VIEWS = 0.5
 DRIFT_APPROVAL = 0.25
@@ -243,7 +242,9 @@ def _gaps(daily: pd.DataFrame, monday: date) -> list[dict[str, Any]]:
 
 
 def _compared(results: pd.DataFrame) -> list[dict[str, Any]]:
-    return _plain(results[results["age"] == COMPARED_AT])
+    """Return the newest edition of each experiment: what was compared with other words is over."""
+    newest = results.groupby("experiment")["began_on"].transform("max")
+    return _plain(results[results["began_on"] == newest])
 
 
 def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

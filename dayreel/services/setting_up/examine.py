@@ -39,6 +39,7 @@ from dayreel.schemas.content import VideoPrompt
 from dayreel.services.footage_hooks import footage_hooks
 from dayreel.services.keep_tokens import token_findings
 from dayreel.services.making.caption_video import font_problem
+from dayreel.services.making.experiments import plan_of
 from dayreel.services.making.own_footage import scene_problem
 from dayreel.services.making.preflight import NO_SPACE_BYTES, cover_problems, usable
 from dayreel.services.making.render_segments import segment_request
@@ -60,6 +61,7 @@ from dayreel.vendors.registry import UPDATE_IT, platform_named, unusable, vendor
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
 LITTLE_SPACE_BYTES = 5 * 10**9
+LONG_EXPERIMENT_DAYS = 365
 _ASK_TIMEOUT_S = 2.0
 _DAY = timedelta(days=1)
 
@@ -88,7 +90,24 @@ def examine(settings: Settings) -> list[Check]:
         checks += check_outcomes(settings)
         checks += check_backup(settings)
         checks += check_accounts(settings, SystemClock().now())
+    checks += check_experiments(settings, channels)
     return [*checks, *check_ports(settings)]
+
+
+def check_experiments(settings: Settings, channels: Mapping[str, Channel]) -> list[Check]:
+    """Say how long each experiment takes; one that takes more than a year is a warning, and nothing is forbidden."""
+    checks = []
+    with closing(Catalog(settings.catalog)) as catalog:
+        records = Records(settings, SystemClock(), catalog)
+        for name, channel in channels.items():
+            plan = plan_of(records, channel)
+            if plan is None:
+                continue
+            step = (
+                "" if plan.days <= LONG_EXPERIMENT_DAYS else "Ask for a larger `detect_percent`, or try bolder words."
+            )
+            checks.append(Check(f"experiment of {name}", "warn" if step else "ok", plan.words, step))
+    return checks
 
 
 def check_accounts(settings: Settings, now: datetime) -> list[Check]:

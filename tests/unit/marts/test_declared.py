@@ -81,7 +81,7 @@ BREAKS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("content/performance", "views_need_a_post"): {"platforms": 0},
     ("experiments/results", "counts_are_not_negative"): {"n_b": -1},
     ("experiments/results", "interval_holds_its_ratio"): {"ratio_high": 0.5},
-    ("experiments/results", "verdict_needs_data"): {"verdict": "not enough data"},
+    ("experiments/results", "verdict_needs_data"): {"ratio": None},
     ("factory/health", "outcomes_are_attempts"): {"completed": 2},
     ("factory/health", "rate_is_a_share"): {"success_rate": 1.5},
     ("factory/health", "seconds_are_not_negative"): {"seconds_most": 0.5},

@@ -9,9 +9,12 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import insert
 
+from dayreel.errors import DayreelError
 from dayreel.marts.build import build_mart, mart_files
-from dayreel.rules.experiments import assign_variant
-from dayreel.schemas.channel import Channel
+from dayreel.queries.rows import ContentRow, get_content
+from dayreel.rules.experiments import assign_variant, is_held_out
+from dayreel.schemas.channel import Channel, Experiment
+from dayreel.services.making.experiments import plan_of, trial_of
 from dayreel.services.making.make_idea import make_idea
 from dayreel.services.making.performance_feedback import lessons_for
 from dayreel.services.making.write_prompts import write_prompts
@@ -146,3 +149,96 @@ def test_an_experiment_on_prompts_leaves_the_idea_unchanged(make_project: Callab
 def test_a_channel_that_cannot_be_compared_or_taught_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Channel.model_validate({**CRAFTS, "name": "crafts", **changes})
+
+
+def row_of(project: Project, content_id: str) -> ContentRow:
+    with project.catalog.read() as connection:
+        return get_content(connection, content_id)
+
+
+def made_on(project: Project, back: int, *, subject: int = 0) -> Any:
+    model = FakeLanguageModel([answer(idea(SUBJECTS[subject]))] * 5)
+    return make_idea(project, channel_of(project), today(project) - timedelta(days=back), model=model)
+
+
+def test_changed_words_are_another_edition(make_project: Callable[..., Project]) -> None:
+    """An earlier content keeps its edition, its variant and its idea's fingerprint."""
+    project = make_project(channels={"crafts": {"experiment": HOOKS}})
+    made = made_on(project, 1)
+    first = project.contents.manifest(made.content_id).trial
+    assert first is not None
+    words = {"A": "Begin with the tools.", "B": HOOKS["variants"]["B"]}
+    channel = channel_of(project)
+    changed = channel.model_copy(update={"experiment": Experiment(name="hooks", variants=words)})
+    model = FakeLanguageModel([answer(idea(SUBJECTS[1]))])
+    later = make_idea(project, changed, today(project), model=model)
+    second = project.contents.manifest(later.content_id).trial
+    assert second is not None
+    assert first.edition != second.edition
+    assert project.contents.manifest(made.content_id).trial == first
+
+
+def test_a_variant_that_fails_is_on_record(make_project: Callable[..., Project]) -> None:
+    """What a variant made impossible counts against it; before, a content without an idea had no variant."""
+    project = make_project(channels={"crafts": {"experiment": HOOKS, "safety": {"blocked_terms": ["potter"]}}})
+    with pytest.raises(DayreelError):
+        made_on(project, 0)
+    row = row_of(project, f"crafts-{today(project)}")
+    (table,) = build_mart(project, mart_files(project), "content/performance", [today(project).isoformat()]).values()
+    (performance,) = table.to_pylist()
+    assert row.state == "failed"
+    assert performance["experiment"] == "hooks"
+    assert performance["variant"] in HOOKS["variants"]
+
+
+def test_an_assignment_of_before_is_kept(make_project: Callable[..., Project]) -> None:
+    """Contents in flight have their variant in the stage's parameters alone; asking again must not buy them again."""
+    project = make_project(channels={"crafts": {"experiment": HOOKS}})
+    made = made_on(project, 0)
+    variant = made.record.parameters["variant"]
+    other = "B" if variant == "A" else "A"
+    record = made.record.model_copy(update={"parameters": {**made.record.parameters, "variant": other}})
+    project.contents.update(made.content_id, trial=None, stages={"ideas": record})
+    row = row_of(project, made.content_id)
+    trial = trial_of(project, channel_of(project), "idea", row, "idea")
+    assert trial is not None
+    assert trial.record.variant == other
+
+
+def test_no_learning_touches_what_is_held_out(make_project: Callable[..., Project]) -> None:
+    project = make_project(channels={"crafts": {"experiment": HOOKS, "learn_from_results": True, "holdout": 0.5}})
+    for number in range(1, 9):
+        measured(project, today(project) - timedelta(days=number + 1), number, 100 * number)
+    day = today(project)
+    while not is_held_out(0.5, channel="crafts", day=day):
+        day += timedelta(days=1)
+    clock = FakeClock()
+    clock.move(days=(day - today(project)).days)
+    held = replace(project, clock=clock)
+    model = FakeLanguageModel()
+    made = make_idea(held, channel_of(held), day, model=model)
+    assert made.record.parameters["held_out"] is True
+    assert "variant" not in made.record.parameters
+    assert "did best" not in model.asked[0].prompt
+    (table,) = build_mart(held, mart_files(held), "content/performance", [day.isoformat()]).values()
+    (row,) = table.to_pylist()
+    assert (row["is_held_out"], row["experiment"]) == (True, None)
+
+
+def test_a_variant_learns_from_its_own_contents_alone(make_project: Callable[..., Project]) -> None:
+    """Ideas of A that show what B did are no longer a comparison."""
+    project = with_history(make_project, 8, experiment=HOOKS)
+    model = FakeLanguageModel()
+    made = make_idea(project, channel_of(project), today(project), model=model)
+    assert made.record.parameters["learned_from"] == {"age": "7d", "best": [], "worst": []}
+
+
+def test_how_long_it_takes_is_named_before_it_begins(make_project: Callable[..., Project]) -> None:
+    asked = {**HOOKS, "detect_percent": 100}
+    project = make_project(channels={"crafts": {"experiment": asked}})
+    plan = plan_of(project, channel_of(project))
+    assert plan is not None
+    assert plan.days == 191
+    assert plan.words.startswith("'hooks' needs about 191 days to see a difference of 100 % in 8 of 10 cases: 181 ")
+    assert "assumed" in plan.words
+    assert plan_of(project, channel_of(project).model_copy(update={"experiment": None})) is None
