@@ -21,7 +21,7 @@ from dayreel.marts.declared import shared_sql
 from dayreel.queries.bills import bill_lines
 from dayreel.queries.config import config_at
 from dayreel.records import Records
-from dayreel.rules.experiments import MATURE_DAYS, Outcome, compare, contents_needed, is_lopsided, spread_of
+from dayreel.rules.experiments import MATURE_DAYS, TriedContent, compare, contents_needed, is_lopsided, spread_of
 from dayreel.schemas.manifest import Manifest
 from dayreel.schemas.mart import NOT_ANSWERED, WINDOW_DAYS, ColumnKind, Table
 from dayreel.stores.catalog.tables import metadata
@@ -199,9 +199,9 @@ def opened_database(records: Records, days: Sequence[date] = (), **bound: Any) -
         database.close()
 
 
-def outcome_of(fields: Mapping[str, Any]) -> Outcome:
+def outcome_of(fields: Mapping[str, Any]) -> TriedContent:
     """Return a row of `sql/shared/outcomes.sql` as the rules take it."""
-    return Outcome(**fields)
+    return TriedContent(**fields)
 
 
 def arrow_table(kinds: dict[str, ColumnKind], rows: Sequence[Sequence[Any]]) -> Any:

@@ -37,7 +37,7 @@ _WEEK = 7
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TriedContent:
     """What became of one content.
 
     Attributes:
@@ -127,7 +127,13 @@ def _digest(*words: str) -> str:
 
 
 def compare(
-    name_a: str, of_a: Sequence[Outcome], name_b: str, of_b: Sequence[Outcome], *, pairs: int = 1, horizon: int
+    name_a: str,
+    of_a: Sequence[TriedContent],
+    name_b: str,
+    of_b: Sequence[TriedContent],
+    *,
+    pairs: int = 1,
+    horizon: int,
 ) -> Comparison:
     """Compare two variants, however often this is done.
 
@@ -153,7 +159,7 @@ def compare(
 
 
 def _final(
-    of_a: Sequence[Outcome], of_b: Sequence[Outcome], horizon: int, misses: float
+    of_a: Sequence[TriedContent], of_b: Sequence[TriedContent], horizon: int, misses: float
 ) -> tuple[float | None, float | None]:
     """Return the interval over the first contents alone: their number was fixed before, so looks do not widen it."""
     last = sorted(outcome.day for outcome in (*of_a, *of_b))[horizon - 1]
@@ -165,7 +171,7 @@ def _final(
     return math.exp(difference - reach), math.exp(difference + reach)
 
 
-def _scores(of_a: Sequence[Outcome], of_b: Sequence[Outcome]) -> tuple[float, float, float] | None:
+def _scores(of_a: Sequence[TriedContent], of_b: Sequence[TriedContent]) -> tuple[float, float, float] | None:
     """Return log score of B less that of A, its standard error, and the degrees of freedom (Welch); None: too few."""
     if min(len(of_a), len(of_b)) < LEAST_PER_VARIANT:
         return None
@@ -181,7 +187,7 @@ def _scores(of_a: Sequence[Outcome], of_b: Sequence[Outcome]) -> tuple[float, fl
     return score_b - score_a, math.sqrt(share_a + share_b), freedom
 
 
-def _score(outcomes: Sequence[Outcome], *, is_paid: bool) -> tuple[float, float] | None:
+def _score(outcomes: Sequence[TriedContent], *, is_paid: bool) -> tuple[float, float] | None:
     """Return log of the typical views per dollar, and the variance of that (delta method); None: too few are out."""
     logs = [None if each.views is None else math.log1p(each.views) for each in outcomes]
     out = [log for log in logs if log is not None]
@@ -196,7 +202,7 @@ def _score(outcomes: Sequence[Outcome], *, is_paid: bool) -> tuple[float, float]
     return math.log(share) + typical - math.log(cost), variance(influences) / len(outcomes)
 
 
-def guardrails(name_a: str, of_a: Sequence[Outcome], name_b: str, of_b: Sequence[Outcome]) -> str | None:
+def guardrails(name_a: str, of_a: Sequence[TriedContent], name_b: str, of_b: Sequence[TriedContent]) -> str | None:
     """Return in words what is worse about either variant: fewer approvals, more refusals, a higher cost; None: nothing.
 
     Each is a confidence sequence of its own, and the three together miss in 5 of 100.
@@ -236,7 +242,7 @@ def sequence_quantile(count: int, misses: float, freedom: float = math.inf) -> f
     return normal if math.isinf(freedom) else student_t(2 * NormalDist().cdf(-normal), freedom)
 
 
-def spread_of(history: Sequence[Outcome]) -> float:
+def spread_of(history: Sequence[TriedContent]) -> float:
     """Return the deviation of one content's score: of a channel's history, or the usual one where that is short."""
     scored = _score(history, is_paid=sum(each.usd for each in history) > 0) if len(history) >= LEAST_HISTORY else None
     return USUAL_SPREAD if scored is None else math.sqrt(scored[1] * len(history))

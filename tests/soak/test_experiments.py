@@ -16,7 +16,7 @@ import pytest
 
 from dayreel.rules.experiments import (
     LEAST_PER_VARIANT,
-    Outcome,
+    TriedContent,
     assign_variant,
     compare,
     contents_needed,
@@ -70,11 +70,9 @@ def live(seed: int, experiments: int, days: int, *, tails: Draw, lift: float = 1
 def quantiles(kind: str, count: int) -> Any:
     """Return the quantile for each whole number of degrees of freedom, from 2 on."""
     freedoms = range(2, count + 1)
-    of = {
-        "sequence": lambda freedom: sequence_quantile(count, 0.05, freedom),
-        "once": lambda freedom: student_t(0.05, freedom),
-    }[kind]
-    return np.array([math.nan, math.nan, *(of(freedom) for freedom in freedoms)])
+    if kind == "sequence":
+        return np.array([math.nan, math.nan, *(sequence_quantile(count, 0.05, freedom) for freedom in freedoms)])
+    return np.array([math.nan, math.nan, *(student_t(0.05, freedom) for freedom in freedoms)])
 
 
 def scores(lived: Lived, kind: str) -> tuple[Any, Any]:
@@ -108,9 +106,9 @@ def scores(lived: Lived, kind: str) -> tuple[Any, Any]:
     return score_b - score_a, np.where(enough, reach * together, np.nan)
 
 
-def outcomes(lived: Lived, number: int, *, is_b: bool) -> list[Outcome]:
+def outcomes(lived: Lived, number: int, *, is_b: bool) -> list[TriedContent]:
     return [
-        Outcome(
+        TriedContent(
             FIRST + timedelta(days=day),
             math.expm1(lived.logs[number, day]) if lived.is_out[number, day] else None,
             float(lived.usd[number, day]),
@@ -173,13 +171,13 @@ def test_a_planted_winner_is_found_in_the_time_named(tails: Draw, detect: int, f
     needed = contents_needed(detect, spread=spread)
     lived = live(5, 2000, needed, tails=tails, lift=1 + detect / 100)
     difference, reach = scores(lived, "sequence")
-    found = difference > reach
-    days = np.where(found.any(axis=1), found.argmax(axis=1) + 1, needed + 1)
+    is_found = difference > reach
+    days = np.where(is_found.any(axis=1), is_found.argmax(axis=1) + 1, needed + 1)
     figure(
         f"winner of {detect} %, {tails.__name__}: "
-        f"{found.any(axis=1).mean():.1%} found within {needed} contents, half of them within {np.median(days):.0f}"
+        f"{is_found.any(axis=1).mean():.1%} found within {needed} contents, half of them within {np.median(days):.0f}"
     )
-    assert found.any(axis=1).mean() >= 0.8
+    assert is_found.any(axis=1).mean() >= 0.8
 
 
 def test_a_variant_approved_half_as_often_does_not_win(figure: Callable[[str], None]) -> None:

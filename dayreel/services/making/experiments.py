@@ -15,7 +15,7 @@ from dayreel.rules.experiments import (
     LEAST_HISTORY,
     NOT_ENOUGH,
     POWER,
-    Outcome,
+    TriedContent,
     assign_variant,
     contents_needed,
     days_needed,
@@ -160,14 +160,14 @@ def _results(project: Project, channel: Channel, experiment: Experiment, edition
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentPlan:
     """How long an experiment takes, in days and in a sentence."""
 
     days: int
     words: str
 
 
-def plan_of(records: Records, channel: Channel) -> Plan | None:
+def plan_of(records: Records, channel: Channel) -> ExperimentPlan | None:
     """Return how long the channel's experiment takes; None where it has none.
 
     It is worked out from how much the channel's contents of the last ninety days differ from each other.
@@ -188,14 +188,14 @@ def plan_of(records: Records, channel: Channel) -> Plan | None:
         if len(history) >= LEAST_HISTORY
         else "assumed: it has no history of its own yet"
     )
-    return Plan(
+    return ExperimentPlan(
         days,
         f"{experiment.name!r} needs about {days:,} days to see a difference of {experiment.detect_percent:g} % in "
         f"{POWER * 10:.0f} of 10 cases: {needed:,} contents of each two variants together ({basis})",
     )
 
 
-def _history(records: Records, channel: Channel) -> list[Outcome]:
+def _history(records: Records, channel: Channel) -> list[TriedContent]:
     from dayreel.marts.build import mart_files, read_table  # noqa: PLC0415
     from dayreel.marts.database import opened_database, outcome_of  # noqa: PLC0415
 

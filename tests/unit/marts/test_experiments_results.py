@@ -99,8 +99,8 @@ def test_what_is_out_and_not_measured_does_not_count(make_project: MakeProject) 
 def test_editions_are_never_mixed(make_project: MakeProject) -> None:
     """Nor is what was assigned before there were any."""
     rows = [*drawn(10), *drawn(12, first=50, edition="def"), *drawn(14, first=70, edition=None)]
-    found = results(make_project(channels={"crafts": {}}), rows)
-    assert {row["edition"]: row["n_a"] for row in found} == {"abc": 10, "def": 12, "before": 14}
+    by_edition = results(make_project(channels={"crafts": {}}), rows)
+    assert {row["edition"]: row["n_a"] for row in by_edition} == {"abc": 10, "def": 12, "before": 14}
 
 
 def test_missing_contents_stop_a_verdict_from_being_read(make_project: MakeProject) -> None:

@@ -16,7 +16,7 @@ from dayreel.rules.experiments import (
     NO_DIFFERENCE,
     NOT_ENOUGH,
     USUAL_SPREAD,
-    Outcome,
+    TriedContent,
     assign_variant,
     compare,
     contents_needed,
@@ -40,10 +40,10 @@ def assigned(days: int, *, channel: str = "crafts", experiment: str = "hooks", n
     ]
 
 
-def contents(views: Sequence[float | None], *, usd: float = 0.5) -> list[Outcome]:
+def contents(views: Sequence[float | None], *, usd: float = 0.5) -> list[TriedContent]:
     """Contents of consecutive days; None was rejected."""
     return [
-        Outcome(FIRST + timedelta(days=number), each, usd, is_approved=each is not None, is_refused=False)
+        TriedContent(FIRST + timedelta(days=number), each, usd, is_approved=each is not None, is_refused=False)
         for number, each in enumerate(views)
     ]
 
@@ -187,10 +187,10 @@ def test_the_interval_is_the_one_that_is_worked_out_by_hand() -> None:
 def test_more_pairs_have_wider_intervals() -> None:
     dice = random.Random(7)
     a, b = contents(drawn(dice, 40)), contents(drawn(dice, 40))
-    one, three = (compare("A", a, "B", b, pairs=pairs, horizon=FAR) for pairs in (1, 3))
-    assert one.low is not None
+    single, three = (compare("A", a, "B", b, pairs=pairs, horizon=FAR) for pairs in (1, 3))
+    assert single.low is not None
     assert three.low is not None
-    assert three.low < one.low
+    assert three.low < single.low
 
 
 @pytest.mark.parametrize(("count", "quantile"), [(20, 3.8551), (50, 3.2643), (200, 3.0352), (800, 3.1271)])
