@@ -41,6 +41,9 @@ gains as (
         sum(comments_gained) as comments_gained, sum(shares_gained) as shares_gained, sum(saves_gained) as saves_gained,
         coalesce(sum(likes_gained), 0) + coalesce(sum(comments_gained), 0) + coalesce(sum(shares_gained), 0)
             + coalesce(sum(saves_gained), 0) as reactions,
+        sum(views_gained) filter (
+            coalesce(likes_gained, comments_gained, shares_gained, saves_gained) is not null
+        ) as views_of_reactions,
         count(distinct day) filter (status = 'measured') as days_measured
     from engagement_daily
     group by all
@@ -92,7 +95,7 @@ select
     gains.comments_gained,                              -- int: comments gained by all posts in the period; null: nothing was measured
     gains.shares_gained,                                -- int: shares gained by all posts in the period; null: nothing was measured
     gains.saves_gained,                                 -- int: saves gained by all posts in the period; null: nothing was measured
-    gains.reactions / nullif(gains.views_gained, 0) as engagement_rate,  -- float: likes + comments + shares + saves per view gained; null: no views
+    gains.reactions / nullif(gains.views_of_reactions, 0) as engagement_rate,  -- float: likes + comments + shares + saves per view gained, of posts whose platform reported any of them; null: no such views
     coalesce(money.spent_usd, 0) as spent_usd,          -- usd: spent or held in the period
     coalesce(money.unknown_usd, 0) as unknown_usd,      -- usd: the part of it whose outcome is not known
     usd_per_1000(coalesce(money.spent_usd, 0), gains.views_gained) as usd_per_1000_views,  -- float: spent_usd per 1,000 views gained in the period; null: no views

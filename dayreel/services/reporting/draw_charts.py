@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from dayreel.rules.experiments import MATURE_DAYS
 from dayreel.vendors.registry import colour_of
 
 # At 390 CSS pixels a picture of 3.9 inches shows one point as 1.4 pixels: 9 pt are read on a phone.
@@ -150,14 +151,19 @@ def approval_rate(data: ChartData) -> Figure:
 
 
 def cost_by_topic(data: ChartData) -> Figure:
-    """Draw dollars per 1,000 views at seven days for each topic, the cheapest first.
+    """Draw dollars per 1,000 views at seven days for each topic, the cheapest first; what was rejected costs too.
 
     Topics of fewer than three contents are left out, unless there are no others.
     """
     figure, axes = _blank(
         "Cost per 1,000 views by topic", data, x="US dollars per 1,000 views at 7 days\n(in brackets: contents)", y=""
     )
-    measured = data.performance[data.performance["views_7d"].notna() & data.performance["topic"].notna()]
+    # What never went out is known only when it is too old to go out: until then it is on its way.
+    newest = pd.Timestamp(data.last - timedelta(days=MATURE_DAYS))
+    is_over = (data.performance["platforms"] == 0).fillna(value=False) & (
+        pd.to_datetime(data.performance["day"]) <= newest
+    )
+    measured = data.performance[(data.performance["views_7d"].notna() | is_over) & data.performance["topic"].notna()]
     sums = measured.assign(usd=measured["cost_usd"].astype(float), views=measured["views_7d"].astype(float)).groupby(
         "topic"
     )

@@ -147,6 +147,16 @@ def test_topics_start_with_the_cheapest_and_omit_one_lucky_hit(data: ChartData) 
     assert [label.get_text() for label in axes.get_yticklabels()] == ["glass (3)", "clay (3)"]
 
 
+def test_what_was_rejected_costs_its_topic_too(data: ChartData) -> None:
+    """Glass was rejected once, for $6: $9 for 900 views. One of yesterday may still go out."""
+    rejected = {"topic": "glass", "cost_usd": Decimal(6), "platforms": 0}
+    rows = [{**rejected, "day": DAYS[0]}, {**rejected, "day": DAYS[12]}]
+    more = pd.concat([data.performance, mart(MARTS["content/performance"], *rows)], ignore_index=True)
+    axes = axes_of(replace(data, performance=more), "cost_by_topic")
+    assert [round(bar.get_width(), 6) for bar in axes.patches] == [10.0, 0.5]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["glass (4)", "clay (3)"]
+
+
 def test_topics_with_few_contents_are_shown_with_their_counts(data: ChartData) -> None:
     few = replace(data, performance=data.performance[data.performance["topic"] == "one lucky hit"])
     assert [label.get_text() for label in axes_of(few, "cost_by_topic").get_yticklabels()] == ["one lucky hit (1)"]
