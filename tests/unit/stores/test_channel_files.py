@@ -92,7 +92,9 @@ def test_an_unknown_field_is_shown_with_line_and_allowed_fields(tmp_path: Path) 
         "crafts.yaml:10: titel: unknown field (did you mean 'title'?); allowed here: active_from, "
     )
     (problem,) = problems_of(tmp_path, GOOD + "  modle: x\n")
-    fields = "first_frame, fit, folder, last_frame, library, model, negative_prompt, provider, reference, stills"
+    fields = (
+        "first_frame, fit, folder, in_points, last_frame, library, model, negative_prompt, provider, reference, stills"
+    )
     allowed = f"allowed here: {fields}"
     assert problem == f"crafts.yaml:10: video.modle: unknown field (did you mean 'model'?); {allowed}"
     (problem,) = problems_of(tmp_path, GOOD + "  x: x\n")
