@@ -52,6 +52,7 @@ def test_in_points_change_the_version_of_own_segments(make_project: MakeProject)
     own = {"provider": "clips", "folder": "own", "model": None}
     project = make_project(channels={"crafts": {"video": own}})
     before = versions(project)
+    assert before["raw_segments"] == "2-b9d82393"  # as it was before there was a choice: an update recreates nothing
     write_channel(project.settings.root, "crafts", video={**own, "in_points": "spread", "stills": False})
     assert versions(project) == before
     write_channel(project.settings.root, "crafts", video={**own, "in_points": "scene"})
