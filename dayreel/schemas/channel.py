@@ -62,9 +62,7 @@ AnswerTokens = Annotated[
 
 AskedTemperature = Annotated[
     float | None,
-    Field(
-        ge=0, le=2, description="how freely it chooses words; only where the model does not think: with `effort: none`"
-    ),
+    Field(ge=0, le=2, description="how freely words are chosen; only with `effort: none`"),
 ]
 _CRON = re.compile(r"^([0-5]?\d) ([01]?\d|2[0-3]) \* \* (\*|[0-7a-z](?:[0-7a-z,-]*[0-7a-z])?)$")
 
@@ -372,8 +370,7 @@ class Channel(Strict):
     make_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time the day is made")
     cron: str | None = Field(
         None,
-        description="`make_at` and `weekdays` as a cron line, like `0 9 * * 1-5`; one video a day: the first two are "
-        "numbers, the next two `*`",
+        description="`make_at` and `weekdays` as a cron line of one time a day, like `0 9 * * 1-5`",
     )
     ideas: IdeaSource = Field(description="where ideas come from")
     prompts: PromptSource | None = Field(None, description="who writes the prompts; not for own footage")
