@@ -9,7 +9,7 @@ from dayreel.errors import MediaError
 from dayreel.media import scenes
 from dayreel.media.scenes import find_scenes
 
-SHOTS = ("testsrc2", "mandelbrot", "smptebars", "rgbtestsrc")
+SHOTS = ("testsrc2", "smptebars", "rgbtestsrc", "testsrc")
 
 
 def shots(ffmpeg: Path, to: Path, seconds: tuple[float, ...], *options: str, then: str = "null") -> Path:
