@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from sqlalchemy import JSON, Boolean, Date, Float, Integer, Text, bindparam, cast, select, text
 
-from dayreel.clock import day_begins, local_day
+from dayreel.clock import day_begins
 from dayreel.marts.declared import shared_sql
 from dayreel.queries.bills import bill_lines
 from dayreel.queries.config import config_at
@@ -61,7 +61,6 @@ class MartDatabase:
             "world": records.settings.world, "window_days": WINDOW_DAYS, "without_counters": without_counters(),
             "not_answered": NOT_ANSWERED,
             "mature_days": MATURE_DAYS,
-            "newest_mature": local_day(records.clock.now(), zone) - timedelta(days=MATURE_DAYS),
         }.items():  # fmt: skip
             self._connection.execute(f"SET VARIABLE {name} = ?", [value])
         self._connection.execute(shared_sql("macros"))

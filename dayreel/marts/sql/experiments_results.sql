@@ -20,7 +20,7 @@ editions as (
     select
         channel, experiment, edition_of as edition, simulated, min(day) as began_on,
         arg_min(detect_percent, day) as detect_percent,
-        count(*) filter (assigned_by = 'blocked') / greatest(1, getvariable('newest_mature') + getvariable('mature_days') - min(day)) as per_day
+        count(*) filter (assigned_by = 'blocked') / greatest(1, (select max(day) from content_performance) - min(day)) as per_day
     from assigned
     group by all
 ),

@@ -48,7 +48,8 @@ def drawn(count: int, *, lift: float = 1.0, first: int = 30, **changes: Any) -> 
 def results(project: Project, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     files, mart = mart_files(project), MARTS["content/performance"]
     by_day = defaultdict(list)
-    for row in rows:
+    newest = performance((today(project) - FIRST).days, None, None)
+    for row in [*rows, newest]:
         by_day[row["day"].isoformat()].append(row)
     for key, of_day in by_day.items():
         files.write(mart.name, key, pa.Table.from_pylist(of_day, schema=schema_of(mart)))

@@ -1,4 +1,4 @@
--- What became of each content that is old enough, see `rules.experiments`: nothing was viewed of what is not out. One that
+-- What became of each content that is old enough by the newest one there is, see `rules.experiments`: nothing was viewed of what is not out. One that
 -- is out and whose views at seven days are not known says nothing, and is left out.
 select
     channel, simulated, day, content_id, experiment, variant, edition, assigned_by,
@@ -8,4 +8,4 @@ select
         'is_refused': state = 'failed' or (platforms = 0 and coalesce(verdict = 'approved', false))
     } as outcome
 from content_performance
-where day <= getvariable('newest_mature') and (platforms = 0 or views_7d is not null)
+where day <= (select max(day) from content_performance) - getvariable('mature_days')::int and (platforms = 0 or views_7d is not null)
