@@ -18,7 +18,9 @@ _LATEST_SOUND_S, _LATEST_AT_ALL_S = 0.02, 0.05
 """Beyond it, or one picture of the source where that is longer, picture and sound are apart; anybody hears the second:
 of a screen that is recorded when it changes, one picture may be shown for minutes."""
 _FURTHEST_S = 2.5
-_COARSE_S, _FINE_S = 0.02, 0.002
+_COARSE_S = 0.02
+MEASURED_TO_S = 0.002
+"""How exactly it is said when pictures are shown."""
 _MOST_PICTURES = 400
 _MOVES = 1.5
 """Of 255: where every shift within reach differs by less, nothing moves."""
@@ -29,6 +31,8 @@ _AS_GOOD = 0.06
 """Of several shifts within so much of the best one, the smallest is it: beeps and flashes repeat themselves."""
 _HEARD = 10 ** (-55 / 20)
 """Share of full scale below which a window counts as silent."""
+_HALF_A_WAVE_S = 0.01
+"""Of 50 Hz, a mains hum."""
 _AKIN = 0.25
 """Correlation from which on two sounds are taken for the same one, with something over it."""
 
@@ -69,7 +73,7 @@ def picture_lag(source: Traces, made: Traces, *, by_s: float = 0.0) -> float | N
     if np.isnan(apart).all() or np.nanmax(apart) - np.nanmin(apart) < _MOVES:
         return None
     near = coarse[_lowest_near(_smallest(coarse, apart), apart)]
-    fine = near + np.arange(-2 * _COARSE_S, 2 * _COARSE_S + _FINE_S / 2, _FINE_S)
+    fine = near + np.arange(-2 * _COARSE_S, 2 * _COARSE_S + MEASURED_TO_S / 2, MEASURED_TO_S)
     apart = differences(fine)
     least = np.nanmin(apart)
     good = fine[apart <= least + max(_UNCERTAIN, 0.05 * (np.nanmax(apart) - least))]
@@ -150,6 +154,9 @@ def _sound_lag(was: Numbers, now: Numbers) -> SoundLag:
     lags = np.arange(-reach, reach + 1)
     strength = np.abs(across)
     good = np.flatnonzero(strength >= (1 - _AS_GOOD / 2) * strength.max())
+    # A tone that never changes fits turned over half a wave away as well as it fits in place.
+    upright = good[(across[good] > 0) & (np.abs(lags[good]) <= _HALF_A_WAVE_S * RATE_HZ)]
+    good = upright if len(upright) else good
     # The strongest of the bunch that lies nearest to no shift at all.
     nearest = good[np.argmin(np.abs(lags[good]))]
     bunch = good[np.abs(good - nearest) <= RATE_HZ // 1000]

@@ -15,7 +15,7 @@ from dayreel.footage.media.compare_pictures import PictureDifferences, compare_p
 from dayreel.footage.media.compare_sounds import SoundDifferences, compare_sounds
 from dayreel.footage.schemas.job import JobFile
 from dayreel.footage.schemas.library import Loss
-from dayreel.media.alignment import levelled, may_lie_apart_s, picture_lag
+from dayreel.media.alignment import MEASURED_TO_S, levelled, may_lie_apart_s, picture_lag
 from dayreel.media.probe import Probe, probe
 from dayreel.media.run import Pulse
 from dayreel.media.streams import AudioStream, VideoStream
@@ -46,7 +46,7 @@ _CHROMA, _CHROMA_MAPPED = (0.85, 1.15), (0.7, 1.4)
 _LIKENESS, _WORST_LIKENESS = 0.84, 0.74
 _DETAIL = 0.7
 _GRAIN = -0.1
-_CORRELATION, _WORST_CORRELATION = 0.94, 0.85
+_CORRELATION, _WORST_CORRELATION = 0.95, 0.85
 _SIDE = 0.7
 _MIX = 0.5
 _GAIN_DB, _BAND_DB = 1.0, 5.0
@@ -343,7 +343,13 @@ def _sound(
     if lag_s is None:
         apart = f"{off_s * 1000:+.0f} ms, and nothing moves in the picture"
     checks.append(
-        _judged("in_sync", abs(off_s) <= may_differ_s, apart, f"within {may_differ_s * 1000:.0f} ms", f"{where} is")
+        _judged(
+            "in_sync",
+            abs(off_s) <= may_differ_s + MEASURED_TO_S,
+            apart,
+            f"within {may_differ_s * 1000:.0f} ms",
+            f"{where} is",
+        )
     )
     if made.channels == stream.channels:
         checks += [

@@ -45,3 +45,12 @@ def test_sound_after_a_hole_may_be_a_tick_off() -> None:
     assert compare_sounds(_after_a_hole(0), _after_a_hole(16)).correlation > 0.98
     assert compare_sounds(_after_a_hole(0), _after_a_hole(40)).correlation < 0.8
     assert compare_sounds(_after_a_hole(0, says_so=False), _after_a_hole(16, says_so=False)).correlation < 0.8
+
+
+def test_a_steady_tone_is_not_taken_for_turned_over() -> None:
+    """Half a wave later it is the same as turned over; noise that is turned over is seen."""
+    seconds = np.arange(WINDOW_S * RATE_HZ + 10) / RATE_HZ
+    tone = (8000 * np.sin(2 * np.pi * 440 * seconds)).astype(np.int16)
+    assert compare_sounds(trace(tone[:-10]), trace(tone[10:])).correlation > 0.99
+    noise = (np.random.default_rng(4).standard_normal(WINDOW_S * RATE_HZ) * 3000).astype(np.int16)
+    assert compare_sounds(trace(noise), trace(-noise)).correlation < -0.99
