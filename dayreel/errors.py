@@ -5,8 +5,8 @@
     ├── ConfigurationError          a file, a setting or a key is missing or wrong; nothing was done
     ├── StaleState                  somebody else changed it first; says who and to what
     ├── GateClosedError             a publish gate, a cap or the kill switch holds; names each one
-    ├── BusyError                   another process holds this piece of work right now; `LeaseLostError`, below it,
-    │                               lives with the job queue
+    ├── BusyError                   another process holds this piece of work right now: waiting helps
+    │   └── LeaseLostError          it had this piece of work and was silent for too long; another one has it now
     ├── MediaError                  ffmpeg or a media file: what was tried, on which file, what came back
     │   └── UnfinishedError         disk full, deadline passed, ended by a signal: the same work can succeed later
     ├── StoreError                  the catalog or an artifact store cannot be used
@@ -64,6 +64,10 @@ class GateClosedError(DayreelError):
 
 class BusyError(DayreelError):
     """Another process holds this piece of work right now."""
+
+
+class LeaseLostError(BusyError):
+    """What this process held was taken over while it was silent; nothing more of it may be written from here."""
 
 
 class MediaError(DayreelError):

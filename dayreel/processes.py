@@ -17,12 +17,16 @@ import psutil
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE_ID = Path("/etc/machine-id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
+_OWN_ID = Path("/proc/self")
 _STARTED_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets, which may hold blanks
 
 
 def this_process() -> str:
     """Return who we are: host and where on it, process id, and when it started."""
-    return owner_of(os.getpid())
+    try:
+        return owner_of(os.getpid())
+    except psutil.NoSuchProcess:  # a /proc that is not ours: its place is then like nobody else's
+        return f"{socket.gethostname()}/{_place()}:{os.getpid()}:0"
 
 
 def owner_of(pid: int) -> str:
@@ -41,39 +45,52 @@ def in_words(owner: str) -> str:
 
 
 def is_alive(owner: str) -> bool | None:
-    """Return whether the process that wrote `owner` still runs; None when it cannot be seen from here.
+    """Return whether the process that wrote `owner` still runs; None when it cannot be said from here.
 
-    That is when machine, boot and PID namespace are not all our own; then only the end of its lease ends it.
+    That is when machine, boot and PID namespace are not all our own, or when it is stopped and may wake up or never;
+    then only the end of its lease ends it.
     """
     host, pid, started = owner.rsplit(":", 2)
     if host.partition("/")[2] != _place():
         return None
     try:
+        status = psutil.Process(int(pid)).status()
         # A killed process whose parent has not asked after it (PID 1 of many containers) stays on the list, dead.
-        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and _started(int(pid)) == started
+        if status == psutil.STATUS_ZOMBIE or _started(int(pid)) != started:
+            return False
     except psutil.NoSuchProcess:
         return False
+    return None if status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP) else True
+
+
+@cache
+def boot_id() -> str:
+    """Return the name of the machine's present boot; empty where the system names none."""
+    return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
 
 
 @cache
 def _place() -> str:
     """Return the machine, its boot and the PID namespace that this process runs in."""
-    if not _BOOT_ID.exists():  # no Linux: there are no namespaces, and a start time names the boot
+    if not boot_id():  # no Linux: there are no namespaces, and a start time names the boot
         return f"{uuid.getnode():x}"
     machine = _MACHINE_ID.read_text(encoding="ascii").strip() if _MACHINE_ID.exists() else ""
     try:
-        namespace = _PID_NAMESPACE.readlink().name.strip("pid:[]")
-    except OSError:  # a sandboxed kernel without namespaces to read: then it is like nobody else's
-        namespace = uuid.uuid4().hex[:8]
-    return f"{machine[:12]}-{_BOOT_ID.read_text(encoding='ascii')[:8]}-{namespace}"
+        # After `unshare --pid` without a /proc of its own, our ids there are other processes'.
+        is_our_proc = _OWN_ID.readlink().name == str(os.getpid())
+        namespace = _PID_NAMESPACE.readlink().name.strip("pid:[]") if is_our_proc else ""
+    except OSError:  # a sandboxed kernel without namespaces to read
+        namespace = ""
+    # One that is not known is like nobody else's: then only beats prove anything.
+    return f"{machine[:12]}-{boot_id()[:8]}-{namespace or uuid.uuid4().hex[:8]}"
 
 
 def _started(pid: int) -> str:
     """Return when a process started. psutil derives it from the wall clock, so it moves whenever that clock is set."""
-    if not _BOOT_ID.exists():  # no Linux: there the system keeps the moment itself
+    if not boot_id():  # no Linux: there the system keeps the moment itself
         return f"{psutil.Process(pid).create_time():.2f}"
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         raise psutil.NoSuchProcess(pid) from None
-    return f"{_BOOT_ID.read_text(encoding='ascii')[:8]}-{stat.rpartition(')')[2].split()[_STARTED_FIELD]}"
+    return f"{boot_id()[:8]}-{stat.rpartition(')')[2].split()[_STARTED_FIELD]}"

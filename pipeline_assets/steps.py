@@ -7,24 +7,29 @@ from typing import Any
 import dagster as dg
 
 from dayreel.atomic_write import full_disk_reported
-from dayreel.errors import DayreelError, ProviderError
+from dayreel.errors import BusyError, DayreelError, ProviderError
 from dayreel.providers.notifiers.contract import Notifier
-from dayreel.services.dagster_instance import ACTOR_TAG
+from dayreel.services.dagster_instance import ACTOR_TAG, OWNER_TAG
 from dayreel.services.notifier_routes import Routes, everything_to
 from dayreel.services.project import Project
 
 TRIGGER_TAG = "dayreel/trigger"
 CONTENT_TAG = "dayreel/content"
 DECISION_TAG = "dayreel/decision"
+WAITS_S = (10,) * 6 + (60,) * 60
+"""How long a step waits each time for whoever holds its work: a host that is lost holds it for half a minute, one that
+works for as long as a vendor takes; after an hour a person hears of it. Whoever typed a command sees it at once."""
 
 
 @contextmanager
 def open_project(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[Project]:
     """Give the step's project; a `DayreelError` of the block becomes a failure that a person can act on.
 
-    Retries are never left to Dagster's step retries: what can be tried again was tried again where it was understood.
+    Work that another process holds is waited for, without a failure. No other retry is left to Dagster's step retries:
+    what can be tried again was tried again where it was understood.
 
     Raises:
+        dagster.RetryRequested: another process holds it; the step begins again after a while.
         dagster.Failure: with the sentence as description, and verdict, reference and next step as metadata.
     """
     try:
@@ -34,6 +39,9 @@ def open_project(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> I
         ):
             yield project
     except DayreelError as error:
+        if isinstance(error, BusyError) and OWNER_TAG not in context.run.tags and context.retry_number < len(WAITS_S):
+            context.log.info("waits: %s", error)
+            raise dg.RetryRequested(len(WAITS_S), WAITS_S[context.retry_number]) from error
         metadata = {"next_step": dg.MetadataValue.text(error.next_step or "none")}
         if isinstance(error, ProviderError):
             metadata["verdict"] = dg.MetadataValue.text(error.verdict)

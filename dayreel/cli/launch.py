@@ -21,7 +21,7 @@ from dayreel.errors import ConfigurationError, DayreelError, UsageError
 from dayreel.processes import is_alive, this_process
 from dayreel.queries.expectations import Silence
 from dayreel.schemas.check import Check
-from dayreel.services.dagster_instance import ACTOR_TAG, prepare_dagster_home
+from dayreel.services.dagster_instance import ACTOR_TAG, OWNER_TAG, prepare_dagster_home
 from dayreel.services.notifier_routes import notifier_routes
 from dayreel.services.notify_run_failure import FailedRun, notify_run_failure
 from dayreel.services.project import Project, opened_project
@@ -29,7 +29,6 @@ from dayreel.services.upkeep.report_silences import SchedulerHealth
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.locks import hold
 
-OWNER_TAG = "dayreel/owner"
 # The daemon beats every 30 s.
 RECENT_HEARTBEAT_S = 120.0
 OPENING_WAIT_S = 60.0

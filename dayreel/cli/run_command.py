@@ -12,12 +12,11 @@ from dayreel.queries.contents import status_of
 from dayreel.records import opened_records
 from dayreel.rules.content_ids import parse_day
 from dayreel.schemas.channel import Channel
-from dayreel.services.making.open_content import day_lock, why_not_begun
+from dayreel.services.making.open_content import day_scope, why_not_begun
 from dayreel.services.project import opened_project, person
 from dayreel.services.sandbox_world import ensure_sandbox, preset_of
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.channel_files import ChannelFiles
-from dayreel.stores.locks import hold
 
 
 @click.command("run")
@@ -84,7 +83,8 @@ def make_channel_day(
     try:
         _require_keys(settings, channel)
         with (
-            hold(settings.var_dir / "locks", day_lock(channel.name, day), what=what, at=SystemClock().now()),
+            opened_project(settings, actor=who) as project,
+            project.leases.held(day_scope(channel.name, day), what=what, at=project.clock.now()),
             watching(settings, channel.name, day),
         ):
             ended = run_job(

@@ -8,8 +8,9 @@ vendor file's knowledge; this module only knows whether the request can have arr
 import json as jsonlib
 import re
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -43,6 +44,22 @@ decided before anything is done.
 """
 
 Body = bytes | IO[bytes] | Iterable[bytes] | Mapping[str, str]
+
+
+_BEFORE_ACTING: ContextVar[Callable[[], None] | None] = ContextVar("before_acting", default=None)
+
+
+@contextmanager
+def before_acting(check: Callable[[], None]) -> Iterator[None]:
+    """Call `check` before each request with side effects that this thread sends in the block; an error of it is raised.
+
+    Between a claim and its request a process may have been paused for as long as it takes to be taken for dead.
+    """
+    token = _BEFORE_ACTING.set(check)
+    try:
+        yield
+    finally:
+        _BEFORE_ACTING.reset(token)
 
 
 def reveal(secret: SecretStr | str, *, name: str) -> str:
@@ -275,6 +292,9 @@ class Http:
             self._typed(attempted, has_side_effects=has_side_effects, reference=reference),
             _session(sent_headers) as session,
         ):
+            check = _BEFORE_ACTING.get() if has_side_effects else None
+            if check is not None:
+                check()
             response = session.request(
                 method,
                 url,

@@ -1,6 +1,6 @@
 """Which outcomes are unknown? The one definition, for every face, for the services that look them up, and for sensors.
 
-An act's outcome is unknown when its effect says so, or when it was sent and abandoned (`stores.leases.is_abandoned`).
+An act's outcome is unknown when its effect says so, or when it was sent and abandoned (`stores.leases`).
 Only acts of the project's present world count: those of the other world cannot be looked up from here, and are reported
 by their number alone. What is known to be under way (a post that its platform processes) is not an unknown outcome.
 """
@@ -18,7 +18,7 @@ from dayreel.records import Records
 from dayreel.rules.key_like import without_keys
 from dayreel.schemas.effect import NO_CONTENT, EffectKind, EffectState
 from dayreel.stores.catalog.tables import effects
-from dayreel.stores.leases import is_abandoned
+from dayreel.stores.leases import Leases
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def read_unknown_outcomes(records: Records, connection: Connection) -> UnknownOu
     # By the index on a state that few rows have; sorting or a second condition in SQL would let the database walk the
     # whole history instead.
     query = select(effects).where(effects.c.state.in_(("unknown", "sent")))
-    now, url, world = records.clock.now(), records.catalog.url, records.settings.world
+    now, leases, world = records.clock.now(), Leases(records.catalog), records.settings.world
     rows = [
         row
-        for row in connection.execute(query).mappings()
-        if row["state"] == "unknown" or is_abandoned(row, catalog_url=url, now=now)
+        for row in connection.execute(query).mappings().all()
+        if row["state"] == "unknown" or leases.is_abandoned(connection, row, at=now)
     ]
     here = sorted((row for row in rows if row["world"] == world), key=lambda row: int(row["id"]))
     other_world = "live" if world == "sandbox" else "sandbox"

@@ -21,6 +21,7 @@ from dayreel.services.keep_tokens import seed_of, usable_token
 from dayreel.services.sandbox_world import ensure_sandbox
 from dayreel.settings import Settings, load_settings
 from dayreel.stores.catalog.engine import open_catalog
+from dayreel.stores.leases import Leases
 from dayreel.stores.s3 import connect_s3
 from dayreel.vendors.access import Access
 from dayreel.vendors.registry import sandbox_variables, vendor_named
@@ -43,6 +44,11 @@ class Project(Records):
         self.catalog.follow = self.copies.follow
 
     @cached_property
+    def leases(self) -> Leases:
+        """What this process holds, and others: contents, days, the library, effects."""
+        return Leases(self.catalog)
+
+    @cached_property
     def ledger(self) -> EffectLedger:
         """The effect ledger of this process."""
         return EffectLedger(
@@ -51,6 +57,7 @@ class Project(Records):
             world=self.settings.world,
             timezone=self.settings.timezone,
             run_id=self.run_id,
+            leases=self.leases,
             copies=self.copies,
         )
 

@@ -5,8 +5,14 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
+from sqlalchemy import insert
 
+from dayreel.services.making.open_content import content_scope
+from dayreel.stores.catalog.tables import leases
+from dayreel.stores.leases import Leases
+from pipeline_assets import steps
 from tests.days import days_ago, today
+from tests.fakes.holders import ELSEWHERE
 from tests.fakes.project import content_row, status_documents
 from tests.fakes.sandbox import RunningSandbox
 from tests.orchestration.conftest import Made
@@ -47,6 +53,29 @@ def test_videos_are_shown_by_small_pictures_that_lead_to_them(made_once: Made) -
         content_dir = made_once.deployment.settings.content_dir
         assert all((content_dir / picture).is_file() for _name, picture, _video in pictures)
         assert len(shown) < 1000
+
+
+@pytest.mark.parametrize("waits", [1, 0])
+def test_a_step_waits_for_whoever_holds_its_content(
+    made: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, waits: int
+) -> None:
+    """A host that is lost holds its work for half a minute: that was a failed run, and is a step that begins again."""
+    with made.project() as project, project.catalog.write() as connection:
+        lease = {
+            "scope": content_scope(NOTES_ID),
+            "owner": ELSEWHERE,
+            "what": "make it",
+            "since_at": project.clock.now(),
+        }
+        connection.execute(insert(leases).values(**lease))
+    lives = iter([True])
+    monkeypatch.setattr(Leases, "_lives", lambda *_what, **_more: next(lives, False))
+    monkeypatch.setattr(steps, "WAITS_S", (0,) * waits)
+    result = made.run(instance, "make_day_notes", DAY)
+    assert result.success is bool(waits)
+    waited = [event.step_key for event in result.all_events if event.is_step_up_for_retry]
+    assert waited == ["notes__ideas"] * waits
+    assert _status(made, NOTES_ID)["state"] == "review_pending"
 
 
 def test_materializing_a_made_day_again_changes_nothing(made: Deployment, instance: dg.DagsterInstance) -> None:

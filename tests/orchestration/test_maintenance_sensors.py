@@ -17,7 +17,6 @@ from dayreel.services.project import Project
 from dayreel.services.reviewing.expire_reviews import overdue_reviews
 from dayreel.services.upkeep.chores import Chore, do_chore, due_chores
 from dayreel.stores.catalog.tables import content, effects
-from dayreel.stores.leases import LEASE
 from pipeline_assets.maintenance_jobs import Failure
 from tests.days import today
 from tests.fakes.clock import NINE, FakeClock
@@ -133,7 +132,7 @@ def test_what_a_living_process_is_sending_is_no_doubt(made: Deployment) -> None:
 
 def test_a_released_effect_that_no_run_resumes_is_in_doubt(made: Deployment) -> None:
     handle = {"request_id": "r1"}
-    made.add_effect(NOTES_ID, at=NINE, state="sent", owner=None, handle=handle, lease_until_at=NINE + LEASE)
+    made.add_effect(NOTES_ID, at=NINE, state="sent", owner=None, handle=handle, lease_until_at=NINE)
     dues = []
     for minutes in (0, 19, 21):
         with made.project(clock=FakeClock(NINE + timedelta(minutes=minutes))) as project:

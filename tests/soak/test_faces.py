@@ -13,7 +13,7 @@ faces, at_work = suite.faces, suite.at_work
 
 
 def test_four_hundred_times_every_face_names_the_same(
-    faces: suite.Faces, at_work: set[tuple[str, int]], figure: Callable[[str], None]
+    faces: suite.Faces, at_work: set[str], figure: Callable[[str], None]
 ) -> None:
     unknown: list[int] = []
 

@@ -1,5 +1,6 @@
 """The kill matrix over many drawn seeds, on PostgreSQL, and through the command line killed at random times."""
 
+import ctypes
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from tests.world.kill_matrix.worker import PROJECT, make_deployment
 
 SEEDS = 300
 SEEDS_ON_POSTGRESQL = 20
+SEEDS_ON_TWO_HOSTS = 6
 SWAPPED_SEEDS = 100
 KILLED_RUNS = 6
 KILLED_PUBLISHES = 4
@@ -71,6 +73,19 @@ def test_a_catalog_on_postgresql_posts_once_and_pays_once(postgres_server: Postg
     report = play(range(SEEDS, SEEDS + SEEDS_ON_POSTGRESQL), workers=2, postgres=postgres_server.new_schema())
     figure(summary_of(report))
     holds(report)
+
+
+@pytest.mark.postgres
+def test_a_host_that_is_lost_is_replaced_within_a_minute(postgres_server: PostgresServer, figure: Figure) -> None:
+    """Each process is in a PID namespace of its own under one host name: only its beats say whether it lives."""
+    if os.geteuid() or not hasattr(ctypes.CDLL(None), "unshare"):
+        pytest.skip("only root makes PID namespaces, on Linux")
+    report = play(range(SEEDS_ON_TWO_HOSTS), workers=2, postgres=postgres_server.new_schema(), has_hosts=True)
+    waits = [result.waited_s for result in report.results if result.waited_s]
+    assert waits, report.lines()
+    figure(f"{summary_of(report)}; {len(waits)} waited for what a lost host held, {max(waits):.0f} s at most")
+    holds(report)
+    assert max(waits) < 60
 
 
 # -- through the real command line and Dagster -------------------------------------------------------------------------

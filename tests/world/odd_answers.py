@@ -47,6 +47,7 @@ from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.settings import Settings
 from dayreel.stores.catalog.engine import open_catalog
 from dayreel.stores.catalog.tables import effects
+from dayreel.stores.leases import Leases
 from tests.days import ZONE, today
 from tests.fakes.comfyui import write_workflow
 from tests.fakes.project import reviewable
@@ -369,7 +370,7 @@ class Stage:
         if owner is not None:
             world, timezone = settings.world, settings.timezone
             project.__dict__["ledger"] = EffectLedger(
-                project.catalog, clock, world=world, timezone=timezone, owner=owner
+                project.catalog, clock, world=world, timezone=timezone, leases=Leases(project.catalog, owner=owner)
             )
         try:
             yield project

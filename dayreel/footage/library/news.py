@@ -18,7 +18,6 @@ from dayreel.rules.fingerprint import fingerprint
 from dayreel.services.notify_people import notified_about, notify_once
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import state_transitions
-from dayreel.stores.locks import hold
 
 _FEW = 8
 _LONGEST = 300
@@ -56,7 +55,7 @@ def notify_news(project: Project, *, notifier: Notifier) -> list[str]:
         BusyError: another process is sending it.
     """
     now = project.clock.now()
-    with hold(project.settings.var_dir / "locks", "library-news", what="notify people about own footage", at=now):
+    with project.leases.held("library-news", what="notify people about own footage", at=now):
         news = library_news(project, target=notifier.name)
         sentences = []
         if isinstance(notifier, ReviewNotifier):

@@ -27,7 +27,6 @@ from dayreel.footage.stores.job_queue import JobInfo
 from dayreel.footage.stores.reads import ItemRow, JobRow, find_item, list_items, name_of
 from dayreel.rules.lifecycle import UNDER_WAY
 from dayreel.stores.catalog.tables import human_approvals, jobs, media_items, state_transitions
-from dayreel.stores.locks import hold
 
 _STATES = {"pending": "queued", "running": "rendering", "completed": "completed", "failed": "failed"}
 _DOING = "read it again"
@@ -64,8 +63,8 @@ def rebuild(library: Library) -> list[str]:
         BusyError: another process works on this library now.
         StoreError: the catalog or the shared folder cannot be used; the catalog is as it was.
     """
-    locks, at = library.project.settings.var_dir / "locks", library.project.clock.now()
-    with hold(locks, "library", what=f"rebuild the catalog of {str(library.root)!r}", at=at):
+    what, project = f"rebuild the catalog of {str(library.root)!r}", library.project
+    with project.leases.held("library", what=what, at=project.clock.now()):
         before = _before(library)
         scan = library.items.scan({(row.kind, row.leaf): row.id for row in before.rows.values()})
         sentences = [f"left alone: {reason}" for reason in scan.left_alone]

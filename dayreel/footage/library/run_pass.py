@@ -19,7 +19,6 @@ from dayreel.footage.stores.items import FoundItem
 from dayreel.footage.stores.reads import ItemRow, jobs_of, list_items, moved_ats, name_of, waiting_since
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.lifecycle import UNDER_WAY
-from dayreel.stores.locks import hold
 
 ON_THE_WAY = ("ripped", "remuxed", "transcoded")
 
@@ -34,8 +33,8 @@ def run_pass(library: Library, *, everything: bool = False) -> list[str]:
         BusyError: another process works on this library now.
         StoreError: the catalog or the shared folder cannot be used.
     """
-    folder = library.project.settings.var_dir / "locks"
-    with hold(folder, "library", what=f"look through {str(library.root)!r}", at=library.project.clock.now()):
+    what, project = f"look through {str(library.root)!r}", library.project
+    with project.leases.held("library", what=what, at=project.clock.now()):
         sentences = settle_jobs(library)
         look = _look(library)
         sentences += [f"left alone: {reason}" for reason in look.left_alone]

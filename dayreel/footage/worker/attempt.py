@@ -18,10 +18,18 @@ from pydantic import ValidationError
 
 from dayreel.atomic_write import NO_ROOM
 from dayreel.clock import Clock
-from dayreel.errors import ConfigurationError, DiskFullError, MediaError, StoreError, UnfinishedError, UsageError
+from dayreel.errors import (
+    ConfigurationError,
+    DiskFullError,
+    LeaseLostError,
+    MediaError,
+    StoreError,
+    UnfinishedError,
+    UsageError,
+)
 from dayreel.footage.schemas.job import JobFile, JobResult
 from dayreel.footage.schemas.library import LibraryPlan, RolePlan
-from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError, install
+from dayreel.footage.stores.job_queue import JobClaim, install
 from dayreel.footage.worker.lease import JobCancelledError, Lease, ProgressReporter, WorkerStoppingError
 from dayreel.footage.worker.roles import ROLES, JobTask, MadeFile
 from dayreel.footage.worker.script import run_script

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from dayreel.clock import Clock
-from dayreel.errors import BusyError, DayreelError, StoreError, UnfinishedError
+from dayreel.errors import BusyError, DayreelError, LeaseLostError, StoreError, UnfinishedError
 from dayreel.footage.schemas.job import JobProgress
-from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError
+from dayreel.footage.stores.job_queue import JobClaim
 
 _BEATS_PER_LEASE = 4
 _LOOKS_EVERY_S = 0.5

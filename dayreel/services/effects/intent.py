@@ -5,7 +5,7 @@ Nothing is written down here; that, and the only `Permit`, is `services.effects.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,6 @@ from dayreel.errors import PermanentError, TransientError
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
-from dayreel.stores.leases import LEASE
 
 Guard = Callable[[Connection], None]
 """A condition that is checked inside the transaction that claims the send; raises when it is closed."""
@@ -61,7 +60,6 @@ class Intent:
         guards: further conditions, see `Guard`.
         records_first: the act records a handle before every call that cannot be taken back, so that an empty handle
             proves that nothing happened. Where this is not so, a lost process means an unknown outcome.
-        lease: how long the call may take before a process that nobody here can see is taken for dead.
     """
 
     key: EffectKey
@@ -73,7 +71,6 @@ class Intent:
     request: dict[str, Any] = field(default_factory=dict)
     guards: tuple[Guard, ...] = field(default=())
     records_first: bool = False
-    lease: timedelta = LEASE
 
     def __post_init__(self) -> None:
         """Refuse what no channel's caps and pauses would hold.

@@ -23,13 +23,15 @@ from dayreel.errors import (
     ConfigurationError,
     ContentRefusedError,
     DayreelError,
+    LeaseLostError,
     PermanentError,
     StoreError,
     TransientError,
     UnknownOutcomeError,
     UsageError,
 )
-from dayreel.processes import in_words, this_process
+from dayreel.processes import in_words
+from dayreel.providers.http import before_acting
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.schemas.content import Layer
 from dayreel.schemas.effect import FOLLOW_UPS, NO_CONTENT, REPORTS, Effect, EffectKey, EffectState, Permit, RecordHandle
@@ -37,11 +39,11 @@ from dayreel.services.effects.intent import Intent, SendCall, VendorFailed
 from dayreel.services.effects.other_time import is_counted, refuse_held
 from dayreel.services.effects.spending import Claim, check_caps, refuse_paused
 from dayreel.services.retry_transient import retry_transient
-from dayreel.stores import leases
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.epoch import count_send
 from dayreel.stores.catalog.tables import effects, platform_posts
 from dayreel.stores.catalog_copies import CatalogCopies
+from dayreel.stores.leases import Leases
 
 # An id that could not be written down is a purchase that nobody can follow: a database that is away for a moment is
 # waited for, with the id in hand.
@@ -63,7 +65,7 @@ class EffectLedger:
         world: str,
         timezone: str,
         run_id: str | None = None,
-        owner: str | None = None,
+        leases: Leases | None = None,
         copies: CatalogCopies | None = None,
     ) -> None:
         """Keep the catalog, the clock and who we are.
@@ -71,7 +73,7 @@ class EffectLedger:
         Args:
             world: `sandbox` or `live`; caps count each world for itself.
             timezone: zone of the calendar day and month that the overall caps count.
-            owner: overrides `this_process()` in tests.
+            leases: who we are, and who else is there; left out, this process on the catalog's own clock.
             copies: what stands beside the contents; None where there are no folders.
         """
         self._catalog = catalog
@@ -79,8 +81,15 @@ class EffectLedger:
         self._world = world
         self._timezone = timezone
         self._run_id = run_id
-        self._owner = owner or this_process()
+        self._leases = leases or Leases(catalog)
         self._copies = copies
+        self._while_away = Retrying(
+            retry=retry_if_exception_type(StoreError),
+            wait=wait_chain(*map(wait_fixed, _RECORD_PAUSES_S)),
+            stop=stop_after_attempt(len(_RECORD_PAUSES_S) + 1),
+            sleep=clock.sleep,
+            reraise=True,
+        )
 
     def perform(self, intent: Intent, act: SendCall) -> Effect:
         """Do `intent` exactly once, however often and in however many processes this is called.
@@ -168,7 +177,7 @@ class EffectLedger:
             row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
             # A living process that is still sending knows more than anybody who looks: its answer may be seconds
             # away.
-            is_open = row["state"] == "unknown" or (row["state"] == "sent" and not self.is_at_work(row))
+            is_open = row["state"] == "unknown" or (row["state"] == "sent" and not self.is_at_work(connection, row))
             if not is_open:
                 raise BusyError(
                     f"Effect {effect_id} is {row['state']} now.", next_step="Look again: `dayreel reconcile`."
@@ -239,18 +248,20 @@ class EffectLedger:
     # -- steps, each one transaction -----------------------------------------------------------------------------
 
     def _attempt(self, intent: Intent, act: SendCall) -> Effect:
-        begun: set[tuple[str, int]] = set()
+        begun: list[str] = []
         # Where the copy beside the content is ahead (a backup of the catalog was put back), it is taken over before
         # the row is looked for: what is out already would otherwise be intended a second time.
         if self._copies is not None and intent.key.content_id != NO_CONTENT:
             self._copies.adopt(intent.key.content_id)
-        try:
-            effect, permit = self._claim(intent, begun)
-            if permit is not None:
-                self._write_ahead(effect, intent)
-            return effect if permit is None else self._act(effect, permit, intent, act)
-        finally:
-            leases.end(begun)
+        with self._leases.beating():
+            try:
+                effect, permit = self._claim(intent, begun)
+                if permit is not None:
+                    self._write_ahead(effect, intent)
+                return effect if permit is None else self._act(effect, permit, intent, act)
+            finally:
+                for scope in begun:
+                    self._leases.end(scope)
 
     def _write_ahead(self, effect: Effect, intent: Intent) -> None:
         """See that a claim stands beside the content before anything leaves, so that a lost catalog knows of it.
@@ -271,7 +282,8 @@ class EffectLedger:
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: SendCall) -> Effect:
         try:
-            done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
+            with before_acting(lambda: self._while_away(self._require_ours, effect.id)):
+                done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
         except VendorFailed as ended:
             # The vendor itself said that the job ended without a result, so the handle is cleared: the next try submits
             # again instead of following a dead request.
@@ -291,7 +303,7 @@ class EffectLedger:
         # may have been taken over meanwhile, and the other one's verdict stands.
         settled = self.get(effect.id)
         if settled.state != "confirmed":
-            raise BusyError(
+            raise LeaseLostError(
                 f"Effect {effect.id} was done, but another process had taken it over by then and settles it.",
                 next_step="`dayreel status` shows how it ends; nothing more is sent from here.",
             )
@@ -318,7 +330,18 @@ class EffectLedger:
         else:
             self._settle(effect_id, "intended", error=str(error), cost_usd=None)
 
-    def _claim(self, intent: Intent, begun: set[tuple[str, int]]) -> tuple[Effect, Permit | None]:
+    def _require_ours(self, effect_id: int) -> None:
+        """Refuse to let another request leave for an act that was taken over: a fence does not reach the vendor."""
+        with self._catalog.read() as connection:
+            row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
+        if not self._is_ours(row):
+            raise _lost(row)
+
+    def _is_ours(self, row: RowMapping) -> bool:
+        mine = (self._leases.owner, self._leases.fence(_scope(row["id"])))
+        return row["state"] == "sent" and (row["owner"], row["fence"]) == mine
+
+    def _claim(self, intent: Intent, begun: list[str]) -> tuple[Effect, Permit | None]:
         """Return the effect, with a permit when it is ours to send or to continue; it is then among `begun`.
 
         The transaction commits before anything is raised about an unknown outcome: parking is a change too.
@@ -341,11 +364,9 @@ class EffectLedger:
                 permit = self._send(connection, intent, row)
             elif state == "sent":
                 permit = self._take_over(connection, intent, row)
-            # Noted before the commit: from then on the row says `sent`, and another thread would take it for an
-            # orphan of ours.
             if permit is not None:
-                begun.add((self._catalog.url, row["id"]))
-                leases.begin(begun)
+                begun.append(_scope(row["id"]))
+                self._leases.begin(connection, _scope(row["id"]), row["fence"] + 1)
             if permit is not None or state == "confirmed":
                 return effect_of(row), permit
         if state == "refused":
@@ -385,6 +406,8 @@ class EffectLedger:
             guard(connection)
 
     def _send(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit:
+        if self._leases.fence(_scope(row["id"])) is not None:
+            raise self._busy(intent, row)  # a thread that was taken over, and does not know it yet
         now = self._clock.now()
         spent_on = local_day(now, self._timezone)
         self._check(connection, intent, spent_on, intent.most_usd)
@@ -397,8 +420,9 @@ class EffectLedger:
                 state="sent",
                 version=row["version"] + 1,
                 attempts=row["attempts"] + 1,
-                owner=self._owner,
-                lease_until_at=now + intent.lease,
+                fence=row["fence"] + 1,
+                owner=self._leases.owner,
+                lease_until_at=None,
                 reserved_usd=intent.most_usd,
                 settled_usd=None,
                 spent_on=spent_on,
@@ -413,27 +437,31 @@ class EffectLedger:
 
     def _take_over(self, connection: Connection, intent: Intent, row: RowMapping) -> Permit | None:
         """Continue an effect that a dead process sent; None when it had to be parked as unknown instead."""
-        if self.is_at_work(row):
-            raise BusyError(
-                f"Another process ({in_words(row['owner'])}) has worked on effect {row['id']}, "
-                f"to {_words(intent.key)}, since {row['sent_at'].isoformat(timespec='seconds')}.",
-                next_step="Wait for it; nothing was sent from here.",
-            )
-        values: dict[str, Any] = {"version": row["version"] + 1}
+        if self.is_at_work(connection, row):
+            raise self._busy(intent, row)
+        values: dict[str, Any] = {"version": row["version"] + 1, "fence": row["fence"] + 1, "lease_until_at": None}
         # Without a handle there is nothing to ask the vendor about, and sending again might pay or post twice.
         goes_on = intent.records_first or has_handle(row["handle"])
         if goes_on:
             # Zero dollars: the money is reserved already, but the kill switch, pauses and gates count again.
             self._check(connection, intent, row["spent_on"], Decimal(0))
-            values |= {"owner": self._owner, "lease_until_at": self._clock.now() + leases.LEASE, "run_id": self._run_id}
+            values |= {"owner": self._leases.owner, "run_id": self._run_id}
         else:
             values |= {"state": "unknown", "owner": None, "error": _DIED}
         connection.execute(update(effects).where(effects.c.id == row["id"]).values(**values))
         return Permit(row["id"], intent.key, row["reserved_usd"]) if goes_on else None
 
-    def is_at_work(self, row: RowMapping) -> bool:
+    def _busy(self, intent: Intent, row: RowMapping) -> BusyError:
+        since = row["sent_at"].isoformat(timespec="seconds")
+        return BusyError(
+            f"Another process ({in_words(row['owner'] or self._leases.owner)}) has worked on effect {row['id']}, "
+            f"to {_words(intent.key)}, since {since}.",
+            next_step="Wait for it; nothing was sent from here.",
+        )
+
+    def is_at_work(self, connection: Connection, row: RowMapping) -> bool:
         """Return whether a living process, or a thread of this one, is at a sent effect."""
-        return leases.is_at_work(row, catalog_url=self._catalog.url, now=self._clock.now(), us=self._owner)
+        return self._leases.is_at_work(connection, row, at=self._clock.now())
 
     def _is(self, key: EffectKey) -> tuple[ColumnElement[bool], ...]:
         without_content = (
@@ -451,17 +479,9 @@ class EffectLedger:
     def _recorder(self, effect_id: int, intent: Intent) -> RecordHandle:
         """Return what an act records its handles with; it stops an act that was taken over while it slept."""
 
-        retrying = Retrying(
-            retry=retry_if_exception_type(StoreError),
-            wait=wait_chain(*map(wait_fixed, _RECORD_PAUSES_S)),
-            stop=stop_after_attempt(len(_RECORD_PAUSES_S) + 1),
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-
         def record(patch: dict[str, Any]) -> Mapping[str, Any]:
             try:
-                handle: Mapping[str, Any] = retrying(write_down, patch)
+                handle: Mapping[str, Any] = self._while_away(write_down, patch)
             except StoreError as error:
                 ids = ", ".join(f"{name} {value}" for name, value in patch.items() if name.endswith("_id"))
                 raise StoreError(
@@ -475,21 +495,14 @@ class EffectLedger:
             own = {name: value for name, value in patch.items() if name != REPORTS}
             with self._catalog.write("money") as connection:
                 row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one()
-                is_ours = row["state"] == "sent" and row["owner"] == self._owner
+                is_ours = self._is_ours(row)
                 handle = {**row["handle"], **own}
                 if is_ours:
-                    connection.execute(
-                        update(effects)
-                        .where(effects.c.id == effect_id)
-                        .values(handle=handle, lease_until_at=self._clock.now() + leases.LEASE)
-                    )
+                    connection.execute(update(effects).where(effects.c.id == effect_id).values(handle=handle))
                 else:
                     self._keep_late(connection, row, intent, own)
             if not is_ours:
-                raise BusyError(
-                    f"Effect {effect_id} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
-                    next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
-                )
+                raise _lost(row)
             if self._copies is not None and is_counted(intent.key):
                 # Where the catalog is lost, a copy without the handle would be taken for a proof that nothing happened.
                 self._copies.require(intent.key.content_id)
@@ -549,6 +562,8 @@ class EffectLedger:
         values: dict[str, Any] = {"state": state, "error": error, "settled_usd": cost_usd, "owner": None}
         if handle is not None:
             values["handle"] = dict(handle)
+        if state == "sent":
+            values["lease_until_at"] = self._clock.now()  # from now on it waits for a run that continues it
         if state == "intended":
             values |= {"reserved_usd": Decimal(0), "spent_on": None}
         if state in ("confirmed", "refused"):
@@ -558,9 +573,10 @@ class EffectLedger:
         with self._catalog.write("money") as connection:
             connection.execute(
                 update(effects)
-                # The owner is part of the condition, so an act that lost its lease cannot overwrite the verdict of
+                # The fence is part of the condition, so an act that lost its lease cannot overwrite the verdict of
                 # whoever took over.
-                .where(effects.c.id == effect_id, effects.c.state == "sent", effects.c.owner == self._owner)
+                .where(effects.c.id == effect_id, effects.c.state == "sent")
+                .where(effects.c.owner == self._leases.owner, effects.c.fence == self._leases.fence(_scope(effect_id)))
                 .values(**values, version=effects.c.version + 1)
             )
 
@@ -625,6 +641,17 @@ def effect_of(row: RowMapping) -> Effect:
         reserved_usd=row["reserved_usd"],
         settled_usd=row["settled_usd"],
         error=row["error"],
+    )
+
+
+def _scope(effect_id: int) -> str:
+    return f"effect {effect_id}"
+
+
+def _lost(row: RowMapping) -> LeaseLostError:
+    return LeaseLostError(
+        f"Effect {row['id']} was taken over by {row['owner'] or 'a reconciliation'} in the meantime.",
+        next_step="Nothing more is sent from here; `dayreel status` shows how it ends.",
     )
 
 

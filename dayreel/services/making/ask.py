@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from dayreel.errors import ContentRefusedError, PermanentError, TransientError, UnknownOutcomeError
 from dayreel.providers.llm.contract import LanguageModel, Question
 from dayreel.queries.rows import ContentRow
-from dayreel.rules.answers import answer_room, effort_of, longest_silence, more_room, temperature_of
+from dayreel.rules.answers import answer_room, effort_of, more_room, temperature_of
 from dayreel.rules.fingerprint import fingerprint
 from dayreel.rules.pricing import most_tokens_cost, tokens_cost
 from dayreel.schemas.channel import Channel
@@ -26,7 +26,6 @@ from dayreel.schemas.effect import Effect, EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent
 from dayreel.services.project import Project
 from dayreel.services.retry_transient import LONGEST_WAIT_S
-from dayreel.stores.leases import LEASE
 from dayreel.vendors.models import TextModel
 
 MAX_ANSWERS = 4
@@ -235,7 +234,6 @@ def _paid(
             **({} if question.temperature is None else {"temperature": question.temperature}),
         },
         most_usd=most_tokens_cost(price, prompt=prompt, max_tokens=question.max_tokens),
-        lease=LEASE + longest_silence(question.max_tokens, course.facts),
     )
 
     def act(permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:

@@ -1,5 +1,7 @@
 """Opening the content of a channel's day: its row, its folder, its first manifest. Everything paid comes after this."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from sqlalchemy import Connection, insert
@@ -23,9 +25,26 @@ from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import content
 
 
-def day_lock(channel: str, day: date) -> str:
-    """Return the name of the lock that is held while a channel's day is made from beginning to end."""
-    return f"run-{channel}-{day}"
+def day_scope(channel: str, day: date) -> str:
+    """Return what is leased while a channel's day is made from beginning to end."""
+    return f"day {channel} {day}"
+
+
+def content_scope(content_id: str) -> str:
+    """Return what is leased while a content is made or its making is changed."""
+    return f"content {content_id}"
+
+
+@contextmanager
+def writing_content(project: Project, content_id: str) -> Iterator[Connection]:
+    """Give a connection for one transaction about a content; one that this process no longer holds is refused.
+
+    Raises:
+        LeaseLostError: it was taken over while this process was paused; nothing was written.
+    """
+    with project.catalog.write() as connection:
+        project.leases.guard(connection, content_scope(content_id))
+        yield connection
 
 
 def why_not_begun(project: Project, channel: Channel, day: date) -> str | None:

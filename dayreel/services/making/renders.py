@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 from dayreel.providers.video.contract import Job
 from dayreel.queries.renders import renders_of
 from dayreel.rules.lifecycle import UNDER_WAY
+from dayreel.services.making.open_content import writing_content
 from dayreel.services.project import Project
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import renders
@@ -50,7 +51,7 @@ def fire(
     """
     key = render_id(content_id, sequence)
     now = project.clock.now()
-    with project.catalog.write() as connection:
+    with writing_content(project, content_id) as connection:
         row = connection.execute(select(renders.c.state, renders.c.detail).where(renders.c.id == key)).one_or_none()
         if row is None:
             connection.execute(

@@ -19,11 +19,10 @@ from dayreel.rules.lifecycle import WORKING
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.content import FileRecord, Layer
 from dayreel.schemas.manifest import Manifest, Stage, StageRecord
-from dayreel.services.making.open_content import open_content
+from dayreel.services.making.open_content import content_scope, open_content, writing_content
 from dayreel.services.project import Project
 from dayreel.services.transitions import advance
 from dayreel.stores.catalog.tables import content, processing_logs
-from dayreel.stores.locks import hold
 
 LAYERS: dict[Stage, Layer] = {
     "ideas": "idea",
@@ -87,15 +86,16 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
     """Run `make` unless this stage was already done from the same inputs and its files are intact.
 
     Raises:
-        BusyError: another process works on this content.
+        BusyError: another process works on this content, or on something that it is made of; it is as it was.
+        LeaseLostError: it was taken over while this process was paused.
         DayreelError: whatever `make` raises; the content is then failed, and remembers where it was.
         StaleState, StoreError: the bucket could not be used; what was made stays, and is not made again.
     """
     what = f"make {work.stage} of {row.id}"
     # Per content, not per stage: its stages read what the earlier ones wrote, and a schedule, a backfill and a prompt
     # may all want the same day at once.
-    with hold(project.settings.var_dir / "locks", row.id, what=what, at=project.clock.now()):
-        # Read under the lock: what another process has just finished has to be found done.
+    with project.leases.held(content_scope(row.id), what=what, at=project.clock.now()):
+        # Read under the lease: what another process has just finished has to be found done.
         manifest = project.contents.manifest(row.id)
         done = manifest.stages.get(work.stage)
         if done is not None and done.fingerprint == work.fingerprint and _is_intact(project, manifest, work.stage):
@@ -105,6 +105,8 @@ def run_stage(project: Project, row: ContentRow, work: Work, make: Callable[[], 
         started = project.clock.monotonic()
         try:
             product = make()
+        except BusyError:
+            raise  # this content continues when the other one is done
         # Only what was foreseen fails the content. A bug leaves it as a killed process does: the traceback is in
         # Dagster, and the next run makes the stage that has no record.
         except DayreelError as error:
@@ -137,7 +139,7 @@ def part_of_stage(project: Project, channel: Channel, day: date, stage: Stage) -
 def _fail_unbegun(project: Project, channel: Channel, row: ContentRow, stage: Stage, error: DayreelError) -> None:
     sources = {"ideas": channel.ideas, "prompts": channel.prompts, "raw_segments": channel.video}
     provider = getattr(sources.get(stage) or channel.narration, "provider", None) or "ffmpeg"
-    with hold(project.settings.var_dir / "locks", row.id, what=f"make {stage} of {row.id}", at=project.clock.now()):
+    with project.leases.held(content_scope(row.id), what=f"make {stage} of {row.id}", at=project.clock.now()):
         with project.catalog.read() as connection:
             row = get_content(connection, row.id)
         if row.state not in (*WORKING, "failed") or row.error == str(error):  # `run_stage` has said it already
@@ -161,7 +163,7 @@ def _is_intact(project: Project, manifest: Manifest, stage: Stage) -> bool:
 
 def _begin(project: Project, content_id: str, work: Work) -> int:
     now = project.clock.now()
-    with project.catalog.write() as connection:
+    with writing_content(project, content_id) as connection:
         row = get_content(connection, content_id)
         # The lifecycle has no way from `failed` into a stage: `retry` first leads back to where it was.
         if row.state == "failed":
@@ -192,7 +194,7 @@ def _begin(project: Project, content_id: str, work: Work) -> int:
 
 def _fail(project: Project, content_id: str, work: Work, log_id: int, error: DayreelError) -> None:
     now = project.clock.now()
-    with project.catalog.write() as connection:
+    with writing_content(project, content_id) as connection:
         advance(
             connection,
             "content",
@@ -226,11 +228,11 @@ def _finish(
         parameters=product.parameters,
     )
     # The manifest says that the stage is done, so it comes after everything that "done" implies.
-    if product.columns:
-        with project.catalog.write() as connection:
+    with writing_content(project, content_id) as connection:
+        if product.columns:
             connection.execute(update(content).where(content.c.id == content_id).values(**product.columns))
     manifest = project.contents.update(content_id, stages={work.stage: record}, **product.manifest)
-    with project.catalog.write() as connection:
+    with writing_content(project, content_id) as connection:
         connection.execute(
             update(processing_logs)
             .where(processing_logs.c.id == log_id)

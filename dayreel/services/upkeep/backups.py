@@ -108,8 +108,8 @@ def restore_backup(project: Project, source: Path, *, by: str) -> Restored:
         before = _keep_present(project, now)
         with project.catalog.write("money") as connection:
             # Its row would be gone when the answer comes, and with it the id of what was bought.
-            for row in connection.execute(select(effects).where(effects.c.state == "sent")).mappings():
-                if project.ledger.is_at_work(row):
+            for row in connection.execute(select(effects).where(effects.c.state == "sent")).mappings().all():
+                if project.ledger.is_at_work(connection, row):
                     raise BusyError(
                         f"Effect {row['id']} ({row['kind']} at {row['target']}) is being sent right now.",
                         next_step="Stop dayreel, or wait until it is done; nothing was restored.",

@@ -16,14 +16,13 @@ from dayreel.queries.rows import ContentRow, current_content
 from dayreel.schemas.channel import Channel
 from dayreel.schemas.manifest import Override, Stage
 from dayreel.services.audit import note_act
-from dayreel.services.making.open_content import open_content, open_new_take, require_may_begin
+from dayreel.services.making.open_content import content_scope, open_content, open_new_take, require_may_begin
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.preflight import usable
 from dayreel.services.making.render_segments import segment_request
 from dayreel.services.making.templating import template_names
 from dayreel.services.project import Project
 from dayreel.services.upkeep.retry_content import regenerate_segment
-from dayreel.stores.locks import hold
 
 MOST_SEED = 2**31 - 1
 _TEMPLATE = re.compile(r"[a-z0-9_]{1,60}")
@@ -93,7 +92,7 @@ def change_once(project: Project, channel: Channel, day: date, stage: Stage, cha
     made_again = _made_again(project, row, change)
     if made_again:
         regenerate_segment(project, row.id, *made_again, seed=change.seed)
-    with hold(project.settings.var_dir / "locks", row.id, what=f"change {stage} of {row.id}", at=project.clock.now()):
+    with project.leases.held(content_scope(row.id), what=f"change {stage} of {row.id}", at=project.clock.now()):
         overrides = {**project.contents.manifest(row.id).overrides, stage: override}
         project.contents.update(row.id, overrides=overrides)
         project.contents.keep(row.id)

@@ -455,9 +455,9 @@ def _unknown(project: Project, effect_id: int) -> Effect:
     """Return an effect that a person may rule on: unknown, or sent and with nobody at it (its vendor may deny it)."""
     with project.catalog.read() as connection:
         row = connection.execute(select(effects).where(effects.c.id == effect_id)).mappings().one_or_none()
-    is_open = row is not None and (
-        row["state"] == "unknown" or (row["state"] == "sent" and not project.ledger.is_at_work(row))
-    )
+        is_open = row is not None and (
+            row["state"] == "unknown" or (row["state"] == "sent" and not project.ledger.is_at_work(connection, row))
+        )
     if row is None or not is_open:
         raise UsageError(
             f"Effect {effect_id} is {'not there' if row is None else row['state']}, not unknown.",

@@ -15,13 +15,12 @@ from dayreel.providers.video.contract import VideoGenerator
 from dayreel.queries.renders import renders_of
 from dayreel.queries.rows import ContentRow, current_content, get_content
 from dayreel.services.effects.ledger import CONTENT_REFUSED, effect_of, has_handle, reopen
-from dayreel.services.making.open_content import day_lock
+from dayreel.services.making.open_content import content_scope, day_scope
 from dayreel.services.making.renders import end_render, render_id
 from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import look_up_segment
 from dayreel.services.upkeep.rewrite_prompts import ask_for_rewrites
 from dayreel.stores.catalog.tables import effects, platform_posts, renders
-from dayreel.stores.locks import hold
 
 
 def reopen_refused(project: Project, content_id: str) -> int:
@@ -112,9 +111,9 @@ def regenerate_segment(project: Project, content_id: str, *sequences: int, seed:
 
 @contextmanager
 def _nobody_makes(project: Project, row: ContentRow, what: str) -> Iterator[None]:
-    """Keep everybody on this machine from making a content, or its day, while the block runs."""
-    locks, now = project.settings.var_dir / "locks", project.clock.now()
-    with hold(locks, day_lock(row.channel, row.day), what=what, at=now), hold(locks, row.id, what=what, at=now):
+    """Keep everybody from making a content, or its day, while the block runs."""
+    held, now = project.leases.held, project.clock.now()
+    with held(day_scope(row.channel, row.day), what=what, at=now), held(content_scope(row.id), what=what, at=now):
         yield
 
 
@@ -129,7 +128,7 @@ def _newest_take(connection: Connection, content_id: str) -> ContentRow:
 def _refuse_while_it_is_made(project: Project, connection: Connection, content_id: str, sequence: int) -> None:
     """Refuse to buy a second clip of a segment whose first one is just being made: it would be paid for nothing.
 
-    Also by a process of another machine, which a lock of this one cannot show.
+    A purchase may go on where nobody makes the content any more.
     """
     query = select(effects).where(
         effects.c.content_id == content_id,
@@ -137,8 +136,8 @@ def _refuse_while_it_is_made(project: Project, connection: Connection, content_i
         effects.c.sequence == sequence,
         effects.c.state == "sent",
     )
-    for row in connection.execute(query).mappings():
-        if project.ledger.is_at_work(row):
+    for row in connection.execute(query).mappings().all():
+        if project.ledger.is_at_work(connection, row):
             who, since = in_words(row["owner"]), row["sent_at"].isoformat(timespec="seconds")
             raise BusyError(
                 f"Segment {sequence} of {content_id} is being made right now, by {who} since {since}.",
@@ -171,7 +170,9 @@ def _cancel(project: Project, row: RowMapping) -> str:
     generator: VideoGenerator = project.connect(effect.key.target)
     if not generator.cancel(effect.handle):
         return f"{effect.key.target} has finished it or cannot stop it; it is kept"
-    if effect.state == "sent" and project.ledger.is_at_work(row):
+    with project.catalog.read() as connection:
+        is_followed = effect.state == "sent" and project.ledger.is_at_work(connection, row)
+    if is_followed:
         return f"{effect.key.target} is asked to stop it; {in_words(row['owner'])}, which follows it, sees how it ends"
     end_render(project, effect.key.content_id, effect.key.sequence, "cancel", detail="cancelled by a person")
     lookup = look_up_segment(project, effect)

@@ -13,11 +13,11 @@ from dayreel.schemas.content import PromptSet
 from dayreel.schemas.manifest import RefusedPrompt
 from dayreel.services.audit import note_act
 from dayreel.services.effects.ledger import CONTENT_REFUSED
+from dayreel.services.making.open_content import content_scope
 from dayreel.services.making.overrides import override_of, with_override
 from dayreel.services.making.render_segments import segment_request
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import effects
-from dayreel.stores.locks import hold
 
 
 def ask_for_rewrites(project: Project, row: ContentRow) -> dict[int, RefusedPrompt]:
@@ -38,7 +38,7 @@ def ask_for_rewrites(project: Project, row: ContentRow) -> dict[int, RefusedProm
     if not wanted:
         return {}
     now = project.clock.now()
-    with hold(project.settings.var_dir / "locks", row.id, what=f"change prompts of {row.id}", at=now):
+    with project.leases.held(content_scope(row.id), what=f"change prompts of {row.id}", at=now):
         before = override_of(project, row.id, "prompts")
         changed = before.model_copy(update={"rewrite": wanted, "asked_by": project.actor, "asked_at": now})
         overrides = {**project.contents.manifest(row.id).overrides, "prompts": changed}

@@ -27,7 +27,9 @@ from dayreel.stores.catalog.tables import (
     api_tokens,
     connections,
     content,
+    holders,
     invitations,
+    leases,
     metadata,
     oauth_tokens,
     person_accounts,
@@ -99,11 +101,12 @@ def put_rows_back(connection: Connection, backup: Catalog) -> None:
 
     Tokens that are renewed stay where the catalog has any: each renewal ends the token before. People, their API tokens
     and links stay, with the record of acts, where that goes on from the backup's: a right that was taken since stays
-    taken. Logins are not put back.
+    taken. Logins are not put back. Who holds what is of now, and a fence never goes back.
     """
     untracked(connection)
     tokens = (oauth_tokens, connections)
     kept = {table for table in tokens if connection.execute(select(func.count()).select_from(table)).scalar()}
+    kept |= {holders, leases}
     with backup.read() as source:
         newest = source.execute(select(acts).order_by(acts.c.at.desc(), acts.c.id.desc()).limit(1)).mappings().first()
     if newest is None or _knows_act(connection, newest):

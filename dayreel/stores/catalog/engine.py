@@ -30,10 +30,13 @@ from dayreel.stores.catalog.changes import ChangedContents, noting_changes, watc
 from dayreel.stores.catalog.tables import metadata
 
 BUSY_TIMEOUT_S = 10.0
-HEAD = "0017"
+HEAD = "0018"
 
 NEWS = "dayreel_news"
 """The channel on which PostgreSQL notifies of a commit, see `stores.catalog.news`."""
+
+QUIET = "lease"
+"""What the subject of a write begins with that nobody has to hear of: who works on what shows on no page."""
 
 _WRITE = "dayreel_write"
 _NO_ROOM = ("database or disk is full", "No space left on device", "disk full")
@@ -175,7 +178,7 @@ class Catalog:
                     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": subject})
                 yield connection
                 content_ids = changes.finish(connection)
-                if not self.is_sqlite:
+                if not self.is_sqlite and not subject.startswith(QUIET):
                     connection.execute(text(f"NOTIFY {NEWS}"))  # delivered at the commit, to whoever follows along
         if self.follow is not None and (content_ids or changes.of_project):
             self.follow(content_ids, changes.of_project)

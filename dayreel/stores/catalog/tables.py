@@ -222,7 +222,11 @@ effects = Table(
     Column("state", String(12), nullable=False),
     Column("version", Integer, nullable=False, default=1),
     Column("attempts", Integer, nullable=False, default=0),
+    # Grows with each claim and each takeover: who was taken over writes nothing more.
+    Column("fence", Integer, nullable=False, default=0, server_default="0"),
     Column("owner", String(200)),
+    # When an act was given back, for another run to continue. Beside an owner, from before there were beats: until when
+    # it is believed.
     Column("lease_until_at", Moment),
     Column("request", JSON, nullable=False),
     Column("handle", JSON, nullable=False),
@@ -252,6 +256,28 @@ Index(
     unique=True,
     sqlite_where=effects.c.content_id.is_(None),
     postgresql_where=effects.c.content_id.is_(None),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    # Never given again: a number that was deleted is not the next one's.
+    Column("fence", Integer, primary_key=True),
+    Column("scope", String(200), nullable=False, unique=True),
+    Column("owner", String(200), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("since_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+    info={"row": "one piece of work that a process holds now, and the fence that guards what it writes"},
+)
+
+holders = Table(
+    "holders",
+    metadata,
+    Column("owner", String(200), primary_key=True),
+    Column("boot", String(40), nullable=False),
+    Column("beat_s", Float, nullable=False),
+    info={"row": "one process that holds something, and when it was last heard of, on the clock that all owners share"},
 )
 
 bills = Table(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.services.making.open_content import day_lock
-from dayreel.stores.locks import hold
+from dayreel.services.making.open_content import day_scope
+from dayreel.services.project import opened_project
 from tests.days import ZONE, today
 from tests.fakes.sandbox import RunningSandbox
 from tests.unit.cli.conftest import Told
@@ -57,8 +57,11 @@ def test_a_day_typed_twice_and_mended_is_made_and_posted_once(
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("DAYREEL_FFMPEG", str(broken))
-    locks, now = project / "var" / "locks", datetime.now(UTC)
-    with hold(locks, day_lock("asmr_crafts", today()), what="make the day", at=now):  # as another `dayreel run` does
+    scope, now = day_scope("asmr_crafts", today()), datetime.now(UTC)
+    with (
+        opened_project() as here,
+        here.leases.held(scope, what="make the day", at=now),
+    ):  # as another `dayreel run` does
         refused = dayreel(*RUN)
     assert refused.code == 1
     assert "Another process is already at it: to make the day" in refused.err

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.stores.locks import hold
+from dayreel.services.making.open_content import day_scope
+from dayreel.services.project import opened_project
 from tests.fakes.scripted_server import Say, scripted
 from tests.unit.cli.conftest import REPOSITORY, Told
 
@@ -81,8 +82,8 @@ def test_a_second_run_of_the_same_day_names_who_works(
     project: Path, dayreel: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYREEL_SANDBOX_URL", "http://127.0.0.1:9")
-    name = f"run-asmr_crafts-{TODAY}"
-    with hold(project / "var" / "locks", name, what="make it", at=datetime.now(UTC)):
+    scope = day_scope("asmr_crafts", TODAY)
+    with opened_project() as here, here.leases.held(scope, what="make it", at=datetime.now(UTC)):
         result = dayreel("run", "--channel", "asmr_crafts", "--date", str(TODAY))
     assert result.code == 1
     assert f"process {os.getpid()}" in result.err

@@ -29,14 +29,14 @@ from dayreel.services.project import Project
 from dayreel.services.setting_up.examine import check_outcomes
 from dayreel.services.upkeep.chores import due_chores
 from dayreel.services.upkeep.reconcile import reconcile
-from dayreel.stores import leases
 from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
+from dayreel.stores.leases import CONTINUED_WITHIN
 from dayreel.tui.unknown import UnknownScreen
 from tests.fakes.desk import Browser, desk_on, person
 from tests.fakes.project import reviewable
 
 OVER = timedelta(minutes=-1)
-LONG_OVER = -leases.LEASE + OVER
+LONG_OVER = -CONTINUED_WITHIN + OVER
 AHEAD = timedelta(minutes=5)
 US = this_process()
 DEAD = f"{US.rsplit(':', 1)[0]}:another-start"
@@ -197,11 +197,17 @@ def faces(
 
 
 @pytest.fixture
-def at_work() -> Iterator[set[tuple[str, int]]]:
+def at_work(faces: Faces) -> Iterator[set[str]]:
     """Effects that a thread of this process is said to be at, until the test is over."""
-    work: set[tuple[str, int]] = set()
-    yield work
-    leases.end(work)
+    work: set[str] = set()
+    with faces.project.leases.beating():
+        yield work
+    no_more(faces, work)
+
+
+def no_more(faces: Faces, work: set[str]) -> None:
+    while work:
+        faces.project.leases.end(work.pop())
 
 
 # One project for all examples, emptied before each: what is tested is the queries, not the making of projects.
@@ -211,7 +217,7 @@ def at_work() -> Iterator[set[tuple[str, int]]]:
 @given(acts=st.lists(ACTS, max_size=7), posts=POSTS, verdicts=DECISIONS)
 def test_every_face_names_the_same_outcomes(
     faces: Faces,
-    at_work: set[tuple[str, int]],
+    at_work: set[str],
     acts: list[tuple[str | None, tuple[str, str], Standing, str]],
     posts: dict[tuple[str, str], str],
     verdicts: list[tuple[str, str]],
@@ -221,14 +227,13 @@ def test_every_face_names_the_same_outcomes(
 
 def see_that_all_agree(
     faces: Faces,
-    at_work: set[tuple[str, int]],
+    at_work: set[str],
     acts: list[tuple[str | None, tuple[str, str], Standing, str]],
     posts: dict[tuple[str, str], str],
     verdicts: list[tuple[str, str]],
 ) -> int:
     """Ask every face after these rows; return how many of the effects have an unknown outcome."""
-    leases.end(at_work)
-    at_work.clear()
+    no_more(faces, at_work)
     expected = arrange(faces.project, at_work, acts, posts, verdicts)
     assert {outcome.effect_id for outcome in unknown_outcomes(faces.project).here} == expected
     assert faces.banner() == len(expected)
@@ -251,7 +256,7 @@ def see_that_all_agree(
 
 def arrange(
     project: Project,
-    at_work: set[tuple[str, int]],
+    at_work: set[str],
     acts: list[tuple[str | None, tuple[str, str], Standing, str]],
     posts: dict[tuple[str, str], str],
     verdicts: list[tuple[str, str]],
@@ -279,10 +284,10 @@ def arrange(
                 )
             )
             if standing.has_thread:
-                at_work.add((project.catalog.url, number))
+                at_work.add(f"effect {number}")
+                project.leases.begin(connection, f"effect {number}", 1)
             if standing.is_unknown and its_world == project.settings.world:
                 expected.add(number)
-        leases.begin(at_work)
         for content_id, verdict in verdicts:
             connection.execute(insert(decisions).values(**decision_values(project, content_id), verdict=verdict))
         for number, ((content_id, platform), state) in enumerate(posts.items(), start=100):

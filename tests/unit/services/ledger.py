@@ -13,6 +13,7 @@ from dayreel.services.effects.intent import Done, Intent, SendCall
 from dayreel.services.effects.ledger import EffectLedger
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
+from dayreel.stores.leases import Leases
 from tests.fakes.clock import NINE, FakeClock
 from tests.fakes.project import CRAFTS
 from tests.fakes.rows import CONTENT_ID
@@ -25,8 +26,12 @@ def channel(name: str = "crafts", **changes: Any) -> Channel:
     return Channel.model_validate({**CRAFTS, "name": name, **changes})
 
 
-def ledger_of(catalog: Catalog, clock: FakeClock | None = None, **changes: Any) -> EffectLedger:
-    return EffectLedger(catalog, clock or FakeClock(), **{"world": "sandbox", "timezone": "UTC", **changes})
+def ledger_of(
+    catalog: Catalog, clock: FakeClock | None = None, *, owner: str | None = None, **changes: Any
+) -> EffectLedger:
+    clock = clock or FakeClock()
+    leases = Leases(catalog, owner=owner, now_s=clock.monotonic)
+    return EffectLedger(catalog, clock, **{"world": "sandbox", "timezone": "UTC", "leases": leases, **changes})
 
 
 def intent(

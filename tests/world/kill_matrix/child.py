@@ -4,6 +4,7 @@ A parent that has imported everything forks; the child opens its own catalog and
 survives it but what it committed, as with any process that dies.
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -17,12 +18,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NoReturn
 from unittest import mock
 
 import yaml
 from sqlalchemy import select
 
+from dayreel import processes
 from dayreel.clock import SystemClock
 from dayreel.errors import DayreelError
 from dayreel.media.checks import ExpectedVideo
@@ -58,6 +60,9 @@ from tests.world.kill_matrix.plan import Kill, Plan
 
 CHANNEL = "asmr_crafts"
 Document = dict[str, Any]
+_CLONE_NEWPID: Final = 0x20000000
+_PR_SET_PDEATHSIG: Final = 1
+_KILLED: Final = 137
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,17 @@ class Ended:
 
 
 def run_child(
-    act: Callable[[], Document], answer: Path, *, kill_after_s: float | None = None, most_s: float = 600
+    act: Callable[[], Document],
+    answer: Path,
+    *,
+    kill_after_s: float | None = None,
+    most_s: float = 600,
+    is_elsewhere: bool = False,
 ) -> Ended:
     """Fork, run `act` there, and return what it returned, or that it was killed (by itself or after `kill_after_s`).
+
+    `is_elsewhere` forks into a PID namespace of its own, as another host of the same name: nobody here sees whether it
+    lives. That takes root.
 
     The parent must have one thread and no open connection.
     """
@@ -121,6 +134,8 @@ def run_child(
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
+        if is_elsewhere:
+            _be_another_host()
         _be_the_child(act, answer)
     end = started + (most_s if kill_after_s is None else kill_after_s)
     pause = 0.001
@@ -140,6 +155,36 @@ def run_child(
     if os.WIFSIGNALED(status):
         return Ended(True, {}, seconds)
     return Ended(False, json.loads(answer.read_text(encoding="utf-8")), seconds)
+
+
+def _be_another_host() -> None:
+    """Return in a process of another PID namespace; this one ends as that one does, and takes it along.
+
+    Its first process is its init, which no signal of its own reaches: who works, and is killed, is its second.
+    """
+    _system("unshare", _CLONE_NEWPID)
+    init = os.fork()
+    if init:
+        _end_as(init)
+    _system("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    worker = os.fork()
+    if worker:
+        _end_as(worker)
+    processes._place.cache_clear()  # what the parent has found out about itself
+
+
+def _system(name: str, *arguments: int) -> None:
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
+        raise OSError(ctypes.get_errno(), f"{name} was refused")
+
+
+def _end_as(pid: int) -> NoReturn:
+    _, status = os.waitpid(pid, 0)
+    # What a signal has ended is passed on by a number: an init cannot end itself by one.
+    is_killed = os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == _KILLED
+    if is_killed and os.getpid() != 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(_KILLED if is_killed else 0)
 
 
 def _be_the_child(act: Callable[[], Document], answer: Path) -> None:

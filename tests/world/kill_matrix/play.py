@@ -22,12 +22,14 @@ def play(
     *,
     workers: int = 1,
     postgres: str | None = None,
+    has_hosts: bool = False,
     report_one: Callable[[], None] = lambda: None,
 ) -> Report:
     """Play seeds in processes of their own.
 
     Args:
         postgres: a PostgreSQL server to make catalogs on, instead of SQLite.
+        has_hosts: each process is one of another host, whose leases end by themselves.
         report_one: called after each seed, in a thread of its worker.
     """
     started = time.monotonic()
@@ -39,6 +41,7 @@ def play(
     def work(index: int) -> None:
         command = [sys.executable, "-m", "tests.world.kill_matrix.worker", str(folder / f"worker{index}")]
         command += [str(folder / "media"), postgres or "-", ",".join(map(str, seeds[index::workers]))]
+        command += ["hosts"] if has_hosts else []
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, env=environment) as process:
             assert process.stdout is not None

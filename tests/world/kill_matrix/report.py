@@ -45,6 +45,7 @@ class Result:
     llm_calls: int = 0
     llm_lost: int = 0
     seconds: float = 0.0
+    waited_s: float = 0.0
     graves: list[str] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)

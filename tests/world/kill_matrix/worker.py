@@ -1,7 +1,7 @@
 """One worker: imports everything once, starts a sandbox world, and plays its seeds one after the other.
 
-Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, and its seeds. It prints one
-line of JSON for each.
+Its arguments are a folder of its own, the shared folder of media, a PostgreSQL URL or `-`, its seeds, and `hosts`
+where each process is another host's. It prints one line of JSON for each.
 """
 
 import importlib
@@ -47,7 +47,7 @@ WARM = (
 )
 
 
-def main(folder: Path, media_cache: Path, postgres: str, seeds: list[int]) -> None:
+def main(folder: Path, media_cache: Path, postgres: str, seeds: list[int], *, has_hosts: bool) -> None:
     """Play the seeds."""
     from tests.fakes.catalogs import share_compiled_statements
     from tests.world.kill_matrix.plan import plan_of
@@ -61,7 +61,7 @@ def main(folder: Path, media_cache: Path, postgres: str, seeds: list[int]) -> No
     template = make_deployment(folder / "template")
     catalogs = None if postgres == "-" else _catalogs(postgres, folder.name)
     with WorldProcess(folder / "world", media_cache) as world:
-        stage = Stage(folder, world, template=template, media_cache=media_cache, catalogs=catalogs)
+        stage = Stage(folder, world, template=template, media_cache=media_cache, catalogs=catalogs, has_hosts=has_hosts)
         checkpoints = len(stage.rehearse())
         _say({"checkpoints": checkpoints})
         for seed in seeds:
@@ -130,5 +130,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     for name in [name for name in os.environ if name.startswith("DAYREEL_")]:
         del os.environ[name]
-    where, cache, server, numbers = sys.argv[1:]
-    main(Path(where), Path(cache), server, [int(number) for number in numbers.split(",")])
+    where, cache, server, numbers, *hosts = sys.argv[1:]
+    main(Path(where), Path(cache), server, [int(number) for number in numbers.split(",")], has_hosts=bool(hosts))

@@ -11,7 +11,7 @@ The protocol, in a form that a shell script can follow, is docs/reference/worker
 inputs is `dayreel.footage.worker`; which jobs there should be is `dayreel.footage.library`.
 """
 
-from dayreel.footage.stores.job_queue.claim import JobClaim, LeaseLostError
+from dayreel.footage.stores.job_queue.claim import JobClaim
 from dayreel.footage.stores.job_queue.infos import JobInfo
 from dayreel.footage.stores.job_queue.install import OutputLostError, install, is_installed
 from dayreel.footage.stores.job_queue.names import DEFAULT_PRIORITY, JobName, job_id
@@ -25,7 +25,6 @@ __all__ = [
     "JobInfo",
     "JobName",
     "JobQueue",
-    "LeaseLostError",
     "OutputLostError",
     "QueueDisk",
     "install",

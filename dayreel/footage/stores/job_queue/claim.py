@@ -11,17 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from dayreel.clock import Clock
-from dayreel.errors import BusyError, StoreError
+from dayreel.errors import LeaseLostError, StoreError
 from dayreel.footage.schemas.job import JobPlace, JobProgress, JobResult, JobSpec
 from dayreel.footage.stores.job_queue import job_files
 from dayreel.footage.stores.job_queue.cancelling import fail_cancelled
 from dayreel.footage.stores.job_queue.names import JobName
 from dayreel.footage.stores.job_queue.places import Places
 from dayreel.footage.stores.job_queue.queue_disk import FOREIGN, GONE, TAKEN, cannot
-
-
-class LeaseLostError(BusyError):
-    """The job was taken away, because its heartbeat was late or a person did it; drop what was made for it."""
 
 
 class JobClaim:

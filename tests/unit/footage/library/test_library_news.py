@@ -17,7 +17,6 @@ from dayreel.footage.library.run_pass import run_pass
 from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
 from dayreel.services.upkeep.chores import do_chore, due_chores
-from dayreel.stores.locks import hold
 from tests.fakes.library import make_library, pretend_to_work
 from tests.fakes.notifier import FakeNotifier
 
@@ -130,9 +129,9 @@ def test_an_absent_share_holds_up_no_news_and_no_other_chore(library: Library, t
 
 
 def test_what_another_process_sees_to_is_no_failure(library: Library) -> None:
-    locks, now = library.project.settings.var_dir / "locks", library.project.clock.now()
+    held, now = library.project.leases.held, library.project.clock.now()
     notifier = FakeNotifier()
-    with hold(locks, "library", what="tend", at=now), hold(locks, "library-news", what="notify", at=now):
+    with held("library", what="tend", at=now), held("library-news", what="notify", at=now):
         for name in ("library", "library_news"):
             assert (
                 "Another process is already at it"

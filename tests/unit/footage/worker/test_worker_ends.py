@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from dayreel.clock import SystemClock
-from dayreel.errors import BusyError, UsageError
+from dayreel.errors import BusyError, LeaseLostError, UsageError
 from dayreel.footage.schemas.job import JobSpec
-from dayreel.footage.stores.job_queue import JobInfo, LeaseLostError
+from dayreel.footage.stores.job_queue import JobInfo
 from dayreel.footage.worker.lease import Lease
 from dayreel.footage.worker.presence import WORKERS, Presence, list_workers
 from dayreel.media.ffmpeg_binary import find_ffmpeg

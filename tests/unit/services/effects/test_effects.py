@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,17 +15,19 @@ from dayreel.errors import (
     BusyError,
     ConfigurationError,
     GateClosedError,
+    LeaseLostError,
     PermanentError,
     StoreError,
     TransientError,
     UnknownOutcomeError,
 )
 from dayreel.processes import in_words, owner_of, this_process
+from dayreel.providers.http import Http
 from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
-from dayreel.stores.leases import LEASE
+from dayreel.stores.leases import EXPIRY_S
 from tests.fakes.clock import FakeClock
 from tests.fakes.rows import add_content
 from tests.unit.services.ledger import HALF, brings, configure, intent, ledger_of, raises, row_of
@@ -92,7 +93,7 @@ def test_the_row_and_reservation_are_committed_before_the_call(either: Catalog) 
     def look(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
         row = row_of(either)
         assert (row["state"], row["reserved_usd"], row["owner"]) == ("sent", HALF, this_process())
-        assert row["lease_until_at"] == row["sent_at"] + LEASE
+        assert (row["fence"], row["lease_until_at"]) == (1, None)
         assert (permit.effect_id, permit.key, permit.reserved_usd) == (row["id"], intent().key, HALF)
         assert handle == {}
         record({"request_id": "r1"})
@@ -293,24 +294,11 @@ def test_another_hosts_process_is_assumed_alive_until_lease_end(either: Catalog)
     clock = FakeClock()
     sent_by(either, FAR, handle={"request_id": "r1"})
     ledger = ledger_of(either, clock)
-    clock.move(seconds=LEASE.total_seconds() - 1)
+    clock.move(seconds=EXPIRY_S - 1)
     with pytest.raises(BusyError):
         ledger.perform(intent(), raises(AssertionError("sent twice")))
     clock.move(seconds=1)
     assert ledger.perform(intent(), brings()).state == "confirmed"
-
-
-def test_recording_a_handle_renews_the_lease(either: Catalog) -> None:
-    clock = FakeClock()
-
-    def act(permit: Permit, handle: dict[str, Any], record: RecordHandle) -> Done:
-        clock.move(minutes=9)
-        record({"request_id": "r1"})
-        row = row_of(either)
-        assert row["lease_until_at"] == row["sent_at"] + timedelta(minutes=9) + LEASE
-        return Done({})
-
-    ledger_of(either, clock).perform(intent(), act)
 
 
 def test_a_suspended_process_that_lost_its_lease_sends_no_more(either: Catalog) -> None:
@@ -334,6 +322,23 @@ def test_a_suspended_process_that_lost_its_lease_sends_no_more(either: Catalog) 
     assert (taken["state"], taken["owner"], taken["handle"]) == ("sent", FAR, {})
     assert (late["state"], late["owner"], late["handle"]) == ("sent", None, {"request_id": "late"})
     assert (late["reserved_usd"], late["attempts"]) == (HALF, 0), "its sends are counted in the row that it came from"
+
+
+def test_who_was_paused_sends_nothing_more(either: Catalog) -> None:
+    """Between its claim and its request; taken over and looked up meanwhile, so that another one has bought it."""
+
+    def wake_up(_permit: Permit, _handle: dict[str, Any], _record: RecordHandle) -> Done:
+        clock.move(seconds=EXPIRY_S)
+        with either.write() as connection:
+            connection.execute(update(effects).values(owner=FAR, fence=effects.c.fence + 1))
+        Http("fal").send("POST", "http://127.0.0.1:9", attempted="submit segment 1 to fal", has_side_effects=True)
+        pytest.fail("sent although it was taken over")
+
+    clock = FakeClock()
+    with pytest.raises(LeaseLostError, match=f"taken over by {FAR}"):
+        ledger_of(either, clock).perform(intent(), wake_up)
+    row = row_of(either)
+    assert (row["state"], row["owner"], row["fence"], row["reserved_usd"]) == ("sent", FAR, 2, HALF)
 
 
 @pytest.mark.parametrize("meanwhile", ["unknown", "intended"])

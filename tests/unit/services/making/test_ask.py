@@ -17,7 +17,6 @@ from dayreel.errors import (
     UnknownOutcomeError,
 )
 from dayreel.providers.llm.contract import Answer, Question
-from dayreel.providers.sdk_client import answer_timeout
 from dayreel.services.making.ask import MAX_ANSWERS, AnswerCutError, AnswersLostError, Asked, Unusable, ask
 from dayreel.services.making.open_content import open_content
 from dayreel.services.project import Project
@@ -152,14 +151,6 @@ def test_the_longest_answer_that_is_cut_ends_it(project: Project) -> None:
     with pytest.raises(AnswerCutError):  # without a person's word nothing is asked again
         say(project, of=model)
     assert model.asked == []
-
-
-def test_no_other_host_gives_up_a_long_answer_while_it_comes(project: Project) -> None:
-    """It was written off after ten minutes, booked in full and bought again, while its process still waited."""
-    say(project, CUT, CUT, CUT, GOOD)
-    for row in ledger_rows(project):
-        waits_s = answer_timeout(180, row["request"]["max_tokens"]).read
-        assert (row["lease_until_at"] - row["sent_at"]).total_seconds() > waits_s
 
 
 def test_a_file_says_effort_and_room(make_project: Callable[..., Project]) -> None:

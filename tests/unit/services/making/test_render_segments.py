@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ from dayreel.providers.video.model_input import check_request, vendor_arguments
 from dayreel.queries.renders import renders_of
 from dayreel.schemas.content import Idea, PromptSet, VideoPrompt
 from dayreel.services.making import own_footage
-from dayreel.services.making.open_content import day_lock, open_content, open_new_take
+from dayreel.services.making.open_content import day_scope, open_content, open_new_take
 from dayreel.services.making.preview_video import preview_video
 from dayreel.services.making.render_segments import RENDER_DEADLINE_S, render_segments, segment_request
 from dayreel.services.making.stages import Product, StageResult, Work, run_stage
@@ -42,10 +43,9 @@ from dayreel.services.project import Project
 from dayreel.services.upkeep.reconcile import reconcile, resolve
 from dayreel.services.upkeep.retry_content import cancel_renders, regenerate_segment, reopen_refused
 from dayreel.stores.catalog import tables
-from dayreel.stores.leases import LEASE
-from dayreel.stores.locks import hold
 from dayreel.vendors.model_list import ModelList
 from tests.fakes.clock import FakeClock
+from tests.fakes.holders import ELSEWHERE, beat_elsewhere
 from tests.fakes.prepared import files_of, lay_out
 from tests.fakes.project import DAY, channel_of, content_row, ledger_rows, transitions, write_channel
 from tests.fakes.project import make_project as new_project
@@ -409,7 +409,8 @@ def test_a_wish_to_cancel_is_no_proof_that_nothing_was_made(
 def test_what_another_process_follows_is_left_to_it_to_settle(project: Project, tiny_clip: Path) -> None:
     stuck = left_running(project, tiny_clip)
     with project.catalog.write() as connection:
-        theirs = {"owner": "another-host:1:1.00", "lease_until_at": project.clock.now() + LEASE}
+        beat_elsewhere(connection)
+        theirs = {"owner": ELSEWHERE, "lease_until_at": None}
         connection.execute(update(tables.effects).where(tables.effects.c.sequence == 2).values(**theirs))
     (report,) = cancel_renders(project, ID)
     assert "process 1 on another-host, which follows it" in report
@@ -434,16 +435,17 @@ def test_a_segment_cannot_be_regenerated_while_content_is_made(project: Project,
 
     source = Asked(tiny_clip, together=3)
     render(project, source)
-    who = f"to make raw_segments of {ID} (process {os.getpid()}, since 2026-11-20T09:00:00+00:00)"
+    host = socket.gethostname()
+    who = f"to make raw_segments of {ID} (process {os.getpid()} on {host}, since 2026-11-20T09:00:00+00:00)"
     assert set(turned_away) == {f"Another process is already at it: {who}."}
     assert (numbers(source), seeds(project)) == ([1, 2, 3], [None] * 3)
 
 
 def test_a_segment_cannot_be_regenerated_between_steps_of_a_day(project: Project, tiny_clip: Path) -> None:
     render(project, FakeVideoGenerator(tiny_clip))
-    locks, what = project.settings.var_dir / "locks", f"make crafts for {DAY}"
+    what = f"make crafts for {DAY}"
     with (
-        hold(locks, day_lock("crafts", DAY), what=what, at=project.clock.now()),
+        project.leases.held(day_scope("crafts", DAY), what=what, at=project.clock.now()),
         pytest.raises(BusyError, match=f"to make crafts for {DAY}"),
     ):
         regenerate_segment(project, ID, 2)

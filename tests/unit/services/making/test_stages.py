@@ -10,11 +10,10 @@ from sqlalchemy import select
 from dayreel.errors import BusyError, ConfigurationError, GateClosedError, MediaError, PermanentError, UsageError
 from dayreel.queries.rows import ContentRow
 from dayreel.schemas.content import Idea, NarrationTrack
-from dayreel.services.making.open_content import open_content
+from dayreel.services.making.open_content import content_scope, open_content
 from dayreel.services.making.stages import Product, StageResult, Work, part_of_stage, run_stage
 from dayreel.services.project import Project
 from dayreel.stores.catalog.tables import processing_logs
-from dayreel.stores.locks import hold
 from tests.fakes.project import DAY, channel_of, content_row, reviewable, transitions
 
 ID = "crafts-2026-11-20"
@@ -128,9 +127,8 @@ def test_dying_around_the_manifest_leaves_both_sides_complete(
 
 
 def test_a_second_process_on_the_same_content_is_refused(project: Project, row: ContentRow) -> None:
-    locks = project.settings.var_dir / "locks"
     with (
-        hold(locks, ID, what=f"make prompts of {ID}", at=project.clock.now()),
+        project.leases.held(content_scope(ID), what=f"make prompts of {ID}", at=project.clock.now()),
         pytest.raises(BusyError, match=f"to make prompts of {ID}"),
     ):
         run(project, row)

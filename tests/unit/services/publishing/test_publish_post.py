@@ -37,7 +37,9 @@ from dayreel.services.upkeep.reconcile import reconcile
 from dayreel.services.upkeep.retry_content import reopen_refused
 from dayreel.stores.catalog.tables import content, decisions, effects, platform_posts
 from dayreel.stores.files import sha256_of
+from dayreel.stores.leases import Leases
 from tests.fakes.clock import FakeClock
+from tests.fakes.holders import ELSEWHERE, beat_elsewhere
 from tests.fakes.platform import FakePlatform, Killed, World
 from tests.fakes.prepared import lay_out, reviewable_project
 from tests.fakes.project import channel_of, content_row, ledger_rows, reviewable, transitions, write_channel
@@ -728,7 +730,8 @@ def test_a_post_in_progress_in_another_process_is_left_to_it(project: Project) -
     with pytest.raises(Killed):
         publish(project, platform)
     with project.catalog.write() as connection:
-        connection.execute(update(effects).values(owner="another-host:1:1.00"))
+        beat_elsewhere(connection)
+        connection.execute(update(effects).values(owner=ELSEWHERE))
     with pytest.raises(BusyError, match="another-host"):
         publish(project, platform)
     assert (len(platform.posted), post_row(project)["state"]) == (1, "sending")
@@ -753,7 +756,11 @@ def test_two_processes_that_publish_at_once_post_once(project: Project, make_pro
     def one_process(number: int) -> None:
         mine = make_project(channels={})
         vars(mine)["ledger"] = EffectLedger(
-            mine.catalog, mine.clock, world="sandbox", timezone="UTC", owner=f"h{number}:1:1"
+            mine.catalog,
+            mine.clock,
+            world="sandbox",
+            timezone="UTC",
+            leases=Leases(mine.catalog, owner=f"h{number}:1:1"),
         )
         together.wait(120)
         try:

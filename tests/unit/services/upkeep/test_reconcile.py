@@ -25,6 +25,7 @@ from dayreel.services.upkeep.chores import Chore, due_chores
 from dayreel.services.upkeep.reconcile import Reconciled, reconcile, resolve
 from dayreel.stores.catalog.tables import effects
 from tests.fakes.clock import FakeClock
+from tests.fakes.holders import ELSEWHERE, beat_elsewhere
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.platform import FakePlatform, Killed
 from tests.fakes.prepared import lay_out, reviewable_project
@@ -375,7 +376,8 @@ def test_a_lost_message_is_looked_up_by_its_marker(project: Project, delivered: 
 def test_whoever_is_at_work_is_left_alone(project: Project) -> None:
     leave(project, "segment", "fal", error=Killed(), handle={"request_id": "r1"})
     with project.catalog.write() as connection:
-        connection.execute(update(effects).values(owner="another-host:1:1.00"))
+        beat_elsewhere(connection)
+        connection.execute(update(effects).values(owner=ELSEWHERE))
     before = ledger_rows(project)
     assert reconcile(project) == []
     assert ledger_rows(project) == before

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from dayreel.clock import SystemClock
+from dayreel.errors import LeaseLostError
 from dayreel.footage.schemas.job import JobResult
-from dayreel.footage.stores.job_queue import JobClaim, JobName, JobQueue, LeaseLostError, QueueDisk, install
+from dayreel.footage.stores.job_queue import JobClaim, JobName, JobQueue, QueueDisk, install
 from tests.unit.footage.stores.job_queue.jobs import Shared
 from tests.waiting import wait_until
 

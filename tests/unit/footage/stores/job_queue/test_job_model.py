@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dayreel.errors import BusyError, StaleState, UsageError
-from dayreel.footage.stores.job_queue import JobClaim, LeaseLostError
+from dayreel.errors import BusyError, LeaseLostError, StaleState, UsageError
+from dayreel.footage.stores.job_queue import JobClaim
 from tests.unit.footage.stores.job_queue.jobs import Shared, make_result, make_spec
 from tests.unit.footage.stores.job_queue.shared_disks import CrashingQueueDisk
 from tests.unit.stores.state.disks import Crash

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dayreel.errors import BusyError, StaleState, StoreError, UsageError
+from dayreel.errors import BusyError, LeaseLostError, StaleState, StoreError, UsageError
 from dayreel.footage.schemas.job import JobProgress
-from dayreel.footage.stores.job_queue import JobName, JobQueue, LeaseLostError, QueueDisk, install
+from dayreel.footage.stores.job_queue import JobName, JobQueue, QueueDisk, install
 from dayreel.stores.state.disk import Contents
 from tests.fakes.clock import NINE, FakeClock
 from tests.unit.footage.stores.job_queue.jobs import Shared, make_result, make_spec, write_output
