@@ -12,7 +12,8 @@ checks:
 */
 -- The statistics are `dayreel.rules.experiments`, called as a function.
 with assigned as (
-    select *, coalesce(edition, 'before') as edition_of
+    -- Files of days before there were editions have neither column; all was assigned in blocks then.
+    select * replace (coalesce(assigned_by, 'blocked') as assigned_by), coalesce(edition, 'before') as edition_of
     from content_performance
     where experiment is not null and variant is not null
 ),
@@ -92,8 +93,8 @@ select
     usd_b,               -- float: mean cost of B's contents, rejected ones too; null: none counts
     detect_percent,      -- float: the difference that the channel wants to see
     needed,              -- int: contents of both variants at which the comparison ends, set by what the channel was like before
-    if(verdict = 'not enough data', ceil(greatest(0, needed - assigned_a - assigned_b) / per_day) + getvariable('mature_days'), null)
-        as days_left,    -- int: days until there is an answer at the pace so far; null: there is one
+    if(verdict = 'not enough data', ceil(greatest(0, needed - assigned_a - assigned_b) / nullif(per_day, 0)) + getvariable('mature_days'), null)
+        as days_left,    -- int: days until there is an answer at the pace so far; null: there is one, or nothing was given in blocks
     ratio,               -- float: typical views per dollar of B over those of A, rejected contents counted as nothing; null: not enough data
     low as ratio_low,    -- float: lower end of its confidence sequence (95 % at all looks and of all pairs together); null: not enough data
     high as ratio_high,  -- float: upper end of its confidence sequence (95 % at all looks and of all pairs together); null: not enough data

@@ -132,3 +132,16 @@ def test_what_thompson_drew_is_in_no_verdict(make_project: MakeProject) -> None:
     (after,) = results(project, [*drawn(20), *drawn(20, lift=1.5, first=60, assigned_by="thompson")])
     assert (after["n_b"], after["ratio"], after["verdict"]) == (20, before["ratio"], before["verdict"])
     assert after["chance_b"] > before["chance_b"]
+
+
+def test_what_was_written_before_there_were_editions_counts(make_project: MakeProject) -> None:
+    """Files of old days have no such columns: everything was blocked then."""
+    before = {"edition": None, "assigned_by": None, "detect_percent": None}
+    (row,) = results(make_project(channels={"crafts": {}}), drawn(40, lift=3, **before))
+    assert (row["edition"], row["assigned_a"], row["n_b"], row["verdict"]) == ("before", 40, 40, "B beats A")
+
+
+def test_an_edition_of_which_nothing_was_blocked_has_no_pace(make_project: MakeProject) -> None:
+    """Contents keep what they were given when the words change: then all of the new edition were drawn."""
+    (row,) = results(make_project(channels={"crafts": {}}), drawn(2, assigned_by="thompson"))
+    assert (row["assigned_a"], row["verdict"], row["days_left"]) == (0, "not enough data", None)
