@@ -144,8 +144,10 @@ def compare(
     """
     n_a, n_b = len(of_a), len(of_b)
     scores = _scores(of_a, of_b)
+    # Also where too few went out to be compared: a variant of which nothing is approved is what people have to see.
+    worse = guardrails(name_a, of_a, name_b, of_b) if min(n_a, n_b) >= LEAST_PER_VARIANT else None
     if scores is None:
-        return Comparison(n_a, n_b)
+        return Comparison(n_a, n_b, guardrails=worse)
     difference, error, freedom = scores
     reach = sequence_quantile(n_a + n_b, _MISSES / pairs, freedom) * error
     low, high = math.exp(difference - reach), math.exp(difference + reach)
@@ -154,7 +156,6 @@ def compare(
     verdict = f"{name_b} beats {name_a}" if low > 1 else f"{name_a} beats {name_b}" if high < 1 else undecided
     final = _final(of_a, of_b, horizon, _MISSES / pairs) if is_over else (None, None)
     chance_b = NormalDist().cdf(difference / error)
-    worse = guardrails(name_a, of_a, name_b, of_b)
     return Comparison(n_a, n_b, math.exp(difference), low, high, *final, chance_b, worse, verdict)
 
 
@@ -214,7 +215,10 @@ def guardrails(name_a: str, of_a: Sequence[TriedContent], name_b: str, of_b: Seq
         ("costs more: ${:.2f} against ${:.2f} a content", 1, lambda each: each.usd),
     ):
         a, b = [of(each) for each in of_a], [of(each) for each in of_b]
-        error = math.sqrt(variance(a) / len(a) + variance(b) / len(b))
+        # All of one and none of the other do not vary by themselves; together they do.
+        error = math.sqrt(variance(a) / len(a) + variance(b) / len(b)) or math.sqrt(
+            variance([*a, *b]) * (1 / len(a) + 1 / len(b))
+        )
         change = fmean(b) - fmean(a)
         freedom = min(len(a), len(b)) - 1
         if abs(change) > error * sequence_quantile(len(a) + len(b), _MISSES / 3, freedom) and error > 0:

@@ -93,8 +93,8 @@ select
     usd_b,               -- float: mean cost of B's contents, rejected ones too; null: none counts
     detect_percent,      -- float: the difference that the channel wants to see
     needed,              -- int: contents of both variants at which the comparison ends, set by what the channel was like before
-    if(verdict = 'not enough data', ceil(greatest(0, needed - assigned_a - assigned_b) / nullif(per_day, 0)) + getvariable('mature_days'), null)
-        as days_left,    -- int: days until there is an answer at the pace so far; null: there is one, or nothing was given in blocks
+    if(verdict = 'not enough data' and n_a + n_b < needed, ceil(greatest(0, needed - assigned_a - assigned_b) / nullif(per_day, 0)) + getvariable('mature_days'), null)
+        as days_left,    -- int: days until there is an answer at the pace so far; null: it has come so far, or nothing was given in blocks
     ratio,               -- float: typical views per dollar of B over those of A, rejected contents counted as nothing; null: not enough data
     low as ratio_low,    -- float: lower end of its confidence sequence (95 % at all looks and of all pairs together); null: not enough data
     high as ratio_high,  -- float: upper end of its confidence sequence (95 % at all looks and of all pairs together); null: not enough data

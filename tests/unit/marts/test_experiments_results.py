@@ -145,3 +145,10 @@ def test_an_edition_of_which_nothing_was_blocked_has_no_pace(make_project: MakeP
     """Contents keep what they were given when the words change: then all of the new edition were drawn."""
     (row,) = results(make_project(channels={"crafts": {}}), drawn(2, assigned_by="thompson"))
     assert (row["assigned_a"], row["verdict"], row["days_left"]) == (0, "not enough data", None)
+
+
+def test_an_experiment_that_nothing_comes_of_has_no_days_left(make_project: MakeProject) -> None:
+    """As many contents as were needed are there, and of B none is out: waiting brings nothing."""
+    rows = [row if row["variant"] == "A" else row | {"views_7d": None, "platforms": 0} for row in drawn(100)]
+    (row,) = results(make_project(channels={"crafts": {}}), rows)
+    assert (row["verdict"], row["n_b"], row["days_left"]) == ("not enough data", 100, None)

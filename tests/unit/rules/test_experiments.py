@@ -151,6 +151,17 @@ def test_a_variant_approved_half_as_often_does_not_win() -> None:
     assert comparison.guardrails == "B is approved less often: 50% against 100%"
 
 
+def test_a_variant_that_is_never_approved_is_named() -> None:
+    """There is no ratio without a post of it; and nothing varies, in approvals nor in costs."""
+    a, b = contents(drawn(random.Random(4), 20)), contents([None] * 20, usd=1.0)
+    comparison = compare("A", a, "B", b, horizon=FAR)
+    assert (comparison.verdict, comparison.ratio) == (NOT_ENOUGH, None)
+    assert comparison.guardrails == (
+        "B is approved less often: 0% against 100%; B costs more: $1.00 against $0.50 a content"
+    )
+    assert compare("A", a[:8], "B", b[:8], horizon=FAR).guardrails is None, "so few could be luck"
+
+
 def test_a_variant_at_twice_the_cost_has_half_the_ratio() -> None:
     dice = random.Random(5)
     a = drawn(dice, 30)
