@@ -47,8 +47,9 @@ def in_words(owner: str) -> str:
 def is_alive(owner: str) -> bool | None:
     """Return whether the process that wrote `owner` still runs; None when it cannot be said from here.
 
-    That is when machine, boot and PID namespace are not all our own, or when it is stopped and may wake up or never;
-    then only the end of its lease ends it.
+    That is when machine, boot and PID namespace are not all our own, when the system hides it (another user's, under
+    systemd's `ProtectProc=invisible`), or when it is stopped and may wake up or never; then only the end of its lease
+    ends it.
     """
     host, pid, started = owner.rsplit(":", 2)
     if host.partition("/")[2] != _place():
@@ -58,9 +59,24 @@ def is_alive(owner: str) -> bool | None:
         # A killed process whose parent has not asked after it (PID 1 of many containers) stays on the list, dead.
         if status == psutil.STATUS_ZOMBIE or _started(int(pid)) != started:
             return False
+    except psutil.AccessDenied:
+        return None
     except psutil.NoSuchProcess:
-        return False
+        return None if _is_hidden(int(pid)) else False
     return None if status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP) else True
+
+
+def _is_hidden(pid: int) -> bool:
+    """Return whether there is a process of that id which is not shown to us."""
+    if not boot_id():  # no Linux: nothing is hidden, and a signal 0 is no question everywhere
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 @cache

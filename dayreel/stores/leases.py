@@ -12,12 +12,13 @@ boot. What a process of this machine, boot and PID namespace is doing is asked o
 its leases at once, and who runs keeps them however long another writer kept it from beating.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select
@@ -35,6 +36,7 @@ CONTINUED_WITHIN: Final = timedelta(minutes=20)
 """So long an act that was given back with its vendor's id waits for a run that continues it."""
 _FORGOTTEN_AFTER_S: Final = 86_400.0
 _MACHINE: Final = SystemClock()
+_LOG: Final = logging.getLogger(__name__)
 
 _Key = tuple[str, str]  # a catalog's address, and a scope or an owner
 _HELD: dict[_Key, int] = {}
@@ -49,6 +51,14 @@ def _forget_parent() -> None:
     _LOCK = threading.Lock()
     _HELD.clear()
     _HEARTS.clear()
+    _own_name.cache_clear()
+
+
+@cache
+def _own_name() -> str:
+    from dayreel.processes import this_process  # noqa: PLC0415  psutil, for those who hold something
+
+    return this_process()
 
 
 if hasattr(os, "register_at_fork"):
@@ -69,12 +79,10 @@ class Leases:
         self._given_owner = owner
         self._now_s = now_s or (_MACHINE.monotonic if catalog.is_sqlite else None)
 
-    @cached_property
+    @property
     def owner(self) -> str:
-        """Who we are."""
-        from dayreel.processes import this_process  # noqa: PLC0415  psutil, for those who hold something
-
-        return self._given_owner or this_process()
+        """Who we are; asked each time, for a forked process is another one."""
+        return self._given_owner or _own_name()
 
     @contextmanager
     def held(self, scope: str, *, what: str, at: datetime) -> Iterator[int]:
@@ -191,15 +199,41 @@ class Leases:
                 self.begin(connection, scope, fence)
         except BaseException:
             if fence is not None:
-                self.end(scope)  # it was not committed
+                self.end(scope)
+                # Not committed, unless the answer to the commit was lost.
+                _HEARTS[self._key(self.owner)].owed.add((scope, fence))
             raise
         return fence
 
     def _give_back(self, scope: str, fence: int) -> None:
-        # A catalog that is away keeps the row; it is nobody's once this process ends, or takes it itself.
-        with suppress(StoreError), self._catalog.write(f"{QUIET} {scope}") as connection:
-            connection.execute(delete(leases).where(leases.c.fence == fence))
-        self.end(scope)
+        # A catalog that is away keeps the row, and who lives keeps what it holds: then it is given back later.
+        owed = _HEARTS[self._key(self.owner)].owed
+        owed.add((scope, fence))
+        try:
+            with suppress(StoreError):
+                with self._catalog.write(f"{QUIET} {scope}") as connection:
+                    self._delete(connection, fence)
+                owed.discard((scope, fence))
+        finally:
+            self.end(scope)
+
+    def give_back_owed(self, owed: set[tuple[str, int]]) -> None:
+        """Give back what could not be given back when its work was done, and take it off the list.
+
+        Raises:
+            StoreError: it still cannot.
+        """
+        for scope, fence in list(owed):
+            with self._catalog.write(f"{QUIET} {scope}") as connection:
+                # SQLite gives the number of a lease that was not committed again, perhaps to a thread of ours.
+                is_held = self.fence(scope) == fence
+                if not is_held:
+                    self._delete(connection, fence)
+            if not is_held:
+                owed.discard((scope, fence))
+
+    def _delete(self, connection: Connection, fence: int) -> None:
+        connection.execute(delete(leases).where(leases.c.fence == fence, leases.c.owner == self.owner))
 
     def _lives(
         self, connection: Connection, owner: str, *, until: datetime | None = None, at: datetime | None = None
@@ -259,15 +293,35 @@ class _Heart(threading.Thread):
         super().__init__(name="lease", daemon=True)
         self._leases = of
         self.uses = 0
+        self.owed: set[tuple[str, int]] = set()
+        """Scopes and fences that nobody works on any more, and that are still in the catalog."""
         self.beaten_at = float("-inf")
         self.stopped = threading.Event()
 
     def run(self) -> None:
         while not self.stopped.wait(BEAT_S):
-            # A catalog that is away, or held by another writer, is asked again at the next beat: three fit in.
-            started = _MACHINE.monotonic()
-            if self._leases.beat():
-                self.beaten_at = started
+            self._try(self._beat)
+        while self.owed:
+            self._try(self._give_back_owed)
+            if self.owed:
+                _MACHINE.sleep(BEAT_S)
+
+    def _beat(self) -> None:
+        started = _MACHINE.monotonic()
+        if self._leases.beat():
+            self.beaten_at = started
+        self._give_back_owed()
+
+    def _give_back_owed(self) -> None:
+        self._leases.give_back_owed(self.owed)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except StoreError:
+            pass  # away, or held by another writer: it is asked again at the next beat, and three fit in
+        except Exception:  # noqa: BLE001  a heart that stands still loses the work of a process that is well
+            _LOG.exception("This process could not be heard of; it tries again in %g s.", BEAT_S)
 
 
 def _words(row: RowMapping) -> str:

@@ -47,6 +47,20 @@ def test_an_owner_without_a_place_cannot_be_known() -> None:
     assert is_alive(f"{where.partition('/')[0]}:{pid}:{started}") is None
 
 
+@pytest.mark.parametrize("error", [psutil.NoSuchProcess, psutil.AccessDenied])
+def test_a_process_that_the_system_hides_cannot_be_known(
+    other: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch, error: type[psutil.Error]
+) -> None:
+    """Another user's, under systemd's `ProtectProc=invisible`: a living buyer would be taken for dead at once."""
+    owner = owner_of(other.pid)
+
+    def hidden(pid: int) -> psutil.Process:
+        raise error(pid)
+
+    monkeypatch.setattr(psutil, "Process", hidden)
+    assert is_alive(owner) is None
+
+
 def test_a_clock_that_is_set_makes_nobody_look_dead(
     other: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -281,8 +281,12 @@ class EffectLedger:
             raise
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: SendCall) -> Effect:
+        def check() -> None:
+            self._while_away(self._require_ours, effect.id)
+
         try:
-            with before_acting(lambda: self._while_away(self._require_ours, effect.id)):
+            with before_acting(check):
+                check()  # also of those who send by other means than `providers.http`: SDKs, SMTP, websockets
                 done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
         except VendorFailed as ended:
             # The vendor itself said that the job ended without a result, so the handle is cleared: the next try submits

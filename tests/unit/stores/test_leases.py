@@ -1,5 +1,6 @@
 """Leases: one holder at a time, whoever is paused writes nothing more, and no wall clock has a say."""
 
+import os
 import tempfile
 import threading
 import time
@@ -21,6 +22,7 @@ from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import config, holders, leases
 from dayreel.stores.leases import BEAT_S, EXPIRY_S, Leases
 from tests.fakes.catalogs import fresh_catalog
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -82,6 +84,11 @@ def value_of(catalog: Catalog) -> str | None:
     with catalog.read() as connection:
         value = connection.execute(select(config.c.value).where(config.c.key == SCOPE)).scalar()
     return None if value is None else str(value)
+
+
+def _held_in(catalog: Catalog) -> list[int]:
+    with catalog.read() as connection:
+        return list(connection.execute(select(leases.c.fence)).scalars())
 
 
 @pytest.fixture
@@ -225,6 +232,87 @@ def test_a_lease_that_was_not_given_back_is_taken_again(
         catalog.setattr(sqlite_catalog, "write", away)
     with mine.held(SCOPE, what="make it", at=NOW):
         pass
+
+
+def test_what_could_not_be_given_back_is_given_back_later(
+    sqlite_catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a process that lives on and does nothing more, as the desk's: it kept the content until it was restarted."""
+
+    def away(*_: object) -> Any:
+        raise StoreError("The database is away.")
+
+    monkeypatch.setattr(module, "BEAT_S", 0.01)
+    write = sqlite_catalog.write
+    with monkeypatch.context() as catalog, Leases(sqlite_catalog).held(SCOPE, what="make it", at=NOW):
+        catalog.setattr(sqlite_catalog, "write", away)
+    assert sqlite_catalog.write == write
+    wait_until(lambda: _held_in(sqlite_catalog) == [])
+
+
+def test_a_lease_whose_commit_was_not_answered_is_given_back(
+    sqlite_catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sqlite_catalog.write
+
+    @contextmanager
+    def unanswered(subject: str) -> Iterator[Any]:
+        with real(subject) as connection:
+            yield connection
+        raise StoreError("The connection is lost.")
+
+    monkeypatch.setattr(module, "BEAT_S", 0.01)
+    with monkeypatch.context() as catalog:
+        catalog.setattr(sqlite_catalog, "write", unanswered)
+        with pytest.raises(StoreError), Leases(sqlite_catalog).held(SCOPE, what="make it", at=NOW):
+            pytest.fail("held")
+    wait_until(lambda: _held_in(sqlite_catalog) == [])
+
+
+def test_what_is_given_back_later_is_not_what_is_held_now(sqlite_catalog: Catalog) -> None:
+    """SQLite gives the number of a lease that was not committed to the next one."""
+    mine = Leases(sqlite_catalog)
+    with mine.held(SCOPE, what="make it", at=NOW) as fence:
+        owed = {(SCOPE, fence)}
+        mine.give_back_owed(owed)
+        assert _held_in(sqlite_catalog) == [fence]
+    mine.give_back_owed(owed)
+    assert owed == set()
+
+
+def test_a_beat_that_fails_oddly_is_not_the_last(sqlite_catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection of the pool was taken, which is no `StoreError`: the thread ended, and others took the work."""
+    monkeypatch.setattr(module, "BEAT_S", 0.01)
+    beats, enough = [], threading.Event()
+
+    def beat(_self: Leases) -> bool:
+        beats.append(1)
+        if len(beats) > 1:
+            enough.set()
+        raise OSError("odd")
+
+    monkeypatch.setattr(Leases, "beat", beat)
+    with Leases(sqlite_catalog).held(SCOPE, what="make it", at=NOW):
+        assert enough.wait(60)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_not_its_parent(sqlite_catalog: Catalog) -> None:
+    """What its parent is sending would be its own orphan."""
+    mine = Leases(sqlite_catalog)
+    reading, writing = os.pipe()
+    parent = mine.owner
+    pid = os.fork()
+    if pid == 0:
+        os.write(writing, mine.owner.encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    child = os.read(reading, 1000).decode()
+    os.close(reading)
+    os.close(writing)
+    assert mine.owner == parent == this_process()
+    assert child != parent
 
 
 def test_what_is_held_is_no_news_and_leaves_no_rows(sqlite_catalog: Catalog) -> None:

@@ -25,6 +25,7 @@ from dayreel.processes import in_words, owner_of, this_process
 from dayreel.providers.http import Http
 from dayreel.schemas.effect import EffectKey, Permit, RecordHandle
 from dayreel.services.effects.intent import Done, Intent, VendorFailed
+from dayreel.services.effects.ledger import EffectLedger
 from dayreel.stores.catalog.engine import Catalog
 from dayreel.stores.catalog.tables import effects
 from dayreel.stores.leases import EXPIRY_S
@@ -339,6 +340,20 @@ def test_who_was_paused_sends_nothing_more(either: Catalog) -> None:
         ledger_of(either, clock).perform(intent(), wake_up)
     row = row_of(either)
     assert (row["state"], row["owner"], row["fence"], row["reserved_usd"]) == ("sent", FAR, 2, HALF)
+
+
+def test_who_was_paused_before_it_acts_does_not_act(either: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vendors' SDKs do not send through `Http`: a question to a language model was paid for a second time."""
+
+    def wake_up(self: EffectLedger, *_: object) -> None:
+        with either.write() as connection:
+            connection.execute(update(effects).values(owner=FAR, fence=effects.c.fence + 1))
+
+    monkeypatch.setattr(EffectLedger, "_write_ahead", wake_up)
+    with pytest.raises(LeaseLostError, match=f"taken over by {FAR}"):
+        ledger_of(either).perform(intent(kind="llm"), raises(AssertionError("sent although it was taken over")))
+    row = row_of(either)
+    assert (row["state"], row["owner"], row["fence"]) == ("sent", FAR, 2)
 
 
 @pytest.mark.parametrize("meanwhile", ["unknown", "intended"])
