@@ -50,7 +50,9 @@ def show_channel(request: PageRequest) -> Response:
     if name not in channels:
         raise UsageError(f"There is no channel {name!r} to show.", next_step="The calendar names those there are.")
     if days not in map(str, PERIODS):
-        raise UsageError(f"{days!r} is not a period of this page.", next_step=f"There are: {PERIODS} days.")
+        raise UsageError(
+            f"{days!r} is not a period of this page.", next_step=f"There are: {' and '.join(map(str, PERIODS))} days."
+        )
     try:
         results = channel_results(project, name, age=age, days=int(days))
     except UsageError as error:

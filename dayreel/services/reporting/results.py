@@ -44,7 +44,7 @@ class Usual:
     @property
     def is_known(self) -> bool:
         """Whether there are enough posts to compare others with."""
-        return self.posts >= LEAST_POSTS and self.middle > 0
+        return self.posts >= LEAST_POSTS
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def channel_results(project: Project, channel: str, *, age: str, days: int) -> C
         ask = _Asking(marts, channel, project.settings.world == "sandbox", last)
         contents, reached, usual = ask.contents(first, last), ask.reached(), ask.usual()
         counted_until = ask.counted_until()
-    videos = [_video(row, reached[row["content_id"], age], age) for row in contents if row["platforms"]]
+    videos = [_video(row, reached[row["content_id"], age], usual[age], age) for row in contents if row["platforms"]]
     ranked = sorted((video for video in videos if video.times is not None), key=lambda video: -(video.times or 0))
     return ChannelResults(
         first,
@@ -207,10 +207,12 @@ def video_results(project: Project, content_id: str, channel: str) -> VideoResul
         return VideoResults(curves, {age: posts for age, posts in at_ages.items() if posts}, ask.usual())
 
 
-def _video(row: Mapping[str, Any], reached: Sequence[Reached], age: str) -> Video:
+def _video(row: Mapping[str, Any], reached: Sequence[Reached], usual: Mapping[str, Usual], age: str) -> Video:
     times = [post.times for post in reached if post.times is not None]
     if reached:
-        not_known = "" if times else f"fewer than {LEAST_POSTS} posts to compare it with"
+        has_usual = any(usual[post.platform].is_known for post in reached)
+        why_not = "the usual is no view at all" if has_usual else f"fewer than {LEAST_POSTS} posts to compare it with"
+        not_known = "" if times else why_not
     else:
         is_young = row["latest_age_h"] is not None and row["latest_age_h"] < AGES[age]
         not_known = f"not {age} old yet" if is_young else f"its views at {age} were not measured"

@@ -53,24 +53,31 @@ class ChannelWeek:
 
 @dataclass(frozen=True)
 class LookedAtWeek:
-    """What there is to say of a week: a row and a report for each channel."""
+    """What there is to say of a week: a row and a report for each channel.
+
+    Attributes:
+        unreadable: channels without a report, since their files cannot be read.
+    """
 
     weeks: Sequence[ChannelWeek]
     reports: "Sequence[WeeklyReport]"
+    unreadable: Sequence[str] = ()
 
 
 def look_at_week(project: Project, monday: date) -> LookedAtWeek:
-    """Refresh the week's marts, write the pages of all channels, and return what they say.
+    """Refresh the week's marts, write the pages of all channels whose files can be read, and return what they say.
 
     Raises:
+        ConfigurationError: no channel's file can be read.
         StoreError: the catalog cannot be read.
         OSError: a page could not be written.
     """
     # Charts cost a second to import, and whoever only asks what is due needs none of them.
     from dayreel.services.reporting.write_report import read_summaries, write_reports  # noqa: PLC0415
 
-    reports = write_reports(project, monday)
-    return LookedAtWeek([_channel_week(row) for row in read_summaries(project, monday)], reports)
+    readable, unreadable = project.channels.load_readable()
+    reports = write_reports(project, monday, channels=list(readable))
+    return LookedAtWeek([_channel_week(row) for row in read_summaries(project, monday)], reports, list(unreadable))
 
 
 def week_name(monday: date) -> str:
@@ -149,6 +156,10 @@ def text_of(monday: date, looked_at: LookedAtWeek, *, floor_percent: int) -> str
     lines = [
         f"Week {week_name(monday)} ({monday} to {monday + timedelta(days=6)}): {_together(weeks)}.",
         *(f"Approvals below {floor_percent} %: {week.channel}, {_approved(week)}." for week in below),
+        *(
+            f"No report of {name}: its file cannot be read; `dayreel channels validate` says why."
+            for name in looked_at.unreadable
+        ),
         *(report.text for report in shown),
     ]
     more = f" {rest} more channel{'s are' if rest > 1 else ' is'} there." if rest else ""
@@ -163,12 +174,14 @@ def _together(weeks: Sequence[ChannelWeek]) -> str:
     spent = sum((week.spent_usd for week in weeks), Decimal(0))
     total = ChannelWeek("*", **counts, views_gained=None, spent_usd=spent)
     made = f"{total.made} video{'' if total.made == 1 else 's'} made"
-    return f"{made}, {_approved(total)}, {total.posts} posts, {views}{of_some}, ${total.spent_usd:,.2f} spent"
+    posts = f"{total.posts} post{'' if total.posts == 1 else 's'}"
+    return f"{made}, {_approved(total)}, {posts}, {views}{of_some}, ${total.spent_usd:,.2f} spent"
 
 
 def _approved(week: ChannelWeek) -> str:
     decided = week.approved + week.rejected
-    return f"{week.approved} of {decided} approved ({week.approved / decided:.0%})" if decided else "none decided"
+    # Rounded down: 79.6 % is below a floor of 80, and says so.
+    return f"{week.approved} of {decided} approved ({100 * week.approved // decided}%)" if decided else "none decided"
 
 
 def _channel_week(row: dict[str, Any]) -> ChannelWeek:

@@ -14,7 +14,7 @@ from dayreel.services.reporting.results import Curve, channel_results, video_res
 from dayreel.stores.catalog.tables import metric_snapshots
 from tests.fakes.counted import VIEWS, content_of, day_of, mark, video, write_counted, write_mart
 from tests.fakes.desk import Browser, person
-from tests.fakes.project import write_channel
+from tests.fakes.project import DAY, write_channel
 from tests.fakes.rows import add_content, add_post
 
 
@@ -68,6 +68,26 @@ def test_too_few_too_young_and_uncounted_videos_are_not_ranked(project: Project)
     assert reasons[content_of(9)] == "its views at 24h were not measured"
 
 
+def test_where_the_usual_is_no_view_that_is_said(project: Project, desk: Starlette) -> None:
+    """Seven posts are enough to say so, and a multiple of nothing is none."""
+    write_mart(project, "engagement/cohorts", [mark(number, 0) for number in range(7)])
+    write_mart(project, "content/performance", [video(number) for number in range(7)])
+    results = channel_results(project, "crafts", age="24h", days=28)
+    assert {video.not_known for video in results.unranked} == {"the usual is no view at all"}
+    add_content(project.catalog, content_of(0), "posted")
+    vera = person(desk, "Vera", "viewer")
+    assert "too few to say" not in vera.open("/results?age=24h")
+    assert "the usual is 0" in vera.open(f"/results/{content_of(0)}")
+
+
+def test_an_old_video_is_not_said_to_be_uncounted(project: Project, desk: Starlette) -> None:
+    long_ago = DAY - timedelta(days=200)
+    write_counted(project, long_ago)
+    add_content(project.catalog, content_of(6, long_ago), "posted")
+    page = person(desk, "Vera", "viewer").open(f"/results/{content_of(6, long_ago)}")
+    assert "None of its posts was counted in the last 90 days" in page
+
+
 def test_a_curve_lies_in_the_band_of_the_other_posts(counted: Project) -> None:
     (curve,) = video_results(counted, content_of(6), "crafts").curves
     assert curve.points == ((1.0, 1200), (2.0, 2400), (3.0, 3600))
@@ -100,7 +120,7 @@ def test_without_marts_the_page_says_what_to_do(ana: Browser) -> None:
 
 def test_what_is_no_channel_age_or_period_is_refused(counted: Project, ana: Browser) -> None:
     write_channel(counted.settings.root, "notes")
-    assert "No post of this channel was ever counted" in ana.open("/results?channel=notes")
+    assert "No post of this channel was counted in the last 90 days" in ana.open("/results?channel=notes")
     for wrong in ("channel=nobody", "age=9y", "days=7"):
         assert ana.get(f"/results?{wrong}").status_code == 404, wrong
     assert ana.get("/results/crafts-2020-01-01").status_code == 404

@@ -10,6 +10,7 @@ import pytest
 from dayreel.errors import TransientError
 from dayreel.services.notifier_routes import everything_to
 from dayreel.services.project import Project
+from dayreel.services.reporting import write_report
 from dayreel.services.reporting.send_weekly import (
     ChannelWeek,
     LookedAtWeek,
@@ -137,3 +138,18 @@ def test_all_channels_are_summed_and_unmeasured_ones_named() -> None:
         "28 videos made, 21 of 28 approved (75%), 63 posts, +3,000 views (of 6 of 7 channels), $10.50 spent."
     )
     assert last.endswith(" 2 more channels are there.")
+
+
+def test_a_share_just_below_the_floor_reads_as_below() -> None:
+    assert "Approvals below 80 %: dawn, 39 of 49 approved (79%)." in message_about(week("dawn", 39, 10))
+
+
+def test_a_channel_whose_file_is_broken_holds_no_report_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_report, "draw_all", lambda _data: {})
+    monkeypatch.setattr(write_report, "refresh_marts", lambda *_days, **_more: 0)
+    (project.settings.channels_dir / "birds.yaml").write_text("title: [", encoding="utf-8")
+    notifier = FakeNotifier()
+    send_weekly(project, notifiers=[notifier])
+    (message,) = notifier.messages
+    assert "No report of birds: its file cannot be read" in message.text
+    assert "Crafts, week 2026-W47" in message.text
