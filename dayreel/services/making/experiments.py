@@ -137,7 +137,7 @@ def _chosen(
     variants = list(experiment.variants)
     if experiment.allocate == "thompson":
         results = _results(project, channel, experiment, edition)
-        if results and all(result["verdict"] != NOT_ENOUGH for result in results):
+        if results and not any(result["verdict"] == NOT_ENOUGH or result["is_lopsided"] for result in results):
             chances = {(result["variant_a"], result["variant_b"]): result["chance_b"] for result in results}
             verdicts = {result["verdict"] for result in results}
             each_way = {pair for a, b in chances for pair in ((a, b), (b, a))}

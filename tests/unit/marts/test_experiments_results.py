@@ -119,7 +119,12 @@ def test_thompson_begins_when_the_comparison_has_ended(make_project: MakeProject
     trial = trial_of(project, channel, "idea", row, "idea")
     assert trial is not None
     assert trial.record.chosen_by == "blocked"
-    results(project, drawn(60, lift=4, edition=trial.record.edition))
+    rows = drawn(60, lift=4, edition=trial.record.edition)
+    results(project, [row for number, row in enumerate(rows) if row["variant"] == "A" or number % 6 == 1])
+    trial = trial_of(project, channel, "idea", row, "idea")
+    assert trial is not None
+    assert trial.record.chosen_by == "blocked", "most of B is missing, so nothing was concluded"
+    results(project, rows)
     trial = trial_of(project, channel, "idea", row, "idea")
     assert trial is not None
     assert (trial.record.chosen_by, trial.record.variant) == ("thompson", "B")
