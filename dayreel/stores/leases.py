@@ -148,8 +148,9 @@ class Leases:
         with _LOCK:
             heart = _HEARTS.get(key)
             if heart is None:
-                heart = _HEARTS[key] = _Heart(self)
-                heart.start()
+                heart = _Heart(self)
+                heart.start()  # noted only then: one that could not be started would never beat for anybody
+                _HEARTS[key] = heart
             heart.uses += 1
         try:
             yield

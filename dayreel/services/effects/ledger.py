@@ -267,13 +267,15 @@ class EffectLedger:
         """See that a claim stands beside the content before anything leaves, so that a lost catalog knows of it.
 
         Raises:
+            LeaseLostError: it was taken over meanwhile; nothing was sent.
             StoreError: it cannot be written there; nothing was sent.
         """
-        if self._copies is None or not is_counted(intent.key):
-            return
         try:
-            self._copies.require(intent.key.content_id)
-            self._copies.write_project()
+            if self._copies is not None and is_counted(intent.key):
+                self._copies.require(intent.key.content_id)
+                self._copies.write_project()
+            # Also of those who send by other means than `providers.http`: vendors' SDKs, SMTP, websockets.
+            self._while_away(self._require_ours, effect.id)
         except DayreelError as error:
             self._settle(
                 effect.id, "sent" if has_handle(effect.handle) else "intended", error=str(error), cost_usd=None
@@ -281,12 +283,8 @@ class EffectLedger:
             raise
 
     def _act(self, effect: Effect, permit: Permit, intent: Intent, act: SendCall) -> Effect:
-        def check() -> None:
-            self._while_away(self._require_ours, effect.id)
-
         try:
-            with before_acting(check):
-                check()  # also of those who send by other means than `providers.http`: SDKs, SMTP, websockets
+            with before_acting(lambda: self._while_away(self._require_ours, effect.id)):
                 done = act(permit, dict(effect.handle), self._recorder(effect.id, intent))
         except VendorFailed as ended:
             # The vendor itself said that the job ended without a result, so the handle is cleared: the next try submits

@@ -296,6 +296,21 @@ def test_a_beat_that_fails_oddly_is_not_the_last(sqlite_catalog: Catalog, monkey
         assert enough.wait(60)
 
 
+def test_a_beat_that_cannot_begin_is_begun_next_time(sqlite_catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system was out of threads for a moment; the process was not heard of ever after, and lost all it held."""
+
+    def full(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    mine = Leases(sqlite_catalog)
+    with monkeypatch.context() as system:
+        system.setattr(module._Heart, "start", full)
+        with pytest.raises(RuntimeError), mine.beating():
+            pytest.fail("nobody hears of it")
+    with mine.beating():
+        assert all(heart.is_alive() for heart in module._HEARTS.values())
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_is_not_its_parent(sqlite_catalog: Catalog) -> None:

@@ -345,15 +345,31 @@ def test_who_was_paused_sends_nothing_more(either: Catalog) -> None:
 def test_who_was_paused_before_it_acts_does_not_act(either: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vendors' SDKs do not send through `Http`: a question to a language model was paid for a second time."""
 
-    def wake_up(self: EffectLedger, *_: object) -> None:
+    def slept(self: EffectLedger, *claim: Any) -> Any:
+        claimed = real(self, *claim)
         with either.write() as connection:
             connection.execute(update(effects).values(owner=FAR, fence=effects.c.fence + 1))
+        return claimed
 
-    monkeypatch.setattr(EffectLedger, "_write_ahead", wake_up)
+    real = EffectLedger._claim
+    monkeypatch.setattr(EffectLedger, "_claim", slept)
     with pytest.raises(LeaseLostError, match=f"taken over by {FAR}"):
         ledger_of(either).perform(intent(kind="llm"), raises(AssertionError("sent although it was taken over")))
     row = row_of(either)
     assert (row["state"], row["owner"], row["fence"]) == ("sent", FAR, 2)
+
+
+def test_a_catalog_away_before_an_act_leaves_no_doubt(either: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent yet: that was parked as unknown, for a person to look up what never left."""
+
+    def away(*_: object) -> None:
+        raise StoreError("The database is away.")
+
+    monkeypatch.setattr(EffectLedger, "_require_ours", away)
+    with pytest.raises(StoreError):
+        ledger_of(either).perform(intent(), raises(AssertionError("sent")))
+    row = row_of(either)
+    assert (row["state"], row["reserved_usd"], row["owner"]) == ("intended", 0, None)
 
 
 @pytest.mark.parametrize("meanwhile", ["unknown", "intended"])
