@@ -21,6 +21,8 @@ _BANDS_HZ = (60, 250, 500, 1000, 2000, 4000, 7000)
 _BAND_COUNTS = 10**-4
 """A band counts where it has so much of the power."""
 _SIDE_COUNTS = 10**-2.5
+_PLACED = 0.5
+"""Correlation from which on a window says where its sound is."""
 _WORST_WINDOWS = 3
 """The worst of a long film are not averaged away: four seconds of another sound in two hours are another sound."""
 _JOINT_MAY_MOVE = round(0.0015 * RATE_HZ)
@@ -35,6 +37,7 @@ class SoundDifferences:
 
     Attributes:
         lag_s: how much later it is heard; None where nothing is.
+        earliest_s, latest_s: the same of the windows that lie furthest from each other.
         correlation: of the waves, -1.0 to 1.0, median of the windows; 1.0 for silence.
         worst_correlation: the same, mean of the worst tenth, of three windows at most.
         side_correlation: of the differences between channels.
@@ -45,6 +48,8 @@ class SoundDifferences:
     """
 
     lag_s: float | None
+    earliest_s: float | None
+    latest_s: float | None
     correlation: float
     worst_correlation: float
     side_correlation: float
@@ -67,8 +72,12 @@ def compare_sounds(source: SoundTrace, made: SoundTrace) -> SoundDifferences:
     correlations = np.array(alike or [1.0])
     worst = np.sort(correlations)[: min(_WORST_WINDOWS, max(1, len(correlations) // 10))]
     lag_s = float(np.median(lags)) if len(lags) else None
+    # Sound that falls behind on the way is right by its median, and each window alike once it is moved.
+    placed = [lag.lag_s for _, lag in windows if abs(lag.correlation) >= _PLACED]
     return SoundDifferences(
         lag_s=lag_s,
+        earliest_s=min(placed, default=lag_s),
+        latest_s=max(placed, default=lag_s),
         correlation=float(np.median(correlations)),
         worst_correlation=float(worst.mean()),
         side_correlation=float(np.median(sides)) if (sides := [w.side for w in waves if w.side is not None]) else 1.0,

@@ -50,7 +50,7 @@ _CORRELATION, _WORST_CORRELATION = 0.95, 0.85
 _SIDE = 0.7
 _MIX = 0.5
 _GAIN_DB, _BAND_DB = 1.0, 5.0
-_WRONG_S = 0.3
+_WRONG_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -338,7 +338,8 @@ def _sound(
     if not sounds.was_heard:
         words = "heard" if sounds.is_heard else "silent"
         return [*checks, _judged("silence", not sounds.is_heard, words, "silent, as its source", f"{where} is")]
-    off_s = (sounds.lag_s or 0.0) - (lag_s or 0.0)
+    lags_s = (sounds.lag_s or 0.0, sounds.earliest_s or 0.0, sounds.latest_s or 0.0)
+    off_s = max((each_s - (lag_s or 0.0) for each_s in lags_s), key=abs)
     apart = f"{off_s * 1000:+.0f} ms against the picture"
     if lag_s is None:
         apart = f"{off_s * 1000:+.0f} ms, and nothing moves in the picture"

@@ -28,6 +28,18 @@ def test_four_wrong_seconds_are_not_averaged_away() -> None:
     assert compare_sounds(trace(wave), trace(wave)).worst_correlation > 0.99
 
 
+def test_sound_that_falls_behind_on_the_way_is_seen() -> None:
+    """By the median it is in place, and each window is alike once it is moved."""
+    wave = (np.random.default_rng(3).standard_normal(5 * WINDOW_S * RATE_HZ) * 3000).astype(np.int16)
+    late, begins = RATE_HZ // 5, 3 * WINDOW_S * RATE_HZ
+    behind = np.concatenate([wave[:begins], np.zeros(late, np.int16), wave[begins:-late]])
+    compared = compare_sounds(trace(wave), trace(behind))
+    assert compared.lag_s == 0.0
+    assert (compared.earliest_s, compared.latest_s) == (0.0, 0.2)
+    compared = compare_sounds(trace(behind), trace(wave))
+    assert (compared.earliest_s, compared.latest_s) == (-0.2, 0.0)
+
+
 def _after_a_hole(moved: int, *, says_so: bool = True) -> SoundTrace:
     """Two seconds, a hole, and the rest, so many samples later than it was."""
     wave = (np.random.default_rng(2).standard_normal(WINDOW_S * RATE_HZ) * 3000).astype(np.int16)

@@ -116,6 +116,13 @@ WRONG = (
     _picture("mirrored", "hflip", "pictures"),
     _sound("sound_late_by_0_3_s", "adelay=300:all=1", "in_sync"),
     _sound("sound_late_by_60_ms", "adelay=60:all=1", "in_sync"),
+    _graph(
+        "sound_late_by_0_2_s_at_the_end",
+        "[0:a]asplit[a][b];[a]atrim=end=5[a];[b]atrim=start=5,asetpts=PTS-STARTPTS,adelay=200:all=1[b];"
+        "[a][b]concat=v=0:a=1,atrim=end=8[a]",
+        "in_sync",
+        output=f"-map 0:v -map [a] -c:v copy {_AAC}",
+    ),
     Wrong("sound_early_by_0_3_s", f"-map 0 -c:v copy -af atrim=start=0.3,asetpts=PTS-STARTPTS {_AAC}", ("in_sync",)),
     Wrong(
         "picture_late_by_0_2_s",
