@@ -157,13 +157,17 @@ class _Heard:
         """
         begin_s, end_s = _around(pieces, fps)
         kinds: set[tuple[str, str, int]] = set()
-        with av.open(str(self.path), options=ONLY_FILES) as container:
+        # What cannot be read has no kind, and FFmpeg judges it; a stream that is announced late has no number here.
+        with (
+            contextlib.suppress(av.error.FFmpegError, IndexError),
+            av.open(str(self.path), options=ONLY_FILES) as container,
+        ):
             stream = next(sound for sound in container.streams.audio if sound.index == self.audio.index)
             if begin_s > 0:
                 with contextlib.suppress(av.error.PermissionError):  # Flash video without an index: from the beginning
                     container.seek(round((self.audio.zero_s + begin_s) * av.time_base))
             for packet in container.demux(stream):
-                with contextlib.suppress(av.error.InvalidDataError):  # what does not decode has no kind; FFmpeg judges
+                with contextlib.suppress(av.error.InvalidDataError):
                     kinds |= {(f.format.name, f.layout.name, f.sample_rate) for f in packet.decode()}
                 at_s = float((packet.pts or 0) * packet.time_base) - self.audio.zero_s if packet.time_base else 0.0
                 if len(kinds) > 1 or at_s > end_s:

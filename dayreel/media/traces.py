@@ -212,7 +212,17 @@ def _packets(
     container: InputContainer, followed: set[int], is_straightened: bool, pulse: Pulse | None
 ) -> "Iterator[Packet[Any]]":
     jumps = Jumps(container)
-    for packet in container.demux(*(container.streams[index] for index in sorted(followed))):
+    packets = container.demux(*(container.streams[index] for index in sorted(followed)))
+    while True:
+        try:
+            packet = next(packets, None)
+        except IndexError as error:  # what PyAV makes of a stream that it had no number for when it opened the file
+            raise MediaError(
+                f"Looked at {container.name!r}; it announces another stream on the way, or is damaged.",
+                next_step="Put it into another container once: `ffmpeg -i FILE -map 0:v -map 0:a -c copy FILE.mkv`.",
+            ) from error
+        if packet is None:
+            return
         if pulse is not None:
             pulse()
         if is_straightened:

@@ -16,6 +16,7 @@ from dayreel.media.edit_plan import ComposePlan
 from dayreel.media.loudness import AudioPart, measure
 from dayreel.media.probe import decode_fully, probe
 from dayreel.media.segments import cut_segment
+from dayreel.media.traces import watch
 from tests.unit.media.films import CODECS, HEIGHT, RATE, WIDTH, Film, film, look_at
 from tests.unit.media.sync import compare
 
@@ -182,6 +183,21 @@ def test_a_picture_that_changes_its_size_is_refused(base: Path, cut: Cut, ffmpeg
     source = _recorded("resized.ts", ways, base, ffmpeg, tmp_path)
     with pytest.raises(MediaError, match="changes its size"):
         cut(source, start_s=2.3, duration_s=1.4, width=WIDTH, height=HEIGHT, fps=RATE)
+
+
+def test_a_stream_that_is_announced_late_is_left_alone(make_clip: MakeClip, cut: Cut) -> None:
+    """Flash video may bring words in the middle; FFmpeg meets them after it has said which streams there are."""
+    source = make_clip(
+        "late.flv", size="160x90", duration_s=2.0, options=("-c:v", "flv", "-c:a", "mp3", "-ar", "44100")
+    )
+    words = b"\x02\0\x0aonTextData\x08\0\0\0\x01\0\x04text\x02\0\x05Rain.\0\0\x09"
+    tag = b"\x12" + len(words).to_bytes(3, "big") + b"\0" * 7 + words
+    with source.open("ab") as file:
+        file.write(tag + len(tag).to_bytes(4, "big"))
+    made = cut(source, start_s=0.5, duration_s=1, width=90, height=160, fps=25)
+    assert probe(made).best_video_stream().frames == 25
+    with pytest.raises(MediaError, match="announces another stream on the way"):
+        watch(probe(source))
 
 
 @pytest.mark.parametrize("start_s", [0.1, 0.6])
