@@ -6,6 +6,7 @@ so that no statement can write, whatever its text.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -19,10 +20,13 @@ from dayreel.stores.mart_files import MartFiles
 
 
 @contextmanager
-def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened_marts(files: MartFiles, *, since: date | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection with a view per mart (`engagement_daily`, ...) and per table of a team's own.
 
     A mart without files is an empty one.
+
+    Args:
+        since: of marts with a file per day, those of earlier days are left out: a page must not read the whole history.
 
     Raises:
         UsageError: no mart was built yet.
@@ -36,6 +40,8 @@ def opened_marts(files: MartFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         for name, partitions in there.items():
+            if since is not None and name in MARTS and MARTS[name].every == "day":
+                partitions = [day for day in partitions if day >= since.isoformat()]  # noqa: PLW2901
             paths = [str(files.path(name, partition)) for partition in partitions]
             schema = schema_of(MARTS[name]) if name in MARTS else None
             connection.register(name.replace("/", "_"), dataset(paths, schema=schema, format="parquet"))

@@ -122,13 +122,18 @@ def variant_of(project: Project, content_id: str, experiment: Experiment) -> str
 
 
 def _kept(manifest: Manifest, experiment: Experiment) -> tuple[str, Literal["blocked", "thompson"]] | None:
+    name: str | None
+    variant: str | None
+    chosen_by: Literal["blocked", "thompson"]
     if manifest.trial is not None:
         name, variant, chosen_by = manifest.trial.experiment, manifest.trial.variant, manifest.trial.chosen_by
     else:  # what was assigned before assignments had a record of their own
         stage = manifest.stages.get("ideas" if experiment.layer == "idea" else "prompts")
         parameters = {} if stage is None else stage.parameters
         name, variant, chosen_by = parameters.get("experiment"), parameters.get("variant"), "blocked"
-    return (variant, chosen_by) if name == experiment.name and variant in experiment.variants else None
+    if variant is None or name != experiment.name or variant not in experiment.variants:
+        return None
+    return variant, chosen_by
 
 
 def _chosen(

@@ -171,7 +171,7 @@ def channel_results(project: Project, channel: str, *, age: str, days: int) -> C
         raise UsageError(f"{age!r} is not an age.", next_step=f"There are: {', '.join(AGES)}.")
     last = local_day(project.clock.now(), project.channels.load(channel).timezone)
     first = last - timedelta(days=days - 1)
-    with opened_marts(mart_files(project)) as marts:
+    with opened_marts(mart_files(project), since=_since(last)) as marts:
         ask = _Asking(marts, channel, project.settings.world == "sandbox", last)
         contents, reached, usual = ask.contents(first, last), ask.reached(), ask.usual()
         counted_until = ask.counted_until()
@@ -200,7 +200,7 @@ def video_results(project: Project, content_id: str, channel: str) -> VideoResul
         StoreError: the bucket with the marts could not be used.
     """
     today = local_day(project.clock.now(), project.channels.load(channel).timezone)
-    with opened_marts(mart_files(project)) as marts:
+    with opened_marts(mart_files(project), since=_since(today)) as marts:
         ask = _Asking(marts, channel, project.settings.world == "sandbox", today)
         reached, curves = ask.reached(), ask.curves(content_id)
         at_ages = {age: {post.platform: post for post in reached[content_id, age]} for age in AGES}
@@ -211,7 +211,7 @@ def _video(row: Mapping[str, Any], reached: Sequence[Reached], usual: Mapping[st
     times = [post.times for post in reached if post.times is not None]
     if reached:
         has_usual = any(usual[post.platform].is_known for post in reached)
-        why_not = "the usual is no view at all" if has_usual else f"fewer than {LEAST_POSTS} posts to compare it with"
+        why_not = "the usual is 0 views" if has_usual else f"fewer than {LEAST_POSTS} posts to compare it with"
         not_known = "" if times else why_not
     else:
         is_young = row["latest_age_h"] is not None and row["latest_age_h"] < AGES[age]
@@ -233,12 +233,16 @@ def _topics(videos: Iterable[Video]) -> tuple[Topic, ...]:
     return tuple(sorted(topics, key=lambda topic: (not topic.says_something, -topic.times, topic.topic)))
 
 
+def _since(today: date) -> date:
+    return today - timedelta(days=USUAL_DAYS)
+
+
 class _Asking:
     """The questions about one channel, with the days from which the usual is worked out."""
 
     def __init__(self, marts: duckdb.DuckDBPyConnection, channel: str, simulated: bool, today: date) -> None:
         self._marts = marts
-        self._given = {"channel": channel, "simulated": simulated, "since": today - timedelta(days=USUAL_DAYS)}
+        self._given = {"channel": channel, "simulated": simulated, "since": _since(today)}
 
     def _rows(self, query: str, **given: Any) -> list[dict[str, Any]]:
         answer = self._marts.execute(query, {**self._given, **given})

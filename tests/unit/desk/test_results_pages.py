@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from dayreel.desk.pages.results import plot_of
 from dayreel.errors import UsageError
+from dayreel.marts.build import mart_files
 from dayreel.services.project import Project
 from dayreel.services.reporting.results import Curve, channel_results, video_results
 from dayreel.stores.catalog.tables import metric_snapshots
@@ -68,24 +69,32 @@ def test_too_few_too_young_and_uncounted_videos_are_not_ranked(project: Project)
     assert reasons[content_of(9)] == "its views at 24h were not measured"
 
 
-def test_where_the_usual_is_no_view_that_is_said(project: Project, desk: Starlette) -> None:
-    """Seven posts are enough to say so, and a multiple of nothing is none."""
+def test_a_usual_of_0_views_is_named(project: Project, desk: Starlette) -> None:
+    """Seven posts are enough to know it, and nothing is a multiple of it."""
     write_mart(project, "engagement/cohorts", [mark(number, 0) for number in range(7)])
     write_mart(project, "content/performance", [video(number) for number in range(7)])
     results = channel_results(project, "crafts", age="24h", days=28)
-    assert {video.not_known for video in results.unranked} == {"the usual is no view at all"}
+    assert {video.not_known for video in results.unranked} == {"the usual is 0 views"}
     add_content(project.catalog, content_of(0), "posted")
     vera = person(desk, "Vera", "viewer")
     assert "too few to say" not in vera.open("/results?age=24h")
     assert "the usual is 0" in vera.open(f"/results/{content_of(0)}")
 
 
-def test_an_old_video_is_not_said_to_be_uncounted(project: Project, desk: Starlette) -> None:
+def test_an_old_video_was_not_counted_lately(project: Project, desk: Starlette) -> None:
     long_ago = DAY - timedelta(days=200)
     write_counted(project, long_ago)
     add_content(project.catalog, content_of(6, long_ago), "posted")
     page = person(desk, "Vera", "viewer").open(f"/results/{content_of(6, long_ago)}")
     assert "None of its posts was counted in the last 90 days" in page
+
+
+def test_files_of_earlier_days_are_not_read(counted: Project) -> None:
+    """A page that reads a year and a half of files takes seconds."""
+    for mart in ("content/performance", "engagement/cohorts", "engagement/daily"):
+        mart_files(counted).path(mart, "2026-01-01").write_bytes(b"no table")
+    assert len(channel_results(counted, "crafts", age="24h", days=90).ranked) == 7
+    assert video_results(counted, content_of(6), "crafts").curves
 
 
 def test_a_curve_lies_in_the_band_of_the_other_posts(counted: Project) -> None:

@@ -141,8 +141,8 @@ def test_what_thompson_drew_is_in_no_verdict(make_project: MakeProject) -> None:
 
 def test_what_was_written_before_there_were_editions_counts(make_project: MakeProject) -> None:
     """Files of old days have no such columns: everything was blocked then."""
-    before = {"edition": None, "assigned_by": None, "detect_percent": None}
-    (row,) = results(make_project(channels={"crafts": {}}), drawn(40, lift=3, **before))
+    rows = drawn(40, lift=3, edition=None, assigned_by=None, detect_percent=None)
+    (row,) = results(make_project(channels={"crafts": {}}), rows)
     assert (row["edition"], row["assigned_a"], row["n_b"], row["verdict"]) == ("before", 40, 40, "B beats A")
 
 
