@@ -64,6 +64,7 @@ AskedTemperature = Annotated[
     float | None,
     Field(ge=0, le=2, description="how freely words are chosen; only with `effort: none`"),
 ]
+_NO_DAY = 8
 _CRON = re.compile(r"^([0-5]?\d) ([01]?\d|2[0-3]) \* \* (\*|[0-7a-z](?:[0-7a-z,-]*[0-7a-z])?)$")
 
 
@@ -423,7 +424,10 @@ class Channel(Strict):
             return document
         twice = [name for name in ("make_at", "weekdays") if name in document]
         if twice:
-            raise ValueError(f"`cron` says what `{twice[0]}` says: leave one of them out")
+            raise ValueError(
+                f"`cron` says what `{twice[0]}` says: leave one of them out (`{twice[0]}: null` where a file that is "
+                "extended says it)"
+            )
         make_at, weekdays = read_cron(str(document["cron"]))
         return {**document, "make_at": make_at, "weekdays": weekdays}
 
@@ -507,7 +511,9 @@ def _cron_days(text: str) -> tuple[Weekday, ...]:
         try:
             begin, end = (names[day] if day in names else int(day) for day in (first, last if dash else first))
         except ValueError:
-            raise ValueError(f"{part!r} in `cron` is not a day of the week; write 1 to 7 or mon to sun") from None
+            begin = end = _NO_DAY
+        if max(begin, end) >= _NO_DAY:
+            raise ValueError(f"{part!r} in `cron` is not a day of the week; write 1 to 7 or mon to sun")
         if end < begin:
             end += 7
         wanted |= {day % 7 for day in range(begin, end + 1)}
