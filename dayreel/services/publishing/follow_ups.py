@@ -111,6 +111,8 @@ def _do(project: Project, effect: Effect, provider: object) -> None:
         post = _post(connection, key.content_id, key.target)
 
     def may_go_out(connection: Connection) -> None:
+        if stopped := why_nothing_is_posted(project.settings, by_hand=platform_named(key.target).by_hand):
+            raise GateClosedError(f"Nothing goes out on {key.target}: {stopped}.")
         is_live = project.settings.world == "live"
         if is_live and read_config(connection, f"publish.{key.target}").value != "live":
             raise GateClosedError(f"Nothing goes out on {key.target}: it is in dry run.")

@@ -1,6 +1,7 @@
 """What is done with a post once it is out: at most once, and the post stands whatever becomes of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,16 @@ def subtitled(make_project: MakeProject, clock: FakeClock) -> Project:
     final = final.model_copy(update={"subtitles": (project.contents.record(ID, path),)})
     project.contents.update(ID, final_video=final)
     return project
+
+
+def test_nothing_is_added_to_a_post_without_distribution(project: Project) -> None:
+    publish_post(project, channel_of(project), ID, "youtube", provider=FakePlatform("youtube"))
+    platform = Following()
+    stopped = replace(project, settings=project.settings.model_copy(update={"enable_distribution": False}))
+    publish(stopped, platform)
+    assert platform.done == []
+    publish(project, platform)
+    assert len(platform.done) == 2
 
 
 def test_subtitles_follow_the_post_once(subtitled: Project) -> None:
