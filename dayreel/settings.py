@@ -180,15 +180,16 @@ class Settings(BaseSettings):
     @classmethod
     def _other_programs_have_other_levels(cls, text: object) -> object:
         # Whoever has this variable for another program must not be stopped by its names.
-        level = str(text).lower()
-        return {"warning": "warn", "critical": "error", "fatal": "error"}.get(
-            level, "debug" if level in ("trace", "verbose", "http", "silly", "notset") else level or "info"
-        )
+        level = str(text).strip().lower()
+        others = {"warning": "warn", "critical": "error", "fatal": "error", "trace": "debug", "verbose": "debug"}
+        level = others.get(level, level)
+        return level if level in ("debug", "info", "warn", "error") else "info"
 
     @field_validator("storage_path", mode="before")
     @classmethod
-    def _empty_is_not_a_folder(cls, text: object) -> object:
-        return text or None
+    def _is_written_as_in_a_shell(cls, text: object) -> object:
+        # .env expands no ~, and what is empty is not set.
+        return Path(str(text)).expanduser() if text else None
 
     @field_validator("timezone")
     @classmethod
@@ -251,7 +252,8 @@ def load_settings(root: Path | None = None) -> Settings:
     """Read the environment and the project's `.env`; the environment wins.
 
     Raises:
-        ConfigurationError: a value cannot be read; the message names the variable, never the value.
+        ConfigurationError: a value cannot be read (the message names the variable, never the value), or the contents
+            are in another folder than the one that is set.
     """
     from pydantic import ValidationError  # noqa: PLC0415  kept off the import path of every other module
 
@@ -265,7 +267,25 @@ def load_settings(root: Path | None = None) -> Settings:
             f"The environment (or .env) has a value dayreel cannot use for: {names} ({wanted}).",
             next_step="See .env.example for every variable and what it may be.",
         ) from None
+    _refuse_to_lose_sight(settings)
     return settings.with_variables(**{**dotenv_values(root / ".env"), **os.environ})
+
+
+def _refuse_to_lose_sight(settings: Settings) -> None:
+    """Refuse a `STORAGE_PATH` that leaves the project's contents behind: whoever has it may mean another program."""
+    usual = settings.root / "content"
+    if settings.content_dir == usual or _has_contents(settings.content_dir) or not _has_contents(usual):
+        return
+    raise ConfigurationError(
+        f"STORAGE_PATH names {settings.shown_content_dir}, where no content is, and this project's contents are in "
+        "content/. Nothing was read or made.",
+        next_step="Move what is in content/ there (`.catalog.json` too), or take the variable away: `unset "
+        "STORAGE_PATH`, or its line in .env; `STORAGE_PATH=content` in front of a command or service does it for that.",
+    )
+
+
+def _has_contents(folder: Path) -> bool:
+    return next(folder.glob("*/metadata.json"), None) is not None
 
 
 def _by_name(variables: Mapping[str, str | None]) -> dict[str, str]:

@@ -38,12 +38,13 @@ def flag_notices(settings: Settings) -> tuple[str, ...]:
     return tuple(f"{reason}." for reason in reasons if reason is not None)
 
 
-def uploads_now(settings: Settings, due: Sequence[_Post], *, under_way: bool) -> Sequence[_Post]:
+def uploads_now(settings: Settings, due: Sequence[_Post], *, under_way: bool, turn: int) -> Sequence[_Post]:
     """Return which of a content's posts that are due are started now: all, or one after the other.
 
     Args:
         under_way: whether one of its posts is being sent.
+        turn: counts how often they were due; one that cannot begin has the next turn go to another.
     """
     if settings.uploads == "parallel":
         return due
-    return () if under_way else due[:1]
+    return () if under_way or not due else (due[turn % len(due)],)

@@ -120,7 +120,8 @@ def due_posts(
         days: the partition keys that exist.
         left_out: gets a sentence for each content that cannot go out because its channel file is broken,
             and for what is held.
-        even_without_keys: also return what only waits for its platform's variables: it is due, and cannot be started.
+        even_without_keys: also return what only waits for its platform's variables, or for another upload: it is due,
+            and cannot be started.
     """
     now = project.clock.now()
     names = set(project.channels.names())
@@ -136,7 +137,9 @@ def due_posts(
         if read_config(connection, "switch").value == "off":
             return []
         waiting = list_contents(connection, states=("approved", "publishing"))
-        attempts, tried, sending = _attempts(connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER)
+        attempts, tried, sending = _attempts(
+            project, connection, [row.id for row in waiting], before=now - TRY_AGAIN_AFTER
+        )
         accounts = {
             name: (account.id,) for name, account in newest_accounts(connection, project.settings.world).items()
         }
@@ -186,7 +189,18 @@ def due_posts(
                 < channel.max_posts_per_day
                 and why_nothing_is_posted(project.settings, by_hand=platform_named(platform).by_hand) is None
             ]
-            due += uploads_now(project.settings, of_content, under_way=row.id in sending)
+            # Whoever asks what should be out by now asks for all of it.
+            due += (
+                of_content
+                if even_without_keys
+                else uploads_now(
+                    project.settings,
+                    of_content,
+                    under_way=row.id in sending,
+                    turn=backoff_slot(now, decision.decided_at)
+                    - backoff_slot(decision.decided_at, decision.decided_at),
+                )
+            )
     if left_out is not None:
         left_out += [
             f"{platform}: nothing is posted there before its variables are set: {', '.join(missing)}"
@@ -204,7 +218,7 @@ def _missing_keys(project: Project, platform: Platform) -> list[str]:
 
 
 def _attempts(
-    connection: Connection, content_ids: list[str], *, before: datetime
+    project: Project, connection: Connection, content_ids: list[str], *, before: datetime
 ) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]], set[str]]:
     """Return how often each post was sent, those that must not be started automatically (again), and the contents of
     which one is being sent.
@@ -221,6 +235,9 @@ def _attempts(
         platform_posts.c.platform,
         platform_posts.c.state,
         platform_posts.c.updated_at,
+        effects.c.id,
+        effects.c.owner,
+        effects.c.lease_until_at,
         effects.c.state.label("effect"),
         effects.c.attempts,
         refused_before.label("refused_before"),
@@ -228,7 +245,7 @@ def _attempts(
     attempts: dict[tuple[str, str], int] = {}
     tried: set[tuple[str, str]] = set()
     sending: set[str] = set()
-    for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))):
+    for post in connection.execute(query.where(platform_posts.c.content_id.in_(content_ids))).all():
         attempts[(post.content_id, post.platform)] = post.attempts
         if post.refused_before:
             continue
@@ -236,8 +253,11 @@ def _attempts(
         certainly_not_out = post.state in ("failed", "sending") and post.effect == "intended"
         if not certainly_not_out or post.updated_at > before or post.attempts >= MOST_ATTEMPTS:
             tried.add((post.content_id, post.platform))
-            if post.state == "sending":
-                sending.add(post.content_id)
+        # One that was given up, or whose process is gone, holds no other back; nor does one that never got to its send.
+        is_sent = post.effect == "sent" and project.ledger.is_at_work(connection, post._mapping)  # noqa: SLF001  public
+        is_about_to_be = post.state == "sending" and post.effect == "intended" and post.updated_at > before
+        if is_sent or is_about_to_be:
+            sending.add(post.content_id)
     return attempts, tried, sending
 
 

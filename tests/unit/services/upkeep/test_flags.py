@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from dayreel.cli import run
+from dayreel.errors import ConfigurationError, PermanentError
 from dayreel.providers.platforms.contract import PostRequest
 from dayreel.queries.expectations import missing_days
 from dayreel.queries.queue import dashboard
@@ -18,10 +20,11 @@ from dayreel.services.publishing.plan_posts import plan_posts
 from dayreel.services.publishing.publish_post import publish_post
 from dayreel.services.reviewing.decide import decide
 from dayreel.services.setting_up.examine import check_flags
-from dayreel.services.upkeep.due_work import due_posts
+from dayreel.services.upkeep.due_work import MOST_ATTEMPTS, due_posts
 from dayreel.services.upkeep.morning_message import look_at_morning, text_of
 from dayreel.services.upkeep.watch_work import Memory, next_work
 from dayreel.settings import load_settings
+from dayreel.stores.catalog.tables import effects, platform_posts
 from tests.fakes.desk import desk_on, person
 from tests.fakes.platform import FakePlatform
 from tests.fakes.project import DAY, channel_of, reviewable
@@ -113,6 +116,38 @@ def test_uploads_start_at_once_or_one_after_the_other(make_project: MakeProject)
     assert platforms_due(project) == ["youtube"]
 
 
+def test_a_post_that_cannot_begin_lets_the_next_one_begin(make_project: MakeProject) -> None:
+    """Its account is closed: no try of it leaves a row, so that it stays due."""
+    project = project_with(make_project, platforms=BOTH, uploads="sequential")
+    turns = []
+    for _ in range(3):
+        turns += platforms_due(project)
+        project.clock.sleep(600)
+    assert turns == ["instagram", "youtube", "instagram"]
+    assert [post.platform for post in due_posts(project, days=DAYS, even_without_keys=True)] == list(BOTH)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        {"state": "intended", "attempts": MOST_ATTEMPTS},
+        {"state": "refused", "attempts": 1},
+        {"state": "sent", "attempts": 1, "owner": None},
+    ],
+)
+def test_a_post_that_was_left_behind_blocks_no_other(make_project: MakeProject, effect: dict[str, Any]) -> None:
+    """A process died over it, and nobody is at it now."""
+    project = project_with(make_project, platforms=BOTH, uploads="sequential")
+    platform = FakePlatform(steps=["refused"])
+    with pytest.raises(PermanentError):
+        publish_post(project, channel_of(project), f"crafts-{DAY}", "instagram", provider=platform)
+    with project.catalog.write() as connection:
+        connection.execute(update(effects).where(effects.c.target == "instagram").values(effect))
+        connection.execute(update(platform_posts).values(state="sending"))
+    project.clock.sleep(3600)
+    assert platforms_due(project) == ["youtube"]
+
+
 def test_flags_are_read_by_the_names_of_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ("ENABLE_DISTRIBUTION=false  # manual", "PIPELINE_ENGINE=v1", "LOG_LEVEL=WARNING", "STORAGE_PATH=./videos")
     (tmp_path / ".env").write_text("\n".join(lines))
@@ -123,3 +158,25 @@ def test_flags_are_read_by_the_names_of_the_documents(tmp_path: Path, monkeypatc
     monkeypatch.setenv("LOG_LEVEL", "trace")
     settings = load_settings(tmp_path)
     assert (settings.content_dir, settings.log_level) == (tmp_path / "content", "debug")
+
+
+@pytest.mark.parametrize("level", ["notice", "20", "off", "http", " "])
+def test_the_level_of_another_program_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv("LOG_LEVEL", level)
+    assert load_settings(tmp_path).log_level == "info"
+
+
+def test_contents_are_not_left_behind_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "content" / f"crafts-{DAY}"
+    made.mkdir(parents=True)
+    (made / "metadata.json").write_text("{}")
+    other = tmp_path / "of another program"
+    monkeypatch.setenv("STORAGE_PATH", str(other))
+    with pytest.raises(ConfigurationError, match="STORAGE_PATH names of another program, where no content is"):
+        load_settings(tmp_path)
+    monkeypatch.setenv("STORAGE_PATH", "./content")
+    assert load_settings(tmp_path).content_dir == tmp_path / "content"
+    (tmp_path / "content").rename(other)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("STORAGE_PATH", "~/of another program")
+    assert load_settings(tmp_path).content_dir == other
