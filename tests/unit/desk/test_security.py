@@ -40,7 +40,16 @@ from tests.fakes.project import content_row
 CONTENT = "crafts-2026-11-20"
 PAGE = f"/content/{CONTENT}"
 OURS = {"origin": "http://desk.localhost"}
-OPEN_TO_ALL = {"/login", "/welcome/{token}", "/healthz", "/favicon.ico", "/favicon{rest:path}", "/static", "/dagster"}
+OPEN_TO_ALL = {
+    "/login",
+    "/welcome/{token}",
+    "/healthz",
+    "/readyz",
+    "/favicon.ico",
+    "/favicon{rest:path}",
+    "/static",
+    "/dagster",
+}
 
 
 REAL = {"content_id": CONTENT, "path": "a.mp4", "channel": "crafts", "day": "2026-11-21", "page": "how-to/operate.md"}
