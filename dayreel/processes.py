@@ -68,7 +68,7 @@ def is_alive(owner: str) -> bool | None:
 
 def _is_hidden(pid: int) -> bool:
     """Return whether there is a process of that id which is not shown to us."""
-    if not boot_id():  # no Linux: nothing is hidden, and a signal 0 is no question everywhere
+    if not boot_id():  # no Linux: nothing is hidden, and elsewhere signal 0 may do more than ask
         return False
     try:
         os.kill(pid, 0)

@@ -285,7 +285,7 @@ def _refuse_to_lose_sight(settings: Settings) -> None:
 
 
 def _has_contents(folder: Path) -> bool:
-    return next(folder.glob("*/metadata.json"), None) is not None
+    return next(folder.glob("*-[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*/"), None) is not None
 
 
 def _by_name(variables: Mapping[str, str | None]) -> dict[str, str]:
