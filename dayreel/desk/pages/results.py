@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -53,12 +53,13 @@ def show_channel(request: PageRequest) -> Response:
         raise UsageError(
             f"{days!r} is not a period of this page.", next_step=f"There are: {' and '.join(map(str, PERIODS))} days."
         )
+    asked: dict[str, Any] = {"name": name, "channels": channels, "age": age, "days": int(days)}
     try:
         results = channel_results(project, name, age=age, days=int(days))
     except UsageError as error:
         if age not in AGES:
             raise
-        return request.show("results.html", results=None, why=error, name=name, channels=channels)
+        return request.show("results.html", results=None, why=error, **asked)
     videos = [*results.ranked, *results.unranked]
     return request.show(
         "results.html",
@@ -66,15 +67,12 @@ def show_channel(request: PageRequest) -> Response:
         best=results.ranked[:SHOWN],
         worst=results.ranked[SHOWN:][::-1][:SHOWN],
         posters={video.content_id for video in videos if _has_poster(request, video.content_id)},
-        name=name,
-        channels=channels,
         ages=AGES,
-        age=age,
-        days=int(days),
         periods=PERIODS,
         usual_days=USUAL_DAYS,
         least_posts=LEAST_POSTS,
         least_of_topic=LEAST_OF_TOPIC,
+        **asked,
     )
 
 
